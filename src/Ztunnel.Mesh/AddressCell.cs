@@ -1,0 +1,103 @@
+namespace Ztunnel.Mesh;
+
+/// <summary>
+/// Everything that hangs on one IP address: the service whose virtual IP it is, the workloads that claim it, the endpoints
+/// that are there. Readers take <see cref="Entry"/>; all else is the writer's.
+/// </summary>
+internal sealed class AddressCell(NetworkAddress address)
+{
+    private volatile AddressEntry _entry = AddressEntry.Unknown;
+    private Workload[] _claimants = [];
+    private ServiceCell[] _services = [];
+    private List<Endpoint>? _endpoints;
+
+    public NetworkAddress Address { get; } = address;
+
+    public AddressEntry Entry => _entry;
+
+    /// <summary>The one workload the address is known to belong to, if there is one.</summary>
+    public Workload? Owner { get; private set; }
+
+    /// <summary>Whether several workloads claim the address and none can be told to be the later.</summary>
+    public bool Contested { get; private set; }
+
+    public bool Unused => _claimants.Length == 0 && _services.Length == 0 && _endpoints is null;
+
+    public IReadOnlyList<Endpoint> Endpoints => _endpoints ?? (IReadOnlyList<Endpoint>)[];
+
+    /// <summary>The workload of that name that holds the address, on a host network or not; the later one of two.</summary>
+    public Workload? ClaimantNamed(string @namespace, string name) =>
+        Latest(claimant => string.Equals(claimant.Name, name, StringComparison.Ordinal)
+            && string.Equals(claimant.Namespace, @namespace, StringComparison.Ordinal), out _);
+
+    public void Claim(Workload? old, Workload? @new)
+    {
+        _claimants = Replace(_claimants, old, @new);
+        Owner = Latest(claimant => !claimant.HostNetwork, out bool contested);
+        Contested = contested;
+        Publish();
+    }
+
+    public void Claim(ServiceCell? old, ServiceCell? @new)
+    {
+        _services = Replace(_services, old, @new);
+        Publish();
+    }
+
+    public void Add(Endpoint endpoint) => (_endpoints ??= []).Add(endpoint);
+
+    public void Remove(Endpoint endpoint)
+    {
+        _endpoints?.Remove(endpoint);
+        if (_endpoints is { Count: 0 })
+            _endpoints = null;
+    }
+
+    private static T[] Replace<T>(T[] items, T? old, T? @new)
+        where T : class
+    {
+        IEnumerable<T> kept = items.Where(item => !ReferenceEquals(item, old) && !ReferenceEquals(item, @new));
+        return @new is null ? [.. kept] : [.. kept, @new];
+    }
+
+    private void Publish()
+    {
+        if (_services.Length > 0)
+            _entry = new AddressEntry(_services.Length == 1 ? _services[0] : _services.MinBy(service => service.Name, ServiceName.Order), null, null, null);
+        else if (Owner is { Ambient: true } inMesh)
+            _entry = new AddressEntry(null, inMesh, null, new WorkloadRoutes(inMesh, Address.ToIPAddress()));
+        else if (Owner is { } plain)
+            _entry = new AddressEntry(null, plain, new Route.Passthrough(null, plain, null), null);
+        else
+            _entry = Contested ? new AddressEntry(null, null, Conflict(), null) : AddressEntry.Unknown;
+    }
+
+    private Route.Deny Conflict()
+    {
+        IEnumerable<string> names = _claimants.Where(claimant => !claimant.HostNetwork).Select(claimant => claimant.ToString()).Order(StringComparer.Ordinal);
+        return new Route.Deny(DenyReason.AddressConflict, $"{Address} is claimed by pods {string.Join(" and ", names)}");
+    }
+
+    private Workload? Latest(Func<Workload, bool> eligible, out bool contested)
+    {
+        Workload? latest = null;
+        contested = false;
+        foreach (Workload claimant in _claimants)
+        {
+            if (!eligible(claimant))
+                continue;
+            int order = latest is null ? 1 : Nullable.Compare(claimant.Created, latest.Created);
+            if (order > 0)
+            {
+                latest = claimant;
+                contested = false;
+            }
+            else if (order == 0)
+            {
+                contested = true;
+            }
+        }
+
+        return contested ? null : latest;
+    }
+}

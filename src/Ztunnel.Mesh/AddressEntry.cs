@@ -1,0 +1,13 @@
+namespace Ztunnel.Mesh;
+
+/// <summary>What readers need to know of one address: a service's virtual IP, a workload's address, or neither.</summary>
+/// <param name="Service">The service, when the address is a virtual IP; then nothing else is set.</param>
+/// <param name="Workload">The workload the address belongs to.</param>
+/// <param name="Fixed">The route for every port, where one will do.</param>
+/// <param name="ByPort">The routes by port otherwise.</param>
+internal sealed record AddressEntry(ServiceCell? Service, Workload? Workload, Route? Fixed, PortRoutes? ByPort)
+{
+    public static readonly AddressEntry Unknown = new(null, null, Route.Passthrough.Unchanged, null);
+
+    public Route RouteTo(ushort port) => Fixed ?? ByPort?.For(port) ?? Route.Passthrough.Unchanged;
+}

@@ -1,0 +1,51 @@
+using System.Net;
+
+namespace Ztunnel.Mesh;
+
+/// <summary>
+/// One address and port at which one port of a service is served. The object lives as long as what its slice and its service
+/// say of it stays the same; what is known of the pod behind it is swapped inside.
+/// </summary>
+public sealed class Endpoint
+{
+    private volatile Route? _route;
+
+    internal Endpoint(Service service, ServicePort port, EndpointAddress address, ushort number)
+    {
+        Service = service;
+        Port = port;
+        Address = new IPEndPoint(address.Address, number);
+        Ready = address.Ready;
+        Pod = address.Pod;
+    }
+
+    /// <summary>The service it belongs to.</summary>
+    public Service Service { get; }
+
+    /// <summary>The port of the service it serves.</summary>
+    public ServicePort Port { get; }
+
+    /// <summary>Where it is.</summary>
+    public IPEndPoint Address { get; }
+
+    /// <summary>Whether its slice says it may be given new connections.</summary>
+    public bool Ready { get; }
+
+    /// <summary>The pod its slice names, in the service's namespace, or null.</summary>
+    public string? Pod { get; }
+
+    /// <summary>How to reach it; null while the pod its slice names is not known or does not hold the address.</summary>
+    public Route? Route => _route;
+
+    /// <summary>Takes into account who holds the address now.</summary>
+    internal void Resolve(AddressCell cell)
+    {
+        Workload? workload = Pod is null ? cell.Owner : cell.ClaimantNamed(Service.Name.Namespace, Pod);
+        if (workload is null && (Pod is not null || cell.Contested))
+            _route = null;
+        else if (workload is { Ambient: true })
+            _route = WorkloadRoutes.Tunnel(workload, Address, Service);
+        else
+            _route = new Route.Passthrough(Address, workload, Service);
+    }
+}

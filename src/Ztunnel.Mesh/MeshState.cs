@@ -1,0 +1,274 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Net;
+
+namespace Ztunnel.Mesh;
+
+/// <summary>
+/// The mesh as this agent knows it: workloads, services and their endpoints, and the decision where a connection goes. A
+/// change costs what it touches (a pod its addresses and the endpoints at them; an endpoint set its service), however large
+/// the mesh. Reading takes no locks and may happen on any thread: what is read is immutable, and each change shows at once.
+/// Writing is for one thread at a time.
+/// </summary>
+public sealed class MeshState
+{
+    private readonly Lock _writing = new();
+    private readonly ConcurrentDictionary<NetworkAddress, AddressCell> _addresses = new();
+    private readonly ConcurrentDictionary<string, Workload> _workloads = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<ServiceName, ServiceCell> _services = new();
+    private ImmutableArray<Action<WorkloadChange>> _observers = [];
+
+    /// <summary>All workloads, in no order. A snapshot taken while the model changes may hold some changes and not others.</summary>
+    public IEnumerable<Workload> Workloads => _workloads.Select(entry => entry.Value);
+
+    /// <summary>All services, in no order; as <see cref="Workloads"/>.</summary>
+    public IEnumerable<Service> Services => _services.Select(entry => entry.Value.Table?.Service).OfType<Service>();
+
+    /// <summary>How many immutable entries have been replaced so far: what the changes have cost.</summary>
+    internal long EntriesWritten { get; private set; }
+
+    /// <summary>How many addresses anything is known of.</summary>
+    internal int AddressCount => _addresses.Count;
+
+    /// <summary>
+    /// The workload that <paramref name="address"/> belongs to. Null for an unknown address, for one of a host network (which
+    /// belongs to the node), for a virtual IP, and for one that two workloads claim with nothing to tell the later.
+    /// </summary>
+    public Workload? WorkloadByAddress(IPAddress address) =>
+        _addresses.TryGetValue(NetworkAddress.From(address), out AddressCell? cell) ? cell.Entry.Workload : null;
+
+    /// <summary>The workload with that <see cref="Workload.Uid"/>.</summary>
+    public Workload? WorkloadByUid(string uid) => _workloads.GetValueOrDefault(uid);
+
+    /// <summary>The service of that name.</summary>
+    public Service? ServiceByName(ServiceName name) => _services.GetValueOrDefault(name)?.Table?.Service;
+
+    /// <summary>The service that has <paramref name="address"/> as virtual IP.</summary>
+    public Service? ServiceByVirtualIp(IPAddress address) =>
+        _addresses.TryGetValue(NetworkAddress.From(address), out AddressCell? cell) ? cell.Entry.Service?.Table?.Service : null;
+
+    /// <summary>The endpoints of a service, ready or not; empty for a service that is not known.</summary>
+    public ImmutableArray<Endpoint> EndpointsOf(ServiceName service) => _services.GetValueOrDefault(service)?.Table?.Endpoints ?? [];
+
+    /// <summary>
+    /// Where a connection that <paramref name="source"/> opens to <paramref name="destination"/> goes. Takes no lock and, but
+    /// for the first decision on a pod's port, allocates nothing.
+    /// </summary>
+    /// <param name="source">The workload whose connection was captured; one outside the mesh gets what it would have had without us.</param>
+    /// <param name="destination">The address it asked for.</param>
+    /// <param name="picker">Chooses the endpoint when the address is a service's.</param>
+    public Route Decide(Workload source, IPEndPoint destination, IEndpointPicker picker)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(destination);
+        ArgumentNullException.ThrowIfNull(picker);
+        if (!source.Ambient || !_addresses.TryGetValue(NetworkAddress.From(destination.Address), out AddressCell? cell))
+            return Route.Passthrough.Unchanged;
+        AddressEntry entry = cell.Entry;
+        if (entry.Service is null)
+            return entry.RouteTo((ushort)destination.Port);
+        return entry.Service.Table?.RouteTo(destination, picker) ?? Route.Passthrough.Unchanged;
+    }
+
+    /// <summary>
+    /// Tells <paramref name="observer"/> of every workload there is, as if it had just appeared, and then of every change, on
+    /// the writer's thread, after the change shows to readers. It must not throw and should return soon. Dispose the result to
+    /// stop.
+    /// </summary>
+    public IDisposable Observe(Action<WorkloadChange> observer)
+    {
+        ArgumentNullException.ThrowIfNull(observer);
+        lock (_writing)
+        {
+            foreach (Workload workload in Workloads)
+                observer(new WorkloadChange(null, workload));
+            _observers = _observers.Add(observer);
+        }
+
+        return new Observation(this, observer);
+    }
+
+    /// <summary>Adds a workload or replaces the one with its <see cref="Workload.Uid"/>. Nothing happens when it is equal to it.</summary>
+    public void Put(Workload workload)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        lock (_writing)
+        {
+            Workload? old = _workloads.GetValueOrDefault(workload.Uid);
+            if (workload == old)
+                return;
+            _workloads[workload.Uid] = workload;
+            EntriesWritten++;
+            Readdress(old, workload);
+            Tell(new WorkloadChange(old, workload));
+        }
+    }
+
+    /// <summary>Removes the workload with that <see cref="Workload.Uid"/>, if there is one.</summary>
+    public void RemoveWorkload(string uid)
+    {
+        lock (_writing)
+        {
+            if (!_workloads.TryRemove(uid, out Workload? old))
+                return;
+            EntriesWritten++;
+            Readdress(old, null);
+            Tell(new WorkloadChange(old, null));
+        }
+    }
+
+    /// <summary>Adds a service or replaces the one of its name. Nothing happens when it is equal to it.</summary>
+    public void Put(Service service)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        lock (_writing)
+        {
+            ServiceCell cell = _services.GetOrAdd(service.Name, name => new ServiceCell(name));
+            if (cell.Service != service)
+                Replace(cell, service);
+        }
+    }
+
+    /// <summary>Removes a service, if it is there. Its endpoint sets stay for when it comes back.</summary>
+    public void RemoveService(ServiceName name)
+    {
+        lock (_writing)
+        {
+            if (_services.TryGetValue(name, out ServiceCell? cell) && cell.Service is not null)
+                Replace(cell, null);
+        }
+    }
+
+    /// <summary>Adds an endpoint set, also ahead of its service, or replaces the one of its service and name.</summary>
+    public void Put(EndpointSet set)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        lock (_writing)
+        {
+            ServiceCell cell = _services.GetOrAdd(set.Service, name => new ServiceCell(name));
+            if (cell.Sets.TryGetValue(set.Name, out (EndpointSet Set, Endpoint[] Endpoints) held) && held.Set == set)
+                return;
+            Endpoint[] endpoints = Attach(cell.Service, set);
+            cell.Sets[set.Name] = (set, endpoints);
+            Publish(cell);
+            Detach(held.Endpoints ?? []);
+        }
+    }
+
+    /// <summary>Removes an endpoint set, if it is there.</summary>
+    public void RemoveEndpoints(ServiceName service, string set)
+    {
+        lock (_writing)
+        {
+            if (!_services.TryGetValue(service, out ServiceCell? cell) || !cell.Sets.TryGetValue(set, out (EndpointSet Set, Endpoint[] Endpoints) held))
+                return;
+            cell.Sets.Remove(set);
+            Publish(cell);
+            Detach(held.Endpoints);
+        }
+    }
+
+    private void Replace(ServiceCell cell, Service? service)
+    {
+        Service? old = cell.Service;
+        cell.Service = service;
+        Endpoint[] former = [.. cell.Sets.Values.SelectMany(held => held.Endpoints)];
+        foreach (string name in cell.Sets.Keys.ToArray())
+            cell.Sets[name] = (cell.Sets[name].Set, Attach(service, cell.Sets[name].Set));
+        Publish(cell);
+        Detach(former);
+
+        foreach (IPAddress gone in (old?.VirtualIps ?? []).Except(service?.VirtualIps ?? []))
+            Change(gone, address => address.Claim(cell, null));
+        foreach (IPAddress @new in (service?.VirtualIps ?? []).Except(old?.VirtualIps ?? []))
+            Change(@new, address => address.Claim(null, cell));
+    }
+
+    private void Publish(ServiceCell cell)
+    {
+        cell.Publish();
+        EntriesWritten++;
+        if (cell.Unused)
+            _services.TryRemove(cell.Name, out _);
+    }
+
+    /// <summary>Makes the endpoints of a set and lets them follow who holds their addresses; none while the service is not there.</summary>
+    private Endpoint[] Attach(Service? service, EndpointSet set)
+    {
+        if (service is null)
+            return [];
+        var endpoints = new List<Endpoint>();
+        foreach (EndpointPort port in set.Ports)
+        {
+            if (service.Ports.FirstOrDefault(candidate => string.Equals(candidate.Name, port.Name, StringComparison.Ordinal)) is not { } served)
+                continue;
+            foreach (EndpointAddress address in set.Addresses)
+            {
+                var endpoint = new Endpoint(service, served, address, port.Port);
+                AddressCell cell = CellOf(address.Address);
+                cell.Add(endpoint);
+                Resolve(endpoint, cell);
+                endpoints.Add(endpoint);
+            }
+        }
+
+        return [.. endpoints];
+    }
+
+    private void Detach(Endpoint[] endpoints)
+    {
+        foreach (Endpoint endpoint in endpoints)
+        {
+            AddressCell cell = CellOf(endpoint.Address.Address);
+            cell.Remove(endpoint);
+            Forget(cell);
+        }
+    }
+
+    private void Readdress(Workload? old, Workload? @new)
+    {
+        foreach (IPAddress gone in (old?.Addresses ?? []).Except(@new?.Addresses ?? []))
+            Change(gone, cell => cell.Claim(old, null));
+        foreach (IPAddress held in @new?.Addresses ?? [])
+            Change(held, cell => cell.Claim(old, @new));
+    }
+
+    private void Change(IPAddress address, Action<AddressCell> change)
+    {
+        AddressCell cell = CellOf(address);
+        change(cell);
+        EntriesWritten++;
+        foreach (Endpoint endpoint in cell.Endpoints)
+            Resolve(endpoint, cell);
+        Forget(cell);
+    }
+
+    private void Resolve(Endpoint endpoint, AddressCell cell)
+    {
+        endpoint.Resolve(cell);
+        EntriesWritten++;
+    }
+
+    private AddressCell CellOf(IPAddress address) => _addresses.GetOrAdd(NetworkAddress.From(address), key => new AddressCell(key));
+
+    private void Forget(AddressCell cell)
+    {
+        if (cell.Unused)
+            _addresses.TryRemove(cell.Address, out _);
+    }
+
+    private void Tell(WorkloadChange change)
+    {
+        foreach (Action<WorkloadChange> observer in _observers)
+            observer(change);
+    }
+
+    private sealed class Observation(MeshState state, Action<WorkloadChange> observer) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (state._writing)
+                state._observers = state._observers.Remove(observer);
+        }
+    }
+}

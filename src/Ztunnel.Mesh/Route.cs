@@ -1,0 +1,46 @@
+using System.Collections.Immutable;
+using System.Net;
+
+namespace Ztunnel.Mesh;
+
+/// <summary>
+/// What to do with a captured connection: the outcome of <see cref="MeshState.Decide"/>. Routes are prepared once and shared,
+/// so an equal decision is usually the same object.
+/// </summary>
+public abstract record Route
+{
+    /// <summary>The TCP port on which a workload of the mesh takes HBONE tunnels.</summary>
+    public const ushort HbonePort = 15008;
+
+    private Route()
+    {
+    }
+
+    /// <summary>Connect in the clear: the destination is not in the mesh.</summary>
+    /// <param name="Destination">Where to connect; null means the address the client asked for.</param>
+    /// <param name="Workload">The pod there, where it is known.</param>
+    /// <param name="Service">The service whose virtual IP the client asked for, if it did.</param>
+    public sealed record Passthrough(IPEndPoint? Destination, Workload? Workload, Service? Service) : Route
+    {
+        /// <summary>To the address the client asked for, of which nothing is known.</summary>
+        public static readonly Passthrough Unchanged = new(null, null, null);
+    }
+
+    /// <summary>Open an HBONE tunnel.</summary>
+    /// <param name="NextHop">Where to connect: the destination's address and <see cref="HbonePort"/>.</param>
+    /// <param name="Authority">The CONNECT request's <c>:authority</c>, <c>ip:port</c> of the chosen endpoint (IPv6 in brackets).</param>
+    /// <param name="ExpectedIdentities">Who the peer must prove to be: one of these.</param>
+    /// <param name="Destination">The workload at the other end.</param>
+    /// <param name="Service">The service whose virtual IP the client asked for, if it did.</param>
+    public sealed record Tunnel(
+        IPEndPoint NextHop,
+        string Authority,
+        ImmutableArray<SpiffeId> ExpectedIdentities,
+        Workload Destination,
+        Service? Service) : Route;
+
+    /// <summary>Refuse the connection.</summary>
+    /// <param name="Reason">The named reason.</param>
+    /// <param name="Detail">One line for a person, naming the objects concerned.</param>
+    public sealed record Deny(DenyReason Reason, string Detail) : Route;
+}
