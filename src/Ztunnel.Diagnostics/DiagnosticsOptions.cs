@@ -1,0 +1,26 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Ztunnel.Diagnostics;
+
+/// <summary>Where a <see cref="DiagnosticsServer"/> listens.</summary>
+public sealed record DiagnosticsOptions
+{
+    /// <summary>Istio's admin port.</summary>
+    public const int AdminPort = 15000;
+
+    /// <summary>Istio's readiness port.</summary>
+    public const int ReadinessPort = 15021;
+
+    /// <summary>Where the admin pages are; loopback only, as they are not protected by anything else. Throws on another address when the server is made.</summary>
+    public IReadOnlyList<IPEndPoint> Admin { get; init; } = [new(IPAddress.Loopback, AdminPort)];
+
+    /// <summary>Where the readiness probe is answered; all addresses of the node by default, as the kubelet asks there.</summary>
+    public IReadOnlyList<IPEndPoint> Readiness { get; init; } = [new(IPAddress.IPv6Any, ReadinessPort)];
+
+    /// <summary>
+    /// Makes the bound (not yet listening) socket for an address: given when the node lives in another network namespace
+    /// than the process. Null binds in the process's own.
+    /// </summary>
+    public Func<EndPoint, Socket>? Bind { get; init; }
+}

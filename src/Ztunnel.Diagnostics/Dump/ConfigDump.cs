@@ -1,0 +1,41 @@
+namespace Ztunnel.Diagnostics;
+
+/// <summary>
+/// The document served at <c>/config_dump</c>. The first six sections have the names and shapes that <c>istioctl
+/// ztunnel-config</c> reads; the others are ours. A section that could not be read is absent and named in <see cref="Errors"/>.
+/// </summary>
+public sealed record ConfigDump
+{
+    /// <summary>The node's name.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>The program's version.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>Sections that could not be read, by name, with the reason.</summary>
+    public IReadOnlyDictionary<string, string>? Errors { get; init; }
+
+    /// <summary>All workloads known, by namespace and name.</summary>
+    public IReadOnlyList<WorkloadDump>? Workloads { get; init; }
+
+    /// <summary>All services known, by namespace and name.</summary>
+    public IReadOnlyList<ServiceDump>? Services { get; init; }
+
+    /// <summary>Authorization policies: none yet.</summary>
+    public IReadOnlyList<PolicyDump>? Policies { get; init; }
+
+    /// <summary>The certificates of this node's workloads, without their keys.</summary>
+    public IReadOnlyList<CertificateDump>? Certificates { get; init; }
+
+    /// <summary>This node's own workloads by <see cref="WorkloadDump.Uid"/>: enrolment and open connections.</summary>
+    public IReadOnlyDictionary<string, WorkloadStateDump>? WorkloadState { get; init; }
+
+    /// <summary>The outbound tunnels kept open.</summary>
+    public IReadOnlyList<PoolDump>? Pools { get; init; }
+
+    /// <summary>What is wrong with the objects read, and where.</summary>
+    public IReadOnlyList<ProblemDump>? Problems { get; init; }
+}
+
+/// <summary>An authorization policy; no field yet, because none is read yet.</summary>
+public sealed record PolicyDump;

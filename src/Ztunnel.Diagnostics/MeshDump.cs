@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Diagnostics;
+
+/// <summary>The model's objects in the shape of the dump.</summary>
+internal static class MeshDump
+{
+    public static IReadOnlyList<WorkloadDump> Workloads(MeshState mesh) =>
+    [
+        .. mesh.Workloads
+            .OrderBy(workload => workload.Namespace, StringComparer.Ordinal)
+            .ThenBy(workload => workload.Name, StringComparer.Ordinal)
+            .Select(Describe),
+    ];
+
+    public static IReadOnlyList<ServiceDump> Services(MeshState mesh) =>
+        [.. mesh.Services.OrderBy(service => service.Name).Select(service => Describe(service, mesh))];
+
+    private static WorkloadDump Describe(Workload workload) => new()
+    {
+        Uid = workload.Uid,
+        WorkloadIps = [.. workload.Addresses.Select(address => address.ToString())],
+        Protocol = workload.Ambient ? "HBONE" : "TCP",
+        Name = workload.Name,
+        Namespace = workload.Namespace,
+        ServiceAccount = workload.ServiceAccount,
+        TrustDomain = workload.Identity.TrustDomain,
+        WorkloadName = workload.WorkloadName,
+        CanonicalName = workload.CanonicalName,
+        CanonicalRevision = workload.CanonicalRevision,
+        Node = workload.Node,
+        Status = workload.Ready ? "Healthy" : "Unhealthy",
+        Enrolment = workload.Enrolment.ToString(),
+    };
+
+    private static ServiceDump Describe(Service service, MeshState mesh) => new()
+    {
+        Name = service.Name.Name,
+        Namespace = service.Name.Namespace,
+        Hostname = service.Hostname,
+        Vips = [.. service.VirtualIps.Select(NetworkAddressOf)],
+        Ports = service.Ports.ToDictionary(port => Text(port.Port), port => (int)port.TargetPort, StringComparer.Ordinal),
+        Endpoints = Endpoints(service, mesh),
+        IpFamilies = Families(service),
+    };
+
+    private static Dictionary<string, EndpointDump> Endpoints(Service service, MeshState mesh)
+    {
+        var endpoints = new Dictionary<string, EndpointDump>(StringComparer.Ordinal);
+        foreach (IGrouping<IPAddress, Endpoint> byAddress in mesh.EndpointsOf(service.Name).GroupBy(endpoint => endpoint.Address.Address))
+        {
+            string uid = byAddress.Select(WorkloadBehind).FirstOrDefault(workload => workload is not null)?.Uid ?? "";
+            string address = NetworkAddressOf(byAddress.Key);
+            // A dual-stack pod is behind two addresses; the second is listed by its address rather than lost.
+            string key = uid.Length > 0 && !endpoints.ContainsKey(uid) ? uid : address;
+            endpoints[key] = new EndpointDump
+            {
+                WorkloadUid = uid,
+                Service = $"{service.Name.Namespace}/{service.Hostname}",
+                Address = address,
+                Port = byAddress
+                    .GroupBy(endpoint => Text(endpoint.Port.Port), StringComparer.Ordinal)
+                    .ToDictionary(port => port.Key, port => port.First().Address.Port, StringComparer.Ordinal),
+                Ready = byAddress.All(endpoint => endpoint.Ready && endpoint.Route is not null),
+            };
+        }
+
+        return endpoints;
+    }
+
+    private static Workload? WorkloadBehind(Endpoint endpoint) => endpoint.Route switch
+    {
+        Route.Tunnel tunnel => tunnel.Destination,
+        Route.Passthrough passthrough => passthrough.Workload,
+        _ => null,
+    };
+
+    private static string? Families(Service service)
+    {
+        bool v4 = service.VirtualIps.Any(address => address.AddressFamily == AddressFamily.InterNetwork);
+        bool v6 = service.VirtualIps.Any(address => address.AddressFamily == AddressFamily.InterNetworkV6);
+        return (v4, v6) switch
+        {
+            (true, true) => "Dual",
+            (true, false) => "IPv4",
+            (false, true) => "IPv6",
+            _ => null,
+        };
+    }
+
+    // The dump names addresses as network/ip; there is one network and it has no name.
+    private static string NetworkAddressOf(IPAddress address) => $"/{address}";
+
+    private static string Text(ushort port) => port.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,27 @@
+namespace Ztunnel.Diagnostics;
+
+/// <summary>What a node answers when it is asked whether it can take traffic.</summary>
+public enum ReadinessState
+{
+    /// <summary>The listeners are not up yet.</summary>
+    Starting,
+
+    /// <summary>The node listens. What becomes of single pods does not change this: they are shown, they do not take the node down.</summary>
+    Ready,
+
+    /// <summary>The node was told to stop and takes no new connections.</summary>
+    Draining,
+}
+
+/// <summary>Holds the node's readiness: the start and the stop sequence set it, the probe reads it. Safe from any thread.</summary>
+public sealed class Readiness
+{
+    private volatile ReadinessState _state;
+
+    /// <summary>The state now; <see cref="ReadinessState.Starting"/> at first.</summary>
+    public ReadinessState State
+    {
+        get => _state;
+        set => _state = value;
+    }
+}
