@@ -1,0 +1,390 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using Ztunnel.IO.Native;
+
+namespace Ztunnel.IO;
+
+/// <summary>
+/// One worker thread around one edge-triggered epoll. Everything a connection needs lives on one loop and nothing is
+/// shared between loops, so code on a loop takes no lock. Code on the loop is ordinary async/await: an await that leaves
+/// (a task of the thread pool) comes back to the loop through its <see cref="SynchronizationContext"/>; an await of a
+/// channel, a yield or a delay never leaves it and continues inline.
+/// </summary>
+/// <remarks>
+/// One iteration: the events at hand, timers that are due, what was posted before the iteration, those that yielded, the
+/// flushes; then sleep. An exception that escapes a callback is logged and the loop goes on; a loop started without a
+/// logger lets it end the process, as on any thread. Start loops from a thread in the process's own network namespace.
+/// </remarks>
+public sealed class EventLoop : IDisposable
+{
+    private static readonly Action<object?> Nothing = static _ => { };
+
+    [ThreadStatic]
+    private static EventLoop? _current;
+
+    private readonly Thread _thread;
+    private readonly ILogger? _logger;
+    private readonly EventLoopOptions _options;
+    private readonly Epoll _epoll;
+    private readonly LoopWakeUp _wakeUp;
+    private readonly LoopClock _clock;
+    private readonly ScratchStack _scratch;
+    private readonly ConcurrentQueue<WorkItem> _posted = new();
+    private readonly YieldQueue _yields;
+    private readonly HashSet<LoopOperation> _operations = [];
+    private List<ILoopFlush> _flushes = [];
+    private List<ILoopFlush> _flushing = [];
+    private int _load;
+    private volatile bool _stopping;
+    private volatile bool _stopped;
+    private long _progress;
+    private object? _running;
+
+    private EventLoop(int index, EventLoopOptions options, ILogger? logger)
+    {
+        Index = index;
+        _options = options;
+        _logger = logger;
+        _epoll = new Epoll(options.EventBatch);
+        _wakeUp = new LoopWakeUp(_epoll);
+        _clock = new LoopClock(options.TimeProvider, () => Post(Nothing, null));
+        _scratch = new ScratchStack(options.ScratchSize);
+        _yields = new YieldQueue();
+        Buffers = new LoopBuffers(this);
+        _thread = new Thread(Run) { IsBackground = true, Name = $"{options.ThreadName}{index}" };
+    }
+
+    /// <summary>The loop whose thread is running, or null on any other thread.</summary>
+    public static EventLoop? Current => _current;
+
+    /// <summary>Position of this loop among its siblings, from 0; also in its thread's name.</summary>
+    public int Index { get; }
+
+    /// <summary>True on this loop's own thread.</summary>
+    public bool IsCurrent => Environment.CurrentManagedThreadId == _thread.ManagedThreadId;
+
+    /// <summary>Connections assigned to this loop and not yet closed: what accept balancing looks at. Safe from any thread.</summary>
+    public int Load => Volatile.Read(ref _load);
+
+    /// <summary>Blocks for bytes that outlive the scratch memory. Loop thread only.</summary>
+    public LoopBuffers Buffers { get; }
+
+    /// <summary>The clock the loop's timers go by.</summary>
+    public TimeProvider TimeProvider => _options.TimeProvider;
+
+    /// <summary>Name of the loop's thread.</summary>
+    public string Name => _thread.Name!;
+
+    internal ILogger? Logger => _logger;
+
+    internal Epoll Epoll => _epoll;
+
+    internal ScratchStack Scratch => _scratch;
+
+    /// <summary>The kernel's number of the loop's thread; 0 until it runs.</summary>
+    internal int ThreadId { get; private set; }
+
+    /// <summary>Odd while something is being run, and another number for each thing run.</summary>
+    internal long Progress => Volatile.Read(ref _progress);
+
+    /// <summary>What is being run: a handler, a callback, a state machine.</summary>
+    internal object? Running
+    {
+        get => Volatile.Read(ref _running);
+        set => _running = value;
+    }
+
+    /// <summary>Starts a loop on a thread of its own.</summary>
+    /// <param name="index">Position among its siblings.</param>
+    /// <param name="options">Clock and sizes; null for the defaults.</param>
+    /// <param name="logger">Where escaped exceptions are logged; null lets them end the process.</param>
+    public static EventLoop Start(int index, EventLoopOptions? options = null, ILogger? logger = null)
+    {
+        EventLoop loop = new(index, options ?? new EventLoopOptions(), logger);
+        loop._thread.UnsafeStart();
+        return loop;
+    }
+
+    /// <summary>Runs <paramref name="callback"/> on the loop, soon, in the order posted. Safe from any thread; nothing happens once the loop has stopped.</summary>
+    public void Post(Action<object?> callback, object? state)
+    {
+        ArgumentNullException.ThrowIfNull(callback);
+        TryPost(callback, state);
+    }
+
+    /// <summary>
+    /// Runs asynchronous work on the loop and reports its end to the caller; it fails with
+    /// <see cref="ObjectDisposedException"/> when the loop stops first. Safe from any thread.
+    /// </summary>
+    public Task RunAsync(Func<Task> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        return RunAsync(async () =>
+        {
+            await work();
+            return true;
+        });
+    }
+
+    /// <inheritdoc cref="RunAsync(Func{Task})"/>
+    public Task<T> RunAsync<T>(Func<Task<T>> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        LoopOperation<T> operation = new(work, _operations);
+        if (!TryPost(LoopOperation.Start, operation))
+            operation.Abandon();
+        return operation.Task;
+    }
+
+    /// <summary>
+    /// Calls <see cref="ILoopFlush.Flush"/> once for each call of this, after the events at hand and before the loop sleeps:
+    /// where small writes are gathered. A target that asks during a flush has its turn in the next iteration. Loop thread only.
+    /// </summary>
+    public void FlushLater(ILoopFlush target)
+    {
+        AssertCurrent();
+        _flushes.Add(target);
+    }
+
+    /// <summary>Runs <paramref name="callback"/> on the loop after <paramref name="delay"/>; dispose the timer to cancel. Loop thread only.</summary>
+    public LoopTimer Schedule(TimeSpan delay, Action<object?> callback, object? state)
+    {
+        AssertCurrent();
+        return _clock.Schedule(delay, callback, state);
+    }
+
+    /// <summary>Completes on the loop after <paramref name="delay"/>; cancelled when the loop stops. Loop thread only.</summary>
+    public async ValueTask DelayAsync(TimeSpan delay, CancellationToken cancellationToken = default)
+    {
+        ChannelWait wait = new(this);
+        using LoopTimer timer = Schedule(delay, static state => ((ChannelWait)state!).Complete(), wait);
+        await wait.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Completes after the events at hand were served: how long work gives others their turn. Allocates nothing. Loop thread only.</summary>
+    public ValueTask YieldAsync()
+    {
+        AssertCurrent();
+        return new ValueTask(_yields, 0);
+    }
+
+    /// <summary>Lends a large pinned buffer (256 KiB and the headroom by default); loans nest, last in first out. Loop thread only.</summary>
+    public ScratchLease RentScratch()
+    {
+        AssertCurrent();
+        return new ScratchLease(_scratch);
+    }
+
+    /// <summary>
+    /// Stops the loop: channels still open are aborted, waits are woken, pending delays cancelled, and what was posted is
+    /// run a last time. Returns when the thread has ended, except on the loop itself, where it only asks for the end.
+    /// </summary>
+    public void Dispose()
+    {
+        _stopping = true;
+        _wakeUp.Ring();
+        if (!IsCurrent)
+            _thread.Join();
+    }
+
+    /// <summary><see cref="Post"/> that tells false when the loop has stopped.</summary>
+    internal bool TryPost(Action<object?> callback, object? state) => TryPost(new WorkItem(callback, state));
+
+    internal bool TryPost(WorkItem item)
+    {
+        if (_stopped)
+            return false;
+        _posted.Enqueue(item);
+        if (!IsCurrent)
+            _wakeUp.Ring();
+        return true;
+    }
+
+    /// <summary>Continues something in the next round of yields.</summary>
+    internal void Resume(Action<object?> continuation, object? state) => _yields.Add(new WorkItem(continuation, state));
+
+    internal void AddLoad(int connections) => Interlocked.Add(ref _load, connections);
+
+    /// <summary>Throws when the caller is on another thread. Debug builds only: it guards every call on the data path.</summary>
+    [Conditional("DEBUG")]
+    internal void AssertCurrent([CallerMemberName] string? caller = null)
+    {
+        if (!IsCurrent)
+            throw new InvalidOperationException($"{caller} must be called on the thread of {Name}.");
+    }
+
+    private void Run()
+    {
+        _current = this;
+        ThreadId = Libc.GetTid();
+        SynchronizationContext.SetSynchronizationContext(new LoopSynchronizationContext(this));
+        while (!_stopping)
+        {
+            int count = Sleep();
+            RunEvents(count);
+            RunTimers();
+            RunPosted();
+            RunYields();
+            RunFlushes();
+        }
+
+        Stop();
+    }
+
+    private int Sleep()
+    {
+        _progress = (_progress + 1) & ~1L;
+        _running = null;
+        if (_yields.Any || _flushes.Count > 0)
+            return _epoll.Wait(0);
+        int timeout = _clock.SleepMilliseconds();
+        if (timeout == 0)
+            return _epoll.Wait(0);
+        _wakeUp.Arm();
+        if (!_posted.IsEmpty || _stopping)
+            timeout = 0;
+        int count = _epoll.Wait(timeout);
+        _wakeUp.Disarm();
+        return count;
+    }
+
+    private void RunEvents(int count)
+    {
+        int next = 0;
+        while (next < count)
+        {
+            try
+            {
+                while (next < count)
+                {
+                    if (_epoll.Event(next++, out uint events) is { } handler)
+                    {
+                        Begin(handler);
+                        handler.OnEvents(events);
+                        End();
+                    }
+                }
+            }
+            catch (Exception exception) when (_logger is not null)
+            {
+                Escaped(exception);
+            }
+        }
+    }
+
+    private void RunTimers()
+    {
+        if (!_clock.HasTimers)
+            return;
+        long now = _clock.Now;
+        while (_clock.TakeDue(now) is { } timer)
+            RunItem(new WorkItem(timer.Callback, timer.State));
+    }
+
+    private void RunPosted()
+    {
+        // Only what is there now: work that posts itself again must not keep events waiting.
+        for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out WorkItem item); left--)
+            RunItem(item);
+    }
+
+    private void RunYields()
+    {
+        if (!_yields.Any)
+            return;
+        List<WorkItem> round = _yields.TakeRound();
+        foreach (WorkItem item in round)
+            RunItem(item);
+        round.Clear();
+    }
+
+    private void RunFlushes()
+    {
+        if (_flushes.Count == 0)
+            return;
+        (_flushing, _flushes) = (_flushes, _flushing);
+        foreach (ILoopFlush target in _flushing)
+        {
+            try
+            {
+                Begin(target);
+                target.Flush();
+                End();
+            }
+            catch (Exception exception) when (_logger is not null)
+            {
+                Escaped(exception);
+            }
+        }
+
+        _flushing.Clear();
+    }
+
+    private void RunItem(WorkItem item)
+    {
+        try
+        {
+            Begin(item.State ?? item.Callback);
+            item.Invoke();
+            End();
+        }
+        catch (Exception exception) when (_logger is not null)
+        {
+            Escaped(exception);
+        }
+    }
+
+    private void Begin(object work)
+    {
+        _running = work;
+        _progress += (_progress & 1) + 1;
+    }
+
+    private void End()
+    {
+        if (_scratch.AnyLent)
+            ReclaimScratch();
+    }
+
+    private void ReclaimScratch()
+    {
+        _scratch.Reset();
+        throw new InvalidOperationException("Scratch memory or a chunk was kept across an await: Consume must come before it.");
+    }
+
+    private void Escaped(Exception exception)
+    {
+        _scratch.Reset();
+        LoopLog.ExceptionEscaped(_logger!, exception, Name, WorkName.Of(_running));
+    }
+
+    private void Stop()
+    {
+        foreach (IEpollHandler handler in _epoll.Handlers())
+            handler.OnLoopStopping();
+        foreach (LoopTimer timer in _clock.Pending())
+        {
+            timer.Dispose();
+            (timer.State as ChannelWait)?.Cancel();
+        }
+
+        // What the aborted channels woke may post and yield a few more times; work that never ends is cut off.
+        for (int round = 0; round < 100 && (!_posted.IsEmpty || _yields.Any || _flushes.Count > 0); round++)
+        {
+            RunPosted();
+            RunYields();
+            RunFlushes();
+        }
+
+        _stopped = true;
+        RunPosted();
+        foreach (LoopOperation operation in _operations.ToArray())
+            operation.Abandon();
+        _wakeUp.Dispose();
+        _clock.Dispose();
+        _epoll.Dispose();
+        _current = null;
+    }
+}

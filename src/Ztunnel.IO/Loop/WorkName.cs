@@ -1,0 +1,47 @@
+using System.Reflection;
+
+namespace Ztunnel.IO;
+
+/// <summary>Turns what a loop is running into words: an async method, a callback, a handler.</summary>
+internal static class WorkName
+{
+    /// <summary>A name like <c>Relay.PumpAsync</c>.</summary>
+    public static string Of(object? work) => work switch
+    {
+        null => "nothing",
+        Action { Target: not null } action => Of(action.Target),
+        Delegate callback => OfMethod(callback.Method),
+        _ => OfType(work.GetType()),
+    };
+
+    private static string OfType(Type type)
+    {
+        // The state of an awaiting async method is a box generic over its state machine, which is named <Method>d__N.
+        Type machine = Array.Find(type.GenericTypeArguments, IsStateMachine) ?? type;
+        return IsStateMachine(machine) ? $"{Outer(machine)}.{Between(machine.Name)}" : type.Name;
+    }
+
+    private static string OfMethod(MethodInfo method) =>
+        method.DeclaringType is { } type ? $"{(IsGenerated(type) ? Outer(type) : type.Name)}.{Between(method.Name)}" : method.Name;
+
+    private static bool IsStateMachine(Type type) => IsGenerated(type) && type.Name.Contains(">d", StringComparison.Ordinal);
+
+    private static bool IsGenerated(Type type) => type.Name.StartsWith('<');
+
+    /// <summary>The nearest enclosing type somebody wrote.</summary>
+    private static string Outer(Type type)
+    {
+        Type? outer = type.DeclaringType;
+        while (outer is not null && IsGenerated(outer))
+            outer = outer.DeclaringType;
+        return outer?.Name ?? type.Name;
+    }
+
+    /// <summary>The name between the angle brackets of a generated name; of nested ones ("&lt;&lt;Run&gt;b__0&gt;d") the inner.</summary>
+    private static string Between(string name)
+    {
+        int start = name.LastIndexOf('<') + 1;
+        int end = name.IndexOf('>', StringComparison.Ordinal);
+        return start > 0 && end > start ? name[start..end] : name;
+    }
+}
