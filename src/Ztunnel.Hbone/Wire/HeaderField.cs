@@ -12,7 +12,7 @@ public enum HeaderIndexing : byte
     /// <summary>Not entered.</summary>
     None,
 
-    /// <summary>Never entered by any hop: secrets.</summary>
+    /// <summary>Never entered, by any hop: secrets.</summary>
     Never,
 }
 
@@ -25,8 +25,14 @@ public readonly ref struct HeaderField
     {
     }
 
-    /// <summary>Makes a field.</summary>
-    public HeaderField(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, HeaderIndexing indexing)
+    /// <summary>Makes a field by its name, lower case.</summary>
+    public HeaderField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, HeaderIndexing indexing = HeaderIndexing.Default)
+        : this(KnownHeaders.Find(name), name, value, indexing)
+    {
+    }
+
+    // A known name and its bytes must agree: tables keep only the constant.
+    internal HeaderField(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, HeaderIndexing indexing)
     {
         Known = known;
         Name = name;
@@ -43,7 +49,7 @@ public readonly ref struct HeaderField
     /// <summary>The value's bytes.</summary>
     public ReadOnlySpan<byte> Value { get; }
 
-    /// <summary>How it was carried (<see cref="HeaderIndexing.Never"/> or not) or is to be.</summary>
+    /// <summary>How it is to be sent. On a decoded field <see cref="HeaderIndexing.Never"/> or <see cref="HeaderIndexing.Default"/>: an intermediary must pass on the former.</summary>
     public HeaderIndexing Indexing { get; }
 }
 
@@ -51,5 +57,5 @@ public readonly ref struct HeaderField
 public interface IHeaderSink
 {
     /// <summary>Takes one field; its spans are valid during the call only.</summary>
-    void Add(in HeaderField field);
+    void Add(scoped HeaderField field);
 }
