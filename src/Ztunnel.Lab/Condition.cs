@@ -1,0 +1,20 @@
+namespace Ztunnel.Lab;
+
+/// <summary>Waits for something outside this process to become so, by looking again and again.</summary>
+internal static class Condition
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Returns once <paramref name="met"/> does; throws <see cref="LabException"/> when <paramref name="timeout"/> passes before.</summary>
+    public static async Task Wait(Func<bool> met, TimeSpan timeout, Func<string> complaint, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(Interval);
+        long start = TimeProvider.System.GetTimestamp();
+        while (!met())
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > timeout)
+                throw new LabException(complaint());
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+}
