@@ -31,8 +31,8 @@ public abstract class LabHost
     /// <summary>Its IPv6 address. Throws when it has none.</summary>
     public IPAddress IPv6 => AddressOf(AddressFamily.InterNetworkV6);
 
-    /// <summary>What stands before a program's command line: <c>setpriv</c>'s arguments.</summary>
-    internal abstract ImmutableArray<string> Wrapper { get; }
+    /// <summary>Whether each program started here gets a process tree of its own, as in a container.</summary>
+    internal abstract bool OwnProcessTree { get; }
 
     /// <summary>Runs a program to its end.</summary>
     public Task<ProcessResult> Exec(string file, params ImmutableArray<string> arguments) => Exec(new LabCommand(file, arguments));
@@ -97,7 +97,7 @@ public sealed class LabNode : LabHost
     /// <summary>The node's name.</summary>
     public string Name => Plan.Name;
 
-    internal override ImmutableArray<string> Wrapper { get; } = ["--pdeathsig", "KILL", "--"];
+    internal override bool OwnProcessTree => false;
 
     /// <inheritdoc/>
     public override string ToString() => $"node {Name}";
@@ -121,8 +121,7 @@ public sealed class LabPod : LabHost
     /// <summary>The pod's Kubernetes namespace.</summary>
     public string Namespace => Plan.Namespace;
 
-    internal override ImmutableArray<string> Wrapper { get; } =
-        ["--pdeathsig", "KILL", "--", "unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"];
+    internal override bool OwnProcessTree => true;
 
     /// <inheritdoc/>
     public override string ToString() => $"pod {Plan}";

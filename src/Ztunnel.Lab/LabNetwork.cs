@@ -121,7 +121,7 @@ public sealed class LabNetwork : IAsyncDisposable
     /// <summary>The fabric's end of a node's link, as something to run programs at.</summary>
     private sealed class FabricPort(LabNetwork lab, NetworkNamespace fabric, LabNode node) : LabHost(lab, fabric, [])
     {
-        internal override ImmutableArray<string> Wrapper => node.Wrapper;
+        internal override bool OwnProcessTree => false;
 
         public override string ToString() => $"the fabric at {node}";
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using Ztunnel.IO;
 
@@ -10,6 +11,7 @@ namespace Ztunnel.Lab;
 public sealed class LabProcess : IAsyncDisposable
 {
     private const int KeptCharacters = 4 * 1024 * 1024;
+    private static readonly ImmutableArray<string> ProcessTree = ["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"];
     private readonly Process _process;
     private readonly ProcessOutput _output = new(KeptCharacters);
     private readonly ProcessOutput _error = new(KeptCharacters);
@@ -73,7 +75,7 @@ public sealed class LabProcess : IAsyncDisposable
 
     internal static async Task<LabProcess> Start(ProcessThread thread, LabHost host, LabCommand command)
     {
-        var start = new ProcessStartInfo("setpriv", [.. host.Wrapper, command.File, .. command.Arguments])
+        var start = new ProcessStartInfo("setpriv", [.. Wrapper(host), command.File, .. command.Arguments])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -83,12 +85,22 @@ public sealed class LabProcess : IAsyncDisposable
         };
         foreach ((string name, string value) in command.Environment)
             start.Environment[name] = value;
-        Process process = await thread.Run(() => host.NetworkNamespace.Run(() => Process.Start(start)))
+        Process process = await thread.Run(() => Process.Start(start))
             ?? throw new LabException($"{host}: '{command}' could not be started");
         var started = new LabProcess(host, command, process);
         await started.Feed(command.Input);
         return started;
     }
+
+    /// <summary>
+    /// What stands before the command line, each giving way to the next: a parent-death signal, the network namespace, and in
+    /// a pod a process tree of its own. No thread of ours enters the namespace, where threads it causes would stay.
+    /// </summary>
+    private static ImmutableArray<string> Wrapper(LabHost host) =>
+    [
+        "--pdeathsig", "KILL", "--", "nsenter", $"--net={host.NetworkNamespace.Path}", "--",
+        .. host.OwnProcessTree ? ProcessTree : [],
+    ];
 
     private async Task Feed(string? input)
     {

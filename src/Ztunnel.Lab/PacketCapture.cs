@@ -1,9 +1,10 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Ztunnel.Lab;
 
 /// <summary>A running record of one node's link to the fabric; <see cref="Stop"/> ends it and reads what it holds.</summary>
-public sealed class PacketCapture : IAsyncDisposable
+public sealed partial class PacketCapture : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private readonly LabProcess _tcpdump;
@@ -35,19 +36,43 @@ public sealed class PacketCapture : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends the record and reads it. Throws <see cref="LabException"/> when the kernel dropped packets on the way to it: what
-    /// is missing could be what was looked for.
+    /// Ends the record and reads it: all that passed before the call is on it. Throws <see cref="LabException"/> when the
+    /// kernel dropped packets on the way to it, since what is missing could be what was looked for.
     /// </summary>
     public async Task<LinkTraffic> Stop()
     {
+        await CatchUp();
         await _tcpdump.Signal("INT");
         using var deadline = new CancellationTokenSource(Patience);
-        string report = (await _tcpdump.WaitForExit(deadline.Token)).StandardError;
-        string? dropped = report.Split('\n').FirstOrDefault(line => line.Contains("dropped by kernel", StringComparison.Ordinal));
-        if (dropped is null || int.Parse(dropped.Split(' ')[0], CultureInfo.InvariantCulture) != 0)
-            throw new LabException($"{_tcpdump}: the record is not whole: {report}");
+        await _tcpdump.WaitForExit(deadline.Token);
         return LinkTraffic.Read(await System.IO.File.ReadAllBytesAsync(File));
     }
+
+    /// <summary>tcpdump drops what it has not read yet when it is told to end; so ask it for its counts until none is left.</summary>
+    private async Task CatchUp()
+    {
+        for (int asked = 1; ; asked++)
+        {
+            await _tcpdump.Signal("USR1");
+            int reports = asked;
+            await Condition.Wait(() => Counts().Count >= reports, Patience, () => $"{_tcpdump} does not answer: {_tcpdump.Error}", default);
+            (int captured, int received, int dropped) = Counts()[asked - 1];
+            if (dropped != 0)
+                throw new LabException($"{_tcpdump}: the record is not whole, {dropped} packets were dropped");
+            if (captured == received)
+                return;
+        }
+    }
+
+    private List<(int Captured, int Received, int Dropped)> Counts() =>
+    [
+        .. CountsLine().Matches(_tcpdump.Error).Select(match => (Number(match.Groups["captured"]), Number(match.Groups["received"]), Number(match.Groups["dropped"]))),
+    ];
+
+    private static int Number(Group group) => int.Parse(group.ValueSpan, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"(?<captured>\d+) packets? captured, (?<received>\d+) packets? received by filter, (?<dropped>\d+) packets? dropped by kernel", RegexOptions.None, 1000)]
+    private static partial Regex CountsLine();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -18,9 +18,9 @@ internal static class Wiring
     public static async Task Build(NetworkNamespace fabric, ImmutableArray<LabNode> nodes, ImmutableArray<LabPod> pods, CancellationToken cancellationToken)
     {
         foreach (NetworkNamespace each in nodes.Select(node => node.NetworkNamespace).Append(fabric))
-            each.Run(() => PrepareRouter());
+            each.Run(PrepareRouter);
         foreach (LabPod pod in pods)
-            pod.NetworkNamespace.Run(() => PreparePod());
+            pod.NetworkNamespace.Run(PreparePod);
 
         await Configure("the fabric", fabric, FabricLinks(nodes), cancellationToken);
         ILookup<string, LabPod> podsOf = pods.ToLookup(pod => pod.Plan.Node, StringComparer.Ordinal);
@@ -98,10 +98,10 @@ internal static class Wiring
     {
         ProcessResult result = await inside.RunProcess("ip", ["-batch", "-"], string.Join('\n', commands) + "\n", cancellationToken);
         if (result.ExitCode != 0)
-            throw new LabException($"{what}: ip could not set up its links: {result.StandardError}");
+            throw new LabException($"{what}: ip could not set up its links: {result.Error}");
     }
 
-    private static int PrepareRouter()
+    private static void PrepareRouter()
     {
         PrepareAny();
         Set("net/ipv4/ip_forward", "1");
@@ -110,16 +110,14 @@ internal static class Wiring
         Set("net/bridge/bridge-nf-call-iptables", "0");
         Set("net/bridge/bridge-nf-call-ip6tables", "0");
         Set("net/bridge/bridge-nf-call-arptables", "0");
-        return 0;
     }
 
-    private static int PreparePod()
+    private static void PreparePod()
     {
         PrepareAny();
         // Strict, as distributions set it and pods often have it: what works here works with the looser settings too.
         Set("net/ipv4/conf/all/rp_filter", "1");
         Set("net/ipv4/conf/default/rp_filter", "1");
-        return 0;
     }
 
     private static void PrepareAny()

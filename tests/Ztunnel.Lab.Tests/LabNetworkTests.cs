@@ -23,8 +23,8 @@ public sealed class LabNetworkTests
         ProcessResult received = await listener.WaitForExit();
 
         Assert.Equal(0, sent.ExitCode);
-        Assert.Equal("hello", received.StandardOutput);
-        Assert.Contains($"{(ipv6 ? lab.Pod("client").IPv6 : lab.Pod("client").IPv4)}", received.StandardError, StringComparison.Ordinal);
+        Assert.Equal("hello", received.Output);
+        Assert.Contains($"{(ipv6 ? lab.Pod("client").IPv6 : lab.Pod("client").IPv4)}", received.Error, StringComparison.Ordinal);
     }
 
     [Fact]

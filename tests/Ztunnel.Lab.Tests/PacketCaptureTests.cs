@@ -78,7 +78,7 @@ public sealed class PacketCaptureTests
             ProcessResult made = await lab.Node("b").Exec(
                 "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=far",
                 "-keyout", $"{directory}/key.pem", "-out", $"{directory}/cert.pem");
-            Assert.True(made.ExitCode == 0, made.StandardError);
+            Assert.True(made.ExitCode == 0, made.Error);
             await using LabProcess server = await lab.Pod("far").Start(
                 // Its standard input stays open: at the end of it s_server would end too.
                 "sh", "-c", $"sleep 60 | openssl s_server -accept {port} -key {directory}/key.pem -cert {directory}/cert.pem -quiet");
