@@ -1,23 +1,21 @@
-using System.Runtime.ExceptionServices;
-
 namespace Ztunnel.IO;
 
 /// <summary>Runs one thing on a thread of its own, for work that changes the thread itself.</summary>
 internal static class DedicatedThread
 {
-    public static T Run<T>(string name, Func<T> work)
+    /// <summary>Runs <paramref name="work"/> on a new thread named <paramref name="name"/>, which ends with it.</summary>
+    public static Task<T> RunAsync<T>(string name, Func<T> work)
     {
-        T result = default!;
-        ExceptionDispatchInfo? error = null;
+        TaskCompletionSource<T> end = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Thread thread = new(() =>
         {
             try
             {
-                result = work();
+                end.SetResult(work());
             }
             catch (Exception exception)
             {
-                error = ExceptionDispatchInfo.Capture(exception);
+                end.SetException(exception);
             }
         })
         {
@@ -25,8 +23,9 @@ internal static class DedicatedThread
             Name = name,
         };
         thread.UnsafeStart();
-        thread.Join();
-        error?.Throw();
-        return result;
+        return end.Task;
     }
+
+    /// <summary>The same, waiting for the end. What is thrown is thrown here.</summary>
+    public static T Run<T>(string name, Func<T> work) => RunAsync(name, work).GetAwaiter().GetResult();
 }

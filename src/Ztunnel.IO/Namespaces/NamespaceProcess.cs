@@ -13,7 +13,7 @@ internal static class NamespaceProcess
         NetworkNamespace ns, string file, IReadOnlyList<string> args, string? stdin, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        using Process process = Start(ns, file, args);
+        using Process process = await Start(ns, file, args);
         await using CancellationTokenRegistration kill = cancellationToken.UnsafeRegister(
             static state => Kill((Process)state!), process);
         Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
@@ -24,7 +24,7 @@ internal static class NamespaceProcess
         return result;
     }
 
-    private static Process Start(NetworkNamespace ns, string file, IReadOnlyList<string> args)
+    private static async Task<Process> Start(NetworkNamespace ns, string file, IReadOnlyList<string> args)
     {
         ProcessStartInfo start = new(file, args)
         {
@@ -36,7 +36,7 @@ internal static class NamespaceProcess
 
         // Makes the runtime start its signal thread here rather than on the first Process.Start, inside the namespace.
         using PosixSignalRegistration signals = PosixSignalRegistration.Create(PosixSignal.SIGCONT, static _ => { });
-        return DedicatedThread.Run("netns-process", () => ns.Run(() => Process.Start(start)!));
+        return await DedicatedThread.RunAsync("netns-process", () => ns.Run(() => Process.Start(start)!));
     }
 
     private static async Task Feed(Process process, string? stdin)
