@@ -4,8 +4,8 @@ using System.Net;
 namespace Ztunnel.Mesh;
 
 /// <summary>
-/// What one EndpointSlice says: some of a service's endpoints, all of one address family, each serving every port listed.
-/// A service has any number of sets, each replaced or removed by itself.
+/// What one EndpointSlice says: some of a service's endpoints, each serving every port listed. A service has any number of
+/// sets, each replaced or removed by itself.
 /// </summary>
 public sealed record EndpointSet
 {

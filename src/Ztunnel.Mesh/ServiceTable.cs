@@ -44,7 +44,7 @@ internal sealed class ServiceTable
             Number = port.Port;
             // One endpoint may stand in two slices for a moment while the slices are rearranged.
             Endpoint[] mine = [.. endpoints.Where(endpoint => endpoint.Port == port)];
-            Endpoint[] ready = [.. mine.Where(endpoint => endpoint.Ready).DistinctBy(endpoint => endpoint.Address)];
+            Endpoint[] ready = [.. mine.Where(endpoint => endpoint.Ready).DistinctBy(endpoint => (endpoint.Address, endpoint.Pod))];
             _readyIPv4 = [.. ready.Where(endpoint => endpoint.Address.AddressFamily == AddressFamily.InterNetwork)];
             _readyIPv6 = [.. ready.Where(endpoint => endpoint.Address.AddressFamily == AddressFamily.InterNetworkV6)];
             _noneReady = new Route.Deny(

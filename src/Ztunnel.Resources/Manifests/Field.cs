@@ -1,0 +1,220 @@
+using System.Globalization;
+using System.Net;
+
+namespace Ztunnel.Resources;
+
+/// <summary>
+/// A field of an object being read: its value if it is there, its path, and typed ways to take it. Whatever does not fit is
+/// a problem of the <see cref="ObjectReading"/>, and the value is then taken as absent, so that reading goes on and finds
+/// every mistake of an object.
+/// </summary>
+internal sealed class Field
+{
+    private readonly ObjectReading _reading;
+    private readonly Field? _parent;
+    private readonly string _name;
+    private readonly YamlNode? _node;
+
+    public Field(ObjectReading reading, YamlNode root)
+        : this(reading, null, "", root)
+    {
+    }
+
+    private Field(ObjectReading reading, Field? parent, string name, YamlNode? node)
+    {
+        _reading = reading;
+        _parent = parent;
+        _name = name;
+        _node = node is YamlScalar { Type: YamlScalarType.Null } ? null : node;
+        Place = node ?? parent!.Place;
+    }
+
+    public bool Present => _node is not null;
+
+    /// <summary>Whether the value is a string, not a number or the like.</summary>
+    public bool IsText => _node is YamlScalar { Type: YamlScalarType.String };
+
+    /// <summary>Where to point when something is wrong: the value, or what it is missing from.</summary>
+    public YamlNode Place { get; }
+
+    public string Path
+    {
+        get
+        {
+            if (_parent is null)
+                return "";
+            string parent = _parent.Path;
+            return parent.Length == 0 || _name.StartsWith('[') ? parent + _name : $"{parent}.{_name}";
+        }
+    }
+
+    /// <summary>The field of that name in this one, which is to be a mapping.</summary>
+    public Field this[string name] => new(_reading, this, name, Mapping()?.Find(name));
+
+    public void Problem(string message) => _reading.Problem(Place, _parent is null ? null : Path, message);
+
+    /// <summary>The items of a list, each a field of its own; none when it is absent.</summary>
+    public IEnumerable<Field> Items()
+    {
+        switch (_node)
+        {
+            case null:
+                return [];
+            case YamlSequence list:
+                return list.Items.Select((item, index) => new Field(_reading, this, $"[{index}]", item));
+            default:
+                Expected("a list");
+                return [];
+        }
+    }
+
+    public string? Text()
+    {
+        switch (_node)
+        {
+            case null:
+                return null;
+            case YamlScalar { Type: YamlScalarType.String } scalar:
+                return scalar.Value;
+            case YamlScalar scalar:
+                Problem($"expected a string, got {scalar.Describe()}; put it in quotes");
+                return null;
+            default:
+                Expected("a string");
+                return null;
+        }
+    }
+
+    /// <summary>A text by a rule that says what is wrong with it.</summary>
+    public string? Text(Func<string, string?> fault) => Checked(Text(), fault);
+
+    public string? RequiredText(Func<string, string?> fault) => Checked(RequiredText(), fault);
+
+    public string? RequiredText()
+    {
+        if (Text() is { Length: > 0 } text)
+            return text;
+        if (_node is null or YamlScalar { Type: YamlScalarType.String, Value: "" })
+            Problem("is required");
+        return null;
+    }
+
+    public bool? Flag()
+    {
+        if (_node is null)
+            return null;
+        if (_node is YamlScalar { Type: YamlScalarType.Boolean } scalar)
+            return scalar.Value.ToUpperInvariant() is "TRUE" or "YES" or "ON";
+        Expected("true or false");
+        return null;
+    }
+
+    /// <summary>A port number, 1 to 65535.</summary>
+    public ushort? PortNumber() => Number(1, ushort.MaxValue, "a number from 1 to 65535") is { } number ? (ushort)number : null;
+
+    public int? Number(int min, int max, string expected)
+    {
+        if (_node is null)
+            return null;
+        if (_node is YamlScalar { Type: YamlScalarType.Number } scalar
+            && int.TryParse(scalar.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)
+            && number >= min
+            && number <= max)
+        {
+            return number;
+        }
+
+        Expected(expected);
+        return null;
+    }
+
+    public IPAddress? Address()
+    {
+        if (Text() is not { } text)
+            return null;
+        if (KubernetesSyntax.TryAddress(text) is { } address)
+            return address;
+        Expected("an IP address");
+        return null;
+    }
+
+    public IPNetwork? Range()
+    {
+        if (Text() is not { } text)
+            return null;
+        if (text.Contains('/', StringComparison.Ordinal) && IPNetwork.TryParse(text, out IPNetwork range))
+            return range;
+        Expected("an address range such as 10.244.1.0/24");
+        return null;
+    }
+
+    public DateTimeOffset? Time()
+    {
+        if (Text() is not { } text)
+            return null;
+        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time))
+            return time;
+        Expected("a time such as 2026-01-31T12:00:00Z");
+        return null;
+    }
+
+    /// <summary>One of the words in <paramref name="meanings"/>.</summary>
+    public T? OneOf<T>(IReadOnlyDictionary<string, T> meanings)
+        where T : struct
+    {
+        if (Text() is not { } text)
+            return null;
+        if (meanings.TryGetValue(text, out T meaning))
+            return meaning;
+        Expected(string.Join(" or ", meanings.Keys));
+        return null;
+    }
+
+    /// <summary>A map of strings; <paramref name="keep"/> chooses the keys worth keeping, and only those are looked at.</summary>
+    public StringMap Strings(Func<string, bool>? keep = null) =>
+        new(Entries().Where(entry => keep?.Invoke(entry.Name) ?? true)
+            .Select(entry => KeyValuePair.Create(entry.Name, entry.Value.Text() ?? ""))
+            .DistinctBy(entry => entry.Key, StringComparer.Ordinal));
+
+    /// <summary>The entries of a mapping, each value a field of its own.</summary>
+    public IEnumerable<(string Name, Field Value)> Entries() =>
+        (Mapping()?.Entries ?? []).Select(entry => (entry.Key.Value, new Field(_reading, this, $"[{entry.Key.Value}]", entry.Value)));
+
+    /// <summary>Finds keys given twice, here and in everything below.</summary>
+    public void CheckKeys()
+    {
+        if (_node is YamlMapping mapping)
+        {
+            var first = new Dictionary<string, YamlScalar>(StringComparer.Ordinal);
+            foreach ((YamlScalar key, YamlNode value) in mapping.Entries)
+            {
+                var field = new Field(_reading, this, key.Value, value);
+                if (!first.TryAdd(key.Value, key))
+                    _reading.Problem(key, field.Path, $"is given twice, first at line {first[key.Value].Line}");
+                field.CheckKeys();
+            }
+        }
+        else if (_node is YamlSequence)
+        {
+            foreach (Field item in Items())
+                item.CheckKeys();
+        }
+    }
+
+    public void Expected(string what) => Problem($"expected {what}, got {_node?.Describe() ?? "nothing"}");
+
+    private string? Checked(string? text, Func<string, string?> fault)
+    {
+        if (text is null || fault(text) is not { } wrong)
+            return text;
+        Problem($"{wrong}, got {_node!.Describe()}");
+        return null;
+    }
+
+    private YamlMapping? Mapping()
+    {
+        if (_node is not (null or YamlMapping))
+            Expected("a mapping");
+        return _node as YamlMapping;
+    }
+}

@@ -1,0 +1,122 @@
+using System.Text;
+
+namespace Ztunnel.Resources;
+
+/// <summary>Reads one file of manifests: its documents, the lists in them, the objects in those.</summary>
+internal sealed class ManifestReader
+{
+    private const int MaxListDepth = 4;
+
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private readonly string _source;
+    private readonly Dictionary<ObjectKey, (KubernetesObject Object, int Line)> _objects = [];
+    private readonly List<ResourceProblem> _problems = [];
+    private readonly Dictionary<string, int> _unknownKinds = new(StringComparer.Ordinal);
+    private readonly HashSet<ObjectKey> _broken = [];
+    private bool _hasUnnamed;
+
+    private ManifestReader(string source) => _source = source;
+
+    /// <summary>Reads a file's content. <paramref name="source"/> names the file in problems.</summary>
+    public static ManifestFile Read(string source, ReadOnlySpan<byte> content)
+    {
+        var reader = new ManifestReader(source);
+        if (reader.Decode(content) is { } text)
+            reader.ReadText(text);
+        return new ManifestFile
+        {
+            Objects = reader._objects,
+            Problems = reader._problems,
+            UnknownKinds = reader._unknownKinds,
+            Broken = reader._broken,
+            HasUnnamed = reader._hasUnnamed,
+        };
+    }
+
+    private string? Decode(ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            return StrictUtf8.GetString(content);
+        }
+        catch (DecoderFallbackException error)
+        {
+            int line = 1 + content[..Math.Clamp(error.Index, 0, content.Length)].Count((byte)'\n');
+            Unnamed(new YamlFault(line, 0, "not UTF-8 text"));
+            return null;
+        }
+    }
+
+    private void ReadText(string text)
+    {
+        foreach (YamlDocument document in YamlText.Read(text))
+        {
+            if (document.Fault is not null)
+                Unnamed(document.Fault);
+            else
+                ReadObject(document.Root!, null, 0);
+        }
+    }
+
+    /// <summary>Reads an object or a list of objects; <paramref name="implied"/> is what the items of a typed list need not say.</summary>
+    private void ReadObject(YamlNode node, (string ApiVersion, string Kind)? implied, int depth)
+    {
+        var reading = new ObjectReading(_source);
+        var root = new Field(reading, node);
+        string? apiVersion = root["apiVersion"].Present ? root["apiVersion"].RequiredText() : implied?.ApiVersion;
+        string? kindName = root["kind"].Present ? root["kind"].RequiredText() : implied?.Kind;
+        if (node is YamlMapping && reading.Problems.Count == 0 && (apiVersion is null || kindName is null))
+            (apiVersion is null ? root["apiVersion"] : root["kind"]).Problem("is required");
+        if (apiVersion is null || kindName is null)
+        {
+            _hasUnnamed = true;
+            _problems.AddRange(reading.Problems);
+        }
+        else if (kindName.EndsWith("List", StringComparison.Ordinal) && root["items"].Present)
+        {
+            ReadList(root, node, apiVersion, kindName, depth);
+        }
+        else if (ObjectReader.KindOf(apiVersion, kindName) is { } kind)
+        {
+            Add(ObjectReader.Read(kind, root, reading), reading, node);
+        }
+        else
+        {
+            string name = $"{apiVersion} {kindName}";
+            _unknownKinds[name] = _unknownKinds.GetValueOrDefault(name) + 1;
+        }
+    }
+
+    private void ReadList(Field root, YamlNode node, string apiVersion, string kindName, int depth)
+    {
+        if (depth >= MaxListDepth)
+        {
+            Unnamed(new YamlFault(node.Line, node.Column, $"lists stand more than {MaxListDepth} deep in one another"));
+            return;
+        }
+
+        string itemKind = kindName[..^"List".Length];
+        foreach (Field item in root["items"].Items())
+            ReadObject(item.Place, itemKind.Length == 0 ? null : (apiVersion, itemKind), depth + 1);
+    }
+
+    private void Add((ObjectKey? Key, KubernetesObject? Object) read, ObjectReading reading, YamlNode node)
+    {
+        _problems.AddRange(reading.Problems);
+        if (read.Key is null)
+            _hasUnnamed = true;
+        else if (_objects.TryGetValue(read.Key, out (KubernetesObject Object, int Line) first))
+            _problems.Add(ManifestProblems.Duplicate(new Origin(_source, node.Line), read.Key, new Origin(_source, first.Line)));
+        else if (read.Object is null)
+            _broken.Add(read.Key);
+        else
+            _objects.Add(read.Key, (read.Object, node.Line));
+    }
+
+    private void Unnamed(YamlFault fault)
+    {
+        _hasUnnamed = true;
+        _problems.Add(new ResourceProblem { Source = _source, Line = fault.Line, Column = fault.Column, Message = fault.Message });
+    }
+}

@@ -1,0 +1,26 @@
+using System.Net;
+
+namespace Ztunnel.Resources;
+
+/// <summary>Reads the body of a Node.</summary>
+internal static class NodeReader
+{
+    public static NodeObject Read(ObjectMetadata metadata, Field root)
+    {
+        var addresses = new List<IPAddress>();
+        foreach (Field address in root["status"]["addresses"].Items())
+        {
+            if (string.Equals(address["type"].RequiredText(), "InternalIP", StringComparison.Ordinal) && address["address"].Address() is { } ip)
+                addresses.Add(ip);
+        }
+
+        Field ranges = root["spec"]["podCIDRs"];
+        IEnumerable<Field> given = ranges.Present ? ranges.Items() : [root["spec"]["podCIDR"]];
+        return new NodeObject
+        {
+            Metadata = metadata,
+            InternalAddresses = [.. addresses],
+            PodRanges = [.. given.Select(range => range.Range()).OfType<IPNetwork>()],
+        };
+    }
+}

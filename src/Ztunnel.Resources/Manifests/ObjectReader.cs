@@ -1,0 +1,84 @@
+namespace Ztunnel.Resources;
+
+/// <summary>Reads the body of objects of one kind.</summary>
+internal delegate KubernetesObject KindReader(ObjectMetadata metadata, Field root);
+
+/// <summary>Reads single objects: tells their kind, reads their metadata, hands the rest to the kind's reader.</summary>
+internal static class ObjectReader
+{
+    private const string KubectlAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
+
+    private static readonly Dictionary<(string ApiVersion, string Kind), (ObjectKind Kind, KindReader Read)> Readers = new()
+    {
+        [Key(ObjectKind.Namespace)] = (ObjectKind.Namespace, (metadata, _) => new NamespaceObject { Metadata = metadata }),
+        [Key(ObjectKind.Node)] = (ObjectKind.Node, NodeReader.Read),
+        [Key(ObjectKind.Pod)] = (ObjectKind.Pod, PodReader.Read),
+        [Key(ObjectKind.Service)] = (ObjectKind.Service, ServiceReader.Read),
+        [Key(ObjectKind.EndpointSlice)] = (ObjectKind.EndpointSlice, EndpointSliceReader.Read),
+    };
+
+    /// <summary>The kind of that name, or null when it is none we use.</summary>
+    public static ObjectKind? KindOf(string apiVersion, string kind) =>
+        Readers.TryGetValue((apiVersion, kind), out (ObjectKind Kind, KindReader Read) known) ? known.Kind : null;
+
+    /// <summary>
+    /// Reads an object of a known kind. The key is null when the object's name could not be read; the object is null when
+    /// anything in it is wrong, which the reading then tells.
+    /// </summary>
+    public static (ObjectKey? Key, KubernetesObject? Object) Read(ObjectKind kind, Field root, ObjectReading reading)
+    {
+        ObjectKey? key = ReadKey(kind, root["metadata"], reading);
+        root.CheckKeys();
+        ObjectMetadata metadata = ReadMetadata(key, root["metadata"]);
+        KubernetesObject read = Readers[Key(kind)].Read(metadata, root);
+        return (key, key is not null && reading.Problems.Count == 0 ? read : null);
+    }
+
+    private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
+
+    private static ObjectKey? ReadKey(ObjectKind kind, Field metadata, ObjectReading reading)
+    {
+        reading.Subject = kind.Name;
+        Func<string, string?> rule = kind == ObjectKind.Namespace || kind == ObjectKind.Service
+            ? KubernetesSyntax.LabelFault
+            : KubernetesSyntax.SubdomainFault;
+        string? name = metadata["name"].RequiredText(rule);
+        string? @namespace = "";
+        if (kind.Namespaced)
+            @namespace = metadata["namespace"].Present ? metadata["namespace"].RequiredText(KubernetesSyntax.LabelFault) : "default";
+        if (name is null || @namespace is null)
+            return null;
+        var key = new ObjectKey(kind, @namespace, name);
+        reading.Subject = key.ToString();
+        return key;
+    }
+
+    private static ObjectMetadata ReadMetadata(ObjectKey? key, Field metadata)
+    {
+        foreach ((_, Field value) in metadata["labels"].Entries())
+            value.Text(KubernetesSyntax.LabelValueFault);
+        return new ObjectMetadata
+        {
+            Name = key?.Name ?? "",
+            Namespace = key?.Namespace ?? "",
+            Uid = metadata["uid"].Text() is { Length: > 0 } uid ? uid : null,
+            Labels = metadata["labels"].Strings(),
+            Annotations = metadata["annotations"].Strings(name => !string.Equals(name, KubectlAnnotation, StringComparison.Ordinal)),
+            Created = metadata["creationTimestamp"].Time(),
+            Deleting = metadata["deletionTimestamp"].Time() is not null,
+            Controller = ReadController(metadata["ownerReferences"]),
+        };
+    }
+
+    private static ControllerReference? ReadController(Field owners)
+    {
+        ControllerReference? controller = null;
+        foreach (Field owner in owners.Items())
+        {
+            if (owner["controller"].Flag() == true && owner["kind"].RequiredText() is { } kind && owner["name"].RequiredText() is { } name)
+                controller ??= new ControllerReference(kind, name);
+        }
+
+        return controller;
+    }
+}

@@ -1,0 +1,122 @@
+using System.Net;
+
+namespace Ztunnel.Resources;
+
+/// <summary>Reads the body of a Pod.</summary>
+internal static class PodReader
+{
+    private static readonly Dictionary<string, PodPhase> Phases =
+        Enum.GetValues<PodPhase>().ToDictionary(phase => phase.ToString(), StringComparer.Ordinal);
+
+    public static PodObject Read(ObjectMetadata metadata, Field root)
+    {
+        CheckNetworkNamespace(root["metadata"]["annotations"]);
+        Field spec = root["spec"], status = root["status"];
+        return new PodObject
+        {
+            Metadata = metadata,
+            NodeName = spec["nodeName"].Text(KubernetesSyntax.SubdomainFault) ?? "",
+            ServiceAccount = ReadServiceAccount(spec),
+            HostNetwork = spec["hostNetwork"].Flag() ?? false,
+            Containers = [.. ReadContainers(spec)],
+            Addresses = [.. ReadAddresses(status)],
+            Phase = status["phase"].OneOf(Phases) ?? PodPhase.Running,
+            ReadyCondition = ReadReady(status["conditions"]),
+            AllContainersStopped = ReadStopped(status["containerStatuses"]),
+        };
+    }
+
+    private static void CheckNetworkNamespace(Field annotations)
+    {
+        foreach ((string name, Field value) in annotations.Entries())
+        {
+            if (string.Equals(name, PodObject.NetworkNamespaceAnnotation, StringComparison.Ordinal))
+                value.RequiredText(NetworkNamespaceFault);
+        }
+    }
+
+    private static string? NetworkNamespaceFault(string name)
+    {
+        bool safe = name.All(c => !char.IsControl(c)) && !name.Split('/').Contains("..", StringComparer.Ordinal);
+        return safe && (name[0] == '/' || !name.Contains('/', StringComparison.Ordinal)) ? null : "must be a name or an absolute path";
+    }
+
+    private static string ReadServiceAccount(Field spec)
+    {
+        // serviceAccount is the field's name of old, which API servers still write beside the new one.
+        Field account = spec["serviceAccountName"].Present ? spec["serviceAccountName"] : spec["serviceAccount"];
+        return account.Text(KubernetesSyntax.SubdomainFault) is { Length: > 0 } name ? name : "default";
+    }
+
+    private static IEnumerable<PodContainer> ReadContainers(Field spec)
+    {
+        foreach (Field container in spec["containers"].Items())
+            yield return ReadContainer(container);
+        foreach (Field container in spec["initContainers"].Items())
+        {
+            PodContainer read = ReadContainer(container);
+            if (string.Equals(container["restartPolicy"].Text(), "Always", StringComparison.Ordinal))
+                yield return read;
+        }
+    }
+
+    private static PodContainer ReadContainer(Field container) => new()
+    {
+        Name = container["name"].RequiredText(KubernetesSyntax.LabelFault) ?? "",
+        Command = [.. container["command"].Items().Select(word => word.Text() ?? "")],
+        Arguments = [.. container["args"].Items().Select(word => word.Text() ?? "")],
+        Environment = ReadEnvironment(container["env"]),
+        Ports = [.. ReadPorts(container["ports"])],
+    };
+
+    private static StringMap ReadEnvironment(Field environment)
+    {
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (Field variable in environment.Items())
+        {
+            if (variable["name"].RequiredText() is { } name && variable["value"].Text() is { } value)
+                variables[name] = value;
+        }
+
+        return new StringMap(variables);
+    }
+
+    private static IEnumerable<ContainerPort> ReadPorts(Field ports)
+    {
+        foreach (Field port in ports.Items())
+        {
+            string name = port["name"].Text(PortName.Fault) ?? "";
+            TransportProtocol protocol = port["protocol"].OneOf(PortName.Protocols) ?? TransportProtocol.Tcp;
+            if (!port["containerPort"].Present)
+                port["containerPort"].Problem("is required");
+            else if (port["containerPort"].PortNumber() is { } number)
+                yield return new ContainerPort(name, number, protocol);
+        }
+    }
+
+    private static IEnumerable<IPAddress> ReadAddresses(Field status)
+    {
+        IEnumerable<Field> all = status["podIPs"].Present ? status["podIPs"].Items().Select(entry => entry["ip"]) : [status["podIP"]];
+        // Both forms are looked at, so that a mistake in either is told.
+        status["podIP"].Address();
+        return all.Select(field => field.Address()).OfType<IPAddress>().Distinct();
+    }
+
+    private static bool? ReadReady(Field conditions)
+    {
+        bool? ready = null;
+        foreach (Field condition in conditions.Items())
+        {
+            if (string.Equals(condition["type"].RequiredText(), "Ready", StringComparison.Ordinal))
+                ready = string.Equals(condition["status"].RequiredText(), "True", StringComparison.Ordinal);
+        }
+
+        return ready;
+    }
+
+    private static bool ReadStopped(Field statuses)
+    {
+        Field[] all = [.. statuses.Items()];
+        return all.Length > 0 && all.All(status => !status["state"]["running"].Present);
+    }
+}

@@ -1,0 +1,111 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Ztunnel.Resources;
+
+/// <summary>Reads the body of a Service.</summary>
+internal static class ServiceReader
+{
+    private static readonly Dictionary<string, bool> IsExternalName = new(StringComparer.Ordinal)
+    {
+        ["ClusterIP"] = false,
+        ["NodePort"] = false,
+        ["LoadBalancer"] = false,
+        ["ExternalName"] = true,
+    };
+
+    public static ServiceObject Read(ObjectMetadata metadata, Field root)
+    {
+        Field spec = root["spec"];
+        if (!spec.Present)
+            spec.Problem("is required");
+        bool externalName = spec["type"].OneOf(IsExternalName) ?? false;
+        ServicePortSpec[] ports = ReadPorts(spec["ports"]);
+        IPAddress[] clusterIps = ReadClusterIps(spec);
+        return new ServiceObject
+        {
+            Metadata = metadata,
+            ExternalName = externalName,
+            ClusterIps = externalName ? [] : [.. clusterIps],
+            Selector = spec["selector"].Strings(),
+            Ports = [.. ports],
+            PublishNotReadyAddresses = spec["publishNotReadyAddresses"].Flag() ?? false,
+        };
+    }
+
+    private static IPAddress[] ReadClusterIps(Field spec)
+    {
+        Field[] given = [.. spec["clusterIPs"].Items()];
+        if (given.Length == 0)
+            return ReadClusterIp(spec["clusterIP"]) is { } only ? [only] : [];
+        IPAddress?[] read = [.. given.Select(ReadClusterIp)];
+        if (ReadClusterIp(spec["clusterIP"]) is { } single && !single.Equals(read[0]))
+            spec["clusterIP"].Problem("must be the first of spec.clusterIPs");
+        IPAddress[] addresses = [.. read.OfType<IPAddress>()];
+        if (addresses.DistinctBy(address => address.AddressFamily).Count() < addresses.Length)
+            spec["clusterIPs"].Problem("may hold at most one IPv4 and one IPv6 address");
+        return addresses;
+    }
+
+    private static IPAddress? ReadClusterIp(Field field) =>
+        field.Present && field.Text() is not ("" or "None") ? ReadUsable(field) : null;
+
+    private static IPAddress? ReadUsable(Field field)
+    {
+        IPAddress? address = field.Address();
+        bool unusable = address is not null
+            && (IPAddress.IsLoopback(address) || address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)
+                || address.IsIPv6Multicast || (address.AddressFamily == AddressFamily.InterNetwork && address.GetAddressBytes()[0] >= 224));
+        if (!unusable)
+            return address;
+        field.Expected("an address that can be a service's");
+        return null;
+    }
+
+    private static ServicePortSpec[] ReadPorts(Field ports)
+    {
+        Field[] fields = [.. ports.Items()];
+        var read = new List<ServicePortSpec>();
+        foreach (Field field in fields)
+        {
+            string name = field["name"].Text(PortName.Fault) ?? "";
+            if (name.Length == 0 && fields.Length > 1)
+                field["name"].Problem("is required where a service has several ports");
+            TransportProtocol protocol = field["protocol"].OneOf(PortName.Protocols) ?? TransportProtocol.Tcp;
+            string? appProtocol = field["appProtocol"].Text();
+            if (!field["port"].Present)
+                field["port"].Problem("is required");
+            if (field["port"].PortNumber() is not { } number || ReadTarget(field["targetPort"], number) is not { } target)
+                continue;
+            var port = new ServicePortSpec(name, number, protocol, target, appProtocol);
+            CheckDistinct(field, port, read);
+            read.Add(port);
+        }
+
+        return [.. read];
+    }
+
+    private static void CheckDistinct(Field field, ServicePortSpec port, List<ServicePortSpec> earlier)
+    {
+        if (earlier.Exists(other => string.Equals(other.Name, port.Name, StringComparison.Ordinal)))
+            field["name"].Problem($"another port of the service is named \"{port.Name}\" too");
+        if (earlier.Exists(other => other.Port == port.Port && other.Protocol == port.Protocol))
+            field["port"].Problem($"another port of the service has number {port.Port} too");
+    }
+
+    private static TargetPort? ReadTarget(Field field, ushort port)
+    {
+        const string Expected = "a port name or a number from 1 to 65535";
+        if (!field.Present)
+            return new TargetPort.Numbered(port);
+        if (field.IsText)
+        {
+            if (field.Text() is { } name && KubernetesSyntax.IsPortName(name))
+                return new TargetPort.Named(name);
+            field.Expected(Expected);
+            return null;
+        }
+
+        return field.Number(1, ushort.MaxValue, Expected) is { } number ? new TargetPort.Numbered((ushort)number) : null;
+    }
+}

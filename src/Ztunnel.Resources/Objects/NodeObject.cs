@@ -1,0 +1,16 @@
+using System.Net;
+
+namespace Ztunnel.Resources;
+
+/// <summary>A <c>Node</c>.</summary>
+public sealed record NodeObject : KubernetesObject
+{
+    /// <inheritdoc/>
+    public override ObjectKind Kind => ObjectKind.Node;
+
+    /// <summary>The addresses of type <c>InternalIP</c>.</summary>
+    public ValueArray<IPAddress> InternalAddresses { get; init; } = [];
+
+    /// <summary>The ranges its pods take their addresses from (<c>spec.podCIDRs</c>).</summary>
+    public ValueArray<IPNetwork> PodRanges { get; init; } = [];
+}

@@ -1,0 +1,26 @@
+namespace Ztunnel.Resources;
+
+/// <summary>A kind of Kubernetes object.</summary>
+/// <param name="ApiVersion">Its <c>apiVersion</c>, with the group unless it is a core kind.</param>
+/// <param name="Name">Its <c>kind</c>.</param>
+/// <param name="Namespaced">Whether its objects live in namespaces.</param>
+public sealed record ObjectKind(string ApiVersion, string Name, bool Namespaced)
+{
+    /// <summary>Namespaces.</summary>
+    public static readonly ObjectKind Namespace = new("v1", "Namespace", Namespaced: false);
+
+    /// <summary>Nodes.</summary>
+    public static readonly ObjectKind Node = new("v1", "Node", Namespaced: false);
+
+    /// <summary>Pods.</summary>
+    public static readonly ObjectKind Pod = new("v1", "Pod", Namespaced: true);
+
+    /// <summary>Services.</summary>
+    public static readonly ObjectKind Service = new("v1", "Service", Namespaced: true);
+
+    /// <summary>Endpoint slices.</summary>
+    public static readonly ObjectKind EndpointSlice = new("discovery.k8s.io/v1", "EndpointSlice", Namespaced: true);
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+}

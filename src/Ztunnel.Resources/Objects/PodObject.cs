@@ -1,0 +1,105 @@
+using System.Net;
+
+namespace Ztunnel.Resources;
+
+/// <summary>A <c>Pod</c>.</summary>
+public sealed record PodObject : KubernetesObject
+{
+    /// <summary>The annotation of ours that names a pod's network namespace where no container runtime can be asked.</summary>
+    public const string NetworkNamespaceAnnotation = "ztunnel.io/network-namespace";
+
+    /// <inheritdoc/>
+    public override ObjectKind Kind => ObjectKind.Pod;
+
+    /// <summary><c>spec.nodeName</c>, empty while it is not scheduled.</summary>
+    public string NodeName { get; init; } = "";
+
+    /// <summary><c>spec.serviceAccountName</c>, or <c>default</c>.</summary>
+    public string ServiceAccount { get; init; } = "default";
+
+    /// <summary><c>spec.hostNetwork</c>.</summary>
+    public bool HostNetwork { get; init; }
+
+    /// <summary>The containers that run side by side: <c>spec.containers</c> and the init containers that restart always.</summary>
+    public ValueArray<PodContainer> Containers { get; init; } = [];
+
+    /// <summary><c>status.podIPs</c>, or <c>status.podIP</c> where there is only that.</summary>
+    public ValueArray<IPAddress> Addresses { get; init; } = [];
+
+    /// <summary><c>status.phase</c>; a manifest without status stands for a pod that runs.</summary>
+    public PodPhase Phase { get; init; } = PodPhase.Running;
+
+    /// <summary>The status of the <c>Ready</c> condition, or null where there is no such condition.</summary>
+    public bool? ReadyCondition { get; init; }
+
+    /// <summary>Whether <c>status.containerStatuses</c> is there and shows none that runs.</summary>
+    public bool AllContainersStopped { get; init; }
+
+    /// <summary>
+    /// Whether the pod has run to its end, or is being deleted and does not run: its processes are gone, and its address may
+    /// already be another's.
+    /// </summary>
+    public bool Terminated =>
+        Phase is PodPhase.Succeeded or PodPhase.Failed
+        || (Metadata.Deleting && (Phase is PodPhase.Pending || AllContainersStopped));
+
+    /// <summary>
+    /// Whether it takes traffic: it runs, is not being deleted, has an address, and its Ready condition, if it has one, holds.
+    /// Without the condition the address alone says so, as in manifests written by hand.
+    /// </summary>
+    public bool Ready => !Terminated && !Metadata.Deleting && Addresses.Count > 0 && (ReadyCondition ?? true);
+}
+
+/// <summary>A pod's <c>status.phase</c>.</summary>
+public enum PodPhase
+{
+    /// <summary>Not all containers have started.</summary>
+    Pending,
+
+    /// <summary>It runs.</summary>
+    Running,
+
+    /// <summary>All containers ended well and will not be started again.</summary>
+    Succeeded,
+
+    /// <summary>All containers ended, one at least badly, and will not be started again.</summary>
+    Failed,
+
+    /// <summary>Its node has not been heard of.</summary>
+    Unknown,
+}
+
+/// <summary>A container of a pod.</summary>
+public sealed record PodContainer
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What it runs, in place of its image's entry point.</summary>
+    public ValueArray<string> Command { get; init; } = [];
+
+    /// <summary>The arguments to that.</summary>
+    public ValueArray<string> Arguments { get; init; } = [];
+
+    /// <summary>The environment variables given as plain values.</summary>
+    public StringMap Environment { get; init; } = StringMap.Empty;
+
+    /// <summary>The ports it declares.</summary>
+    public ValueArray<ContainerPort> Ports { get; init; } = [];
+}
+
+/// <summary>A port a container declares. <paramref name="Name"/> is empty when it has none.</summary>
+public sealed record ContainerPort(string Name, ushort Port, TransportProtocol Protocol);
+
+/// <summary>The transport a port is of.</summary>
+public enum TransportProtocol
+{
+    /// <summary>TCP, the default.</summary>
+    Tcp,
+
+    /// <summary>UDP.</summary>
+    Udp,
+
+    /// <summary>SCTP.</summary>
+    Sctp,
+}

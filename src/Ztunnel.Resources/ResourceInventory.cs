@@ -1,0 +1,102 @@
+using System.Collections.Immutable;
+
+namespace Ztunnel.Resources;
+
+/// <summary>
+/// What objects there are, where they come from and what is wrong with them, for diagnostics. Written by the
+/// <see cref="Translator"/>; <see cref="Snapshot"/> may be taken on any thread.
+/// </summary>
+public sealed class ResourceInventory
+{
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<string, SourceReport> _sources = new(StringComparer.Ordinal);
+    private readonly Dictionary<ObjectKey, Origin> _objects = [];
+    private readonly Dictionary<ObjectKey, ImmutableArray<ResourceProblem>> _problems = [];
+    private bool _synced;
+
+    /// <summary>Everything as it is now.</summary>
+    public InventorySnapshot Snapshot()
+    {
+        lock (_lock)
+        {
+            var kept = _sources.Values.SelectMany(source => source.Kept.Select(key => (key, source.Name))).ToHashSet();
+            return new InventorySnapshot
+            {
+                Synced = _synced,
+                Sources = [.. _sources.Values],
+                Objects =
+                [
+                    .. _objects.OrderBy(entry => entry.Key, ObjectKey.Order)
+                        .Select(entry => new ObjectStatus(entry.Key, entry.Value, kept.Contains((entry.Key, entry.Value.Source)))),
+                ],
+                Problems = [.. Problems()],
+                UnknownKinds = _sources.Values.SelectMany(source => source.UnknownKinds)
+                    .GroupBy(kind => kind.Key, kind => kind.Value, StringComparer.Ordinal)
+                    .ToImmutableSortedDictionary(kind => kind.Key, kind => kind.Sum(), StringComparer.Ordinal),
+            };
+        }
+    }
+
+    internal void Put(ObjectKey key, Origin origin)
+    {
+        lock (_lock)
+            _objects[key] = origin;
+    }
+
+    internal void Remove(ObjectKey key)
+    {
+        lock (_lock)
+        {
+            _objects.Remove(key);
+            _problems.Remove(key);
+        }
+    }
+
+    internal void Put(SourceReport source)
+    {
+        lock (_lock)
+        {
+            if (source.Exists)
+                _sources[source.Name] = source;
+            else
+                _sources.Remove(source.Name);
+        }
+    }
+
+    internal void SetSynced()
+    {
+        lock (_lock)
+            _synced = true;
+    }
+
+    /// <summary>
+    /// Notes a problem that shows only when an object is translated, in place of the one it had at that field; null takes it
+    /// back. Without a field it is about the object.
+    /// </summary>
+    internal void SetProblem(ObjectKey key, string? field, string? message)
+    {
+        lock (_lock)
+        {
+            if (message is null && !_problems.ContainsKey(key))
+                return;
+            ImmutableArray<ResourceProblem> others =
+                [.. _problems.GetValueOrDefault(key, []).Where(problem => !string.Equals(problem.Field, field, StringComparison.Ordinal))];
+            Origin origin = _objects.GetValueOrDefault(key) ?? new Origin("", 0);
+            if (message is not null)
+                others = others.Add(new ResourceProblem { Source = origin.Source, Line = origin.Line, Object = key.ToString(), Field = field, Message = message });
+            if (others.IsEmpty)
+                _problems.Remove(key);
+            else
+                _problems[key] = others;
+        }
+    }
+
+    private IEnumerable<ResourceProblem> Problems()
+    {
+        IEnumerable<ResourceProblem> own = _sources.Values.SelectMany(source => source.Problems);
+        // The object may have moved in its file since the problem was found.
+        IEnumerable<ResourceProblem> mutual = _problems.SelectMany(entry => entry.Value.Select(problem =>
+            _objects.TryGetValue(entry.Key, out Origin? origin) ? problem with { Source = origin.Source, Line = origin.Line } : problem));
+        return own.Concat(mutual).OrderBy(problem => problem.Source, StringComparer.Ordinal).ThenBy(problem => problem.Line).ThenBy(problem => problem.Column);
+    }
+}

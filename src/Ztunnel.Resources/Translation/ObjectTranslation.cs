@@ -1,0 +1,132 @@
+using System.Security.Cryptography;
+using System.Text;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Resources;
+
+/// <summary>What one object is in the model. Pure: what depends on other objects is passed in.</summary>
+internal static class ObjectTranslation
+{
+    private const string ModeLabel = "istio.io/dataplane-mode";
+    private const string SidecarAnnotation = "sidecar.istio.io/status";
+
+    public static string? DataplaneMode(ObjectMetadata metadata) => metadata.Labels[ModeLabel];
+
+    /// <summary>The workload a pod is. <paramref name="namespaceMode"/> is the dataplane mode its namespace is labelled with.</summary>
+    public static Workload Workload(PodObject pod, string uid, string? namespaceMode, TranslatorOptions options) => new()
+    {
+        Uid = uid,
+        Name = pod.Metadata.Name,
+        Namespace = pod.Metadata.Namespace,
+        ServiceAccount = pod.ServiceAccount,
+        Identity = SpiffeId.Create(options.TrustDomain, pod.Metadata.Namespace, pod.ServiceAccount),
+        Addresses = pod.Terminated ? [] : [.. pod.Addresses],
+        Node = pod.NodeName,
+        HostNetwork = pod.HostNetwork,
+        Enrolment = EnrolmentOf(pod, namespaceMode, options),
+        Ready = pod.Ready,
+        NetworkNamespace = pod.Metadata.Annotations[PodObject.NetworkNamespaceAnnotation],
+        WorkloadName = WorkloadName(pod.Metadata),
+        CanonicalName = FirstLabel(pod.Metadata, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app") ?? WorkloadName(pod.Metadata),
+        CanonicalRevision = FirstLabel(pod.Metadata, "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version") ?? "latest",
+        Created = pod.Metadata.Created,
+    };
+
+    /// <summary>
+    /// The uid of a pod that says none, or one that is another's: a name-based UUID (RFC 9562 section 5.8), the same each time
+    /// for the same namespace and name.
+    /// </summary>
+    public static string DerivedUid(ObjectMetadata pod)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes($"Pod {pod.Namespace}/{pod.Name}"), hash);
+        hash[6] = (byte)((hash[6] & 0x0f) | 0x80);
+        hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
+        return new Guid(hash[..16], bigEndian: true).ToString();
+    }
+
+    public static ServiceName NameOf(ServiceObject service) => new(service.Metadata.Namespace, service.Metadata.Name);
+
+    public static Service Service(ServiceObject service, TranslatorOptions options) => new()
+    {
+        Name = NameOf(service),
+        Hostname = $"{service.Metadata.Name}.{service.Metadata.Namespace}.svc.{options.ClusterDomain}",
+        VirtualIps = [.. service.ClusterIps],
+        Ports = [.. service.Ports.Where(port => port.Protocol == TransportProtocol.Tcp).Select(Port)],
+    };
+
+    /// <summary>The endpoints a slice of <paramref name="service"/> lists.</summary>
+    public static EndpointSet Endpoints(EndpointSliceObject slice, string service) => new()
+    {
+        Service = new ServiceName(slice.Metadata.Namespace, service),
+        Name = $"slice {slice.Metadata.Name}",
+        Ports = [.. slice.Ports.Select(port => new EndpointPort(port.Name, port.Port))],
+        Addresses = [.. slice.Endpoints.SelectMany(endpoint => endpoint.Addresses.Select(address => new EndpointAddress(address, endpoint.Ready, endpoint.Pod)))],
+    };
+
+    /// <summary>The endpoints a pod is of a service that selects it, as Kubernetes' controller would list them; null if it is none.</summary>
+    public static EndpointSet? DerivedEndpoints(ServiceObject service, PodObject pod)
+    {
+        if (pod.Terminated || pod.Addresses.Count == 0)
+            return null;
+        bool ready = pod.Ready || service.PublishNotReadyAddresses;
+        return new EndpointSet
+        {
+            Service = NameOf(service),
+            Name = DerivedSetName(pod.Metadata.Name),
+            Ports = [.. service.Ports.Where(port => port.Protocol == TransportProtocol.Tcp).Select(port => TargetOf(port, pod)).OfType<EndpointPort>()],
+            Addresses = [.. pod.Addresses.Select(address => new EndpointAddress(address, ready, pod.Metadata.Name))],
+        };
+    }
+
+    public static string DerivedSetName(string pod) => $"pod {pod}";
+
+    private static EndpointPort? TargetOf(ServicePortSpec port, PodObject pod)
+    {
+        if (port.Target is TargetPort.Numbered numbered)
+            return new EndpointPort(port.Name, numbered.Port);
+        string name = ((TargetPort.Named)port.Target).Name;
+        ContainerPort? declared = pod.Containers.SelectMany(container => container.Ports)
+            .FirstOrDefault(candidate => candidate.Protocol == port.Protocol && string.Equals(candidate.Name, name, StringComparison.Ordinal));
+        return declared is null ? null : new EndpointPort(port.Name, declared.Port);
+    }
+
+    private static ServicePort Port(ServicePortSpec port) =>
+        new(port.Name, port.Port, port.Target is TargetPort.Numbered target ? target.Port : (ushort)0, port.AppProtocol);
+
+    private static Enrolment EnrolmentOf(PodObject pod, string? namespaceMode, TranslatorOptions options) =>
+        EnrolmentRule.Decide(new EnrolmentFacts
+        {
+            PodMode = DataplaneMode(pod.Metadata),
+            NamespaceMode = namespaceMode,
+            HostNetwork = pod.HostNetwork,
+            HasSidecar = pod.Metadata.Annotations[SidecarAnnotation] is not null,
+            Terminated = pod.Terminated,
+            NamespaceExcluded = options.ExcludedNamespaces.Contains(pod.Metadata.Namespace, StringComparer.Ordinal),
+        });
+
+    private static string WorkloadName(ObjectMetadata pod)
+    {
+        if (FirstLabel(pod, "service.istio.io/workload-name") is { } name)
+            return name;
+        if (pod.Controller is not { } controller)
+            return pod.Name;
+        // A Deployment's ReplicaSet is named after it and the hash of the template, which its pods are labelled with.
+        string suffix = $"-{pod.Labels["pod-template-hash"]}";
+        bool ofDeployment = string.Equals(controller.Kind, "ReplicaSet", StringComparison.Ordinal)
+            && suffix.Length > 1
+            && controller.Name.EndsWith(suffix, StringComparison.Ordinal);
+        return ofDeployment ? controller.Name[..^suffix.Length] : controller.Name;
+    }
+
+    private static string? FirstLabel(ObjectMetadata metadata, params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+        {
+            if (metadata.Labels[name] is { Length: > 0 } value)
+                return value;
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,166 @@
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Resources;
+
+/// <summary>
+/// Keeps the model's services and their endpoints true to the Services and EndpointSlices, and where a service has a selector
+/// and no slice, to the pods it selects. Each derived endpoint set is one pod's, so that a pod's change touches nothing of
+/// its siblings.
+/// </summary>
+internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions options, Func<string, IEnumerable<PodObject>> podsIn)
+{
+    private readonly Dictionary<ServiceName, ServiceObject> _services = [];
+    private readonly Dictionary<ObjectKey, EndpointSliceObject> _slices = [];
+    private readonly Dictionary<ServiceName, int> _sliceCounts = [];
+    private readonly Dictionary<ServiceName, HashSet<string>> _derived = [];
+    private readonly Dictionary<ObjectKey, HashSet<ServiceName>> _servicesOfPods = [];
+
+    // Services by one entry of their selector, which a pod must carry to be selected.
+    private readonly Dictionary<(string Namespace, string Key, string Value), HashSet<ServiceName>> _bySelector = [];
+
+    public void Put(ServiceObject service)
+    {
+        ServiceName name = ObjectTranslation.NameOf(service);
+        Unselect(name);
+        _services[name] = service;
+        if (SelectorEntry(service) is { } entry)
+        {
+            if (!_bySelector.TryGetValue(entry, out HashSet<ServiceName>? services))
+                _bySelector.Add(entry, services = []);
+            services.Add(name);
+        }
+
+        if (service.ExternalName)
+            mesh.RemoveService(name);
+        else
+            mesh.Put(ObjectTranslation.Service(service, options));
+        Derive(name);
+    }
+
+    public void Remove(ServiceName name)
+    {
+        Unselect(name);
+        _services.Remove(name);
+        mesh.RemoveService(name);
+        Derive(name);
+    }
+
+    public void Put(EndpointSliceObject slice)
+    {
+        ServiceName? former = ServiceOf(_slices.GetValueOrDefault(slice.Key));
+        ServiceName? service = ServiceOf(slice);
+        if (former is not null && former != service)
+            Remove(slice.Key);
+        _slices[slice.Key] = slice;
+        if (service is null)
+            return;
+        EndpointSet endpoints = ObjectTranslation.Endpoints(slice, service.Name);
+        mesh.Put(endpoints);
+        if (former != service)
+            Count(service, +1);
+    }
+
+    public void Remove(ObjectKey slice)
+    {
+        if (!_slices.Remove(slice, out EndpointSliceObject? old) || ServiceOf(old) is not { } service)
+            return;
+        mesh.RemoveEndpoints(service, ObjectTranslation.Endpoints(old, service.Name).Name);
+        Count(service, -1);
+    }
+
+    /// <summary>Takes a pod that is new or has changed.</summary>
+    public void PutPod(PodObject pod)
+    {
+        var now = new HashSet<ServiceName>();
+        foreach (KeyValuePair<string, string> label in pod.Metadata.Labels.Entries)
+        {
+            if (_bySelector.TryGetValue((pod.Metadata.Namespace, label.Key, label.Value), out HashSet<ServiceName>? candidates))
+                now.UnionWith(candidates.Where(name => Derives(name) && pod.Metadata.Labels.Matches(_services[name].Selector)));
+        }
+
+        foreach (ServiceName left in (_servicesOfPods.GetValueOrDefault(pod.Key) ?? []).Except(now).ToArray())
+            Drop(left, pod.Key);
+        foreach (ServiceName name in now)
+            Derive(name, pod);
+    }
+
+    public void RemovePod(ObjectKey pod)
+    {
+        foreach (ServiceName service in (_servicesOfPods.GetValueOrDefault(pod) ?? []).ToArray())
+            Drop(service, pod);
+    }
+
+    private static ServiceName? ServiceOf(EndpointSliceObject? slice) =>
+        slice?.ServiceName is { Length: > 0 } name ? new ServiceName(slice.Metadata.Namespace, name) : null;
+
+    private static (string Namespace, string Key, string Value)? SelectorEntry(ServiceObject service) =>
+        service.Selector.Entries is [var first, ..] && !service.ExternalName ? (service.Metadata.Namespace, first.Key, first.Value) : null;
+
+    private bool Derives(ServiceName name) =>
+        options.DeriveEndpoints
+        && !_sliceCounts.ContainsKey(name)
+        && _services.TryGetValue(name, out ServiceObject? service)
+        && SelectorEntry(service) is not null;
+
+    private void Unselect(ServiceName name)
+    {
+        if (!_services.TryGetValue(name, out ServiceObject? service) || SelectorEntry(service) is not { } entry)
+            return;
+        _bySelector[entry].Remove(name);
+        if (_bySelector[entry].Count == 0)
+            _bySelector.Remove(entry);
+    }
+
+    private void Count(ServiceName service, int change)
+    {
+        int count = _sliceCounts.GetValueOrDefault(service) + change;
+        if (count == 0)
+            _sliceCounts.Remove(service);
+        else
+            _sliceCounts[service] = count;
+        Derive(service);
+    }
+
+    /// <summary>Works the derived endpoints of a service out afresh.</summary>
+    private void Derive(ServiceName name)
+    {
+        PodObject[] selected = Derives(name)
+            ? [.. podsIn(name.Namespace).Where(pod => pod.Metadata.Labels.Matches(_services[name].Selector))]
+            : [];
+        var names = selected.Select(pod => pod.Metadata.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (string left in (_derived.GetValueOrDefault(name) ?? []).Where(pod => !names.Contains(pod)).ToArray())
+            Drop(name, new ObjectKey(ObjectKind.Pod, name.Namespace, left));
+        foreach (PodObject pod in selected)
+            Derive(name, pod);
+    }
+
+    private void Derive(ServiceName name, PodObject pod)
+    {
+        if (ObjectTranslation.DerivedEndpoints(_services[name], pod) is not { } endpoints)
+        {
+            Drop(name, pod.Key);
+            return;
+        }
+
+        mesh.Put(endpoints);
+        if (!_derived.TryGetValue(name, out HashSet<string>? pods))
+            _derived.Add(name, pods = new HashSet<string>(StringComparer.Ordinal));
+        pods.Add(pod.Metadata.Name);
+        if (!_servicesOfPods.TryGetValue(pod.Key, out HashSet<ServiceName>? services))
+            _servicesOfPods.Add(pod.Key, services = []);
+        services.Add(name);
+    }
+
+    private void Drop(ServiceName name, ObjectKey pod)
+    {
+        if (!_derived.TryGetValue(name, out HashSet<string>? pods) || !pods.Remove(pod.Name))
+            return;
+        mesh.RemoveEndpoints(name, ObjectTranslation.DerivedSetName(pod.Name));
+        if (pods.Count == 0)
+            _derived.Remove(name);
+        HashSet<ServiceName> services = _servicesOfPods[pod];
+        services.Remove(name);
+        if (services.Count == 0)
+            _servicesOfPods.Remove(pod);
+    }
+}

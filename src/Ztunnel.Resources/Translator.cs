@@ -1,0 +1,160 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Resources;
+
+/// <summary>
+/// Makes Kubernetes objects into the mesh, one change at a time: the only writer of its <see cref="MeshState"/>. The same
+/// objects give the same mesh in whatever order they come. An object that cannot be made sense of costs only itself.
+/// </summary>
+public sealed partial class Translator
+{
+    private readonly ILogger _logger;
+    private readonly PodTranslation _pods;
+    private readonly ServiceTranslation _services;
+    private readonly AddressConflicts _conflicts;
+    private readonly Dictionary<string, SourceReport> _reports = new(StringComparer.Ordinal);
+    private readonly Dictionary<ObjectKey, KubernetesObject> _objects = [];
+    private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Makes a translator that writes to <paramref name="mesh"/>. Throws <see cref="FormatException"/> for a trust domain that is none.</summary>
+    public Translator(MeshState mesh, TranslatorOptions? options = null, ILogger? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(mesh);
+        options ??= new TranslatorOptions();
+        SpiffeId.Create(options.TrustDomain, "default", "default");
+        _logger = logger ?? NullLogger.Instance;
+        _pods = new PodTranslation(mesh, options, Inventory);
+        _services = new ServiceTranslation(mesh, options, _pods.In);
+        _conflicts = new AddressConflicts(Inventory);
+    }
+
+    /// <summary>What objects there are and what is wrong with them.</summary>
+    public ResourceInventory Inventory { get; } = new();
+
+    /// <summary>Completes when everything that was there at the start is in the mesh.</summary>
+    public Task Synced => _synced.Task;
+
+    /// <summary>Follows <paramref name="source"/> until cancelled. Throws what its <see cref="IResourceSource.Watch"/> throws.</summary>
+    public async Task Run(IResourceSource source, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        await foreach (ResourceEvent @event in source.Watch(cancellationToken))
+            Apply(@event);
+    }
+
+    /// <summary>Takes one event. For one thread at a time.</summary>
+    public void Apply(ResourceEvent @event)
+    {
+        switch (@event)
+        {
+            case ResourceEvent.Put put:
+                Contain(put.Object.Key, () => Put(put.Object, put.Origin));
+                break;
+            case ResourceEvent.Remove removal:
+                Contain(removal.Key, () => Remove(removal.Key));
+                break;
+            case ResourceEvent.Report report:
+                Report(report.Source);
+                break;
+            case ResourceEvent.Synced:
+                Inventory.SetSynced();
+                _synced.TrySetResult();
+                break;
+            default:
+                throw new SwitchExpressionException(@event);
+        }
+    }
+
+    /// <summary>A fault of ours, or of an observer of the mesh, at one object must not keep all others from being followed.</summary>
+    private void Contain(ObjectKey key, Action translate)
+    {
+        try
+        {
+            translate();
+            Inventory.SetProblem(key, null, null);
+        }
+        catch (Exception error)
+        {
+            LogFault(error, key);
+            Inventory.SetProblem(key, null, $"could not be applied: {error.Message}");
+        }
+    }
+
+    private void Put(KubernetesObject @object, Origin origin)
+    {
+        ObjectKey key = @object.Key;
+        Inventory.Put(key, origin);
+        if (_objects.TryGetValue(key, out KubernetesObject? old) && old == @object)
+            return;
+        _objects[key] = @object;
+        switch (@object)
+        {
+            case NamespaceObject:
+                _pods.PutNamespace(key.Name, ObjectTranslation.DataplaneMode(@object.Metadata));
+                break;
+            case PodObject pod:
+                _pods.Put(pod);
+                _services.PutPod(pod);
+                _conflicts.Put(key, pod.HostNetwork || pod.Terminated ? [] : pod.Addresses);
+                break;
+            case ServiceObject service:
+                _services.Put(service);
+                _conflicts.Put(key, service.ClusterIps);
+                break;
+            case EndpointSliceObject slice:
+                _services.Put(slice);
+                break;
+        }
+    }
+
+    private void Remove(ObjectKey key)
+    {
+        if (!_objects.Remove(key, out KubernetesObject? old))
+            return;
+        switch (old)
+        {
+            case NamespaceObject:
+                _pods.PutNamespace(key.Name, null);
+                break;
+            case PodObject:
+                _pods.Remove(key);
+                _services.RemovePod(key);
+                break;
+            case ServiceObject service:
+                _services.Remove(ObjectTranslation.NameOf(service));
+                break;
+            case EndpointSliceObject:
+                _services.Remove(key);
+                break;
+        }
+
+        _conflicts.Put(key, []);
+        Inventory.Remove(key);
+    }
+
+    private void Report(SourceReport report)
+    {
+        IEnumerable<ResourceProblem> before = _reports.GetValueOrDefault(report.Name)?.Problems ?? [];
+        foreach (ResourceProblem problem in report.Problems.Except(before))
+            LogProblem(problem);
+        if (before.Any() && report.Problems.IsEmpty)
+            LogFixed(report.Name);
+        if (report.Exists)
+            _reports[report.Name] = report;
+        else
+            _reports.Remove(report.Name);
+        Inventory.Put(report);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    private partial void LogProblem(ResourceProblem problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Object} could not be applied")]
+    private partial void LogFault(Exception error, ObjectKey @object);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Source}: nothing is wrong any more")]
+    private partial void LogFixed(string source);
+}
