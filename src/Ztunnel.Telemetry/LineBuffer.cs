@@ -20,6 +20,10 @@ internal sealed class LineBuffer : IBufferWriter<byte>, IDisposable
     private static readonly SearchValues<char> BareCharacters =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_[]%");
 
+    // Printable ASCII but the quote and the backslash: what nearly all values are made of, and needs no second look.
+    private static readonly SearchValues<char> PlainCharacters =
+        SearchValues.Create([.. Enumerable.Range(' ', 0x7f - ' ').Select(code => (char)code).Where(c => c is not ('"' or '\\'))]);
+
     private readonly Utf8JsonWriter? _json;
     private byte[] _bytes = new byte[16 * 1024];
     private bool _hasFields;
@@ -174,6 +178,12 @@ internal sealed class LineBuffer : IBufferWriter<byte>, IDisposable
 
     private void Escaped(string value)
     {
+        if (!value.AsSpan().ContainsAnyExcept(PlainCharacters))
+        {
+            Advance(Encoding.ASCII.GetBytes(value, GetSpan(value.Length)));
+            return;
+        }
+
         foreach (Rune rune in value.EnumerateRunes())
         {
             switch (rune.Value)
