@@ -1,0 +1,26 @@
+using Microsoft.Extensions.Logging;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Capture;
+
+/// <summary>What capture logs.</summary>
+internal static partial class CaptureLog
+{
+    [LoggerMessage(1, LogLevel.Information, "Pod {Pod} is enrolled: its TCP in {NetworkNamespace} goes through the mesh.")]
+    public static partial void Enrolled(ILogger logger, Workload pod, string networkNamespace);
+
+    [LoggerMessage(2, LogLevel.Information, "Pod {Pod} has left the mesh: no rule of ours is left in {NetworkNamespace}.")]
+    public static partial void Removed(ILogger logger, Workload pod, string networkNamespace);
+
+    [LoggerMessage(3, LogLevel.Warning, "Pod {Pod} is not as it should be ({Reason}), trying again: {Detail}")]
+    public static partial void Failed(ILogger logger, Workload pod, EnrolmentFailure reason, string detail);
+
+    [LoggerMessage(4, LogLevel.Warning, "Someone had changed the capture rules of pod {Pod}; they are back. Found: {Difference}")]
+    public static partial void Repaired(ILogger logger, Workload pod, string difference);
+
+    [LoggerMessage(5, LogLevel.Error, "The listeners of pod {Pod} did not end in order.")]
+    public static partial void DrainFailed(ILogger logger, Workload pod, Exception failure);
+
+    [LoggerMessage(6, LogLevel.Critical, "Work on pod {Pod} met an error that should not happen.")]
+    public static partial void Broken(ILogger logger, Workload pod, Exception failure);
+}

@@ -1,0 +1,40 @@
+using Ztunnel.IO;
+
+namespace Ztunnel.Capture;
+
+/// <summary>Which pods an agent enrols, and with how much effort.</summary>
+public sealed record CaptureOptions
+{
+    /// <summary>The agent's node: pods of other nodes are not its business.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>Where relative names of network namespaces are looked up.</summary>
+    public string NamespaceDirectory { get; init; } = "/var/run/netns";
+
+    /// <summary>
+    /// The node's own network namespace, which no pod may claim. The agent's own is refused in any case; this is for an agent
+    /// that is not in its node's.
+    /// </summary>
+    public NetworkNamespace? NodeNamespace { get; init; }
+
+    /// <summary>How many pods are worked on at a time; each runs a short <c>nft</c>. At least 1.</summary>
+    public int Parallelism { get; init; } = Math.Max(2, Environment.ProcessorCount);
+
+    /// <summary>The wait after a pod's first failure; it doubles with each further one.</summary>
+    public TimeSpan FirstRetry { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The longest wait after the proxy, <c>nft</c> or the kernel refused: attempts that cost something.</summary>
+    public TimeSpan LastRetry { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The longest wait for a network namespace that is not there yet, or not the pod's: cheap to try, and the pod may be running.</summary>
+    public TimeSpan NamespaceRetry { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// The shortest time between two looks at one pod's rules: someone who changes them all the time costs this much and no
+    /// more. A change is noticed at once, by the kernel telling us.
+    /// </summary>
+    public TimeSpan LookInterval { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How often every enrolled pod is looked at without cause: whether its namespace is still there and unchanged.</summary>
+    public TimeSpan SweepInterval { get; init; } = TimeSpan.FromSeconds(5);
+}

@@ -1,0 +1,44 @@
+namespace Ztunnel.Capture;
+
+/// <summary>Why a pod that should be in the mesh is not: the closed set of reasons that logs, metrics and diagnostics print.</summary>
+public enum EnrolmentFailure
+{
+    /// <summary>Nothing names the pod's network namespace (annotation <c>ztunnel.io/network-namespace</c>).</summary>
+    NamespaceNotNamed,
+
+    /// <summary>Nothing is where the pod's network namespace should be.</summary>
+    NamespaceAbsent,
+
+    /// <summary>Something is there, but not a network namespace.</summary>
+    NotANetworkNamespace,
+
+    /// <summary>The agent may not open or enter it, or the system failed otherwise.</summary>
+    NamespaceUnusable,
+
+    /// <summary>It is the node's own, or the agent's: rules in there would capture the node.</summary>
+    NodeNamespace,
+
+    /// <summary>Another pod is enrolled in it: the traffic of one would go out under the name of the other.</summary>
+    NamespaceTaken,
+
+    /// <summary>It does not hold all of the pod's IP addresses, so it is another's.</summary>
+    AddressMismatch,
+
+    /// <summary>The proxy could not listen in it.</summary>
+    ListenersFailed,
+
+    /// <summary><c>nft</c> is missing or refused the rules.</summary>
+    RulesRefused,
+
+    /// <summary>The kernel refused the policy routing.</summary>
+    RoutingRefused,
+
+    /// <summary>A defect of the agent's; the log has the details.</summary>
+    Internal,
+}
+
+/// <summary>An attempt at a pod failed with a reason to show.</summary>
+internal sealed class EnrolmentException(EnrolmentFailure reason, string detail, Exception? inner = null) : Exception(detail, inner)
+{
+    public EnrolmentFailure Reason { get; } = reason;
+}

@@ -1,0 +1,127 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Capture;
+
+/// <summary>
+/// Keeps this node's ambient pods captured: follows the model, enrols pods that enter the mesh, keeps their rules as they
+/// should be, and releases those that leave. A pod that fails is shown with its reason and tried again; it holds up no other.
+/// </summary>
+/// <remarks>
+/// The order on the way in is listeners, routing, rules; on the way out the rules stop capturing, the listeners close,
+/// connections under way end, and then the last rule goes. When the agent stops or dies, rules stay: without listeners a pod's
+/// connections are refused, not let out in the clear, until the next agent opens them again.
+/// </remarks>
+public sealed class PodEnroller : IAsyncDisposable
+{
+    private readonly PodEnrolment.Surroundings _around;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, (PodEnrolment Enrolment, Task Driving)> _pods = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ITimer _sweep;
+    private IDisposable? _observation;
+
+    /// <summary>Makes an enroller that does nothing until it has a model to follow.</summary>
+    /// <param name="options">Which pods, and how.</param>
+    /// <param name="listeners">What opens listeners in them.</param>
+    /// <param name="loop">Where news of changed rules arrive; next to nothing is done on it.</param>
+    /// <param name="logger">Where enrolments and failures are told.</param>
+    /// <param name="time">The clock for waits.</param>
+    public PodEnroller(CaptureOptions options, IPodListeners listeners, EventLoop loop, ILogger<PodEnroller> logger, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        time ??= TimeProvider.System;
+        _around = new PodEnrolment.Surroundings(options, new PodNamespaces(options), new PodFirewall(), listeners, loop, time, logger);
+        _sweep = time.CreateTimer(static state => ((PodEnroller)state!).Sweep(), this, options.SweepInterval, options.SweepInterval);
+    }
+
+    /// <summary>Enrols the pods that <paramref name="mesh"/> has, and follows it from now on. To be called once.</summary>
+    public void Follow(MeshState mesh)
+    {
+        ArgumentNullException.ThrowIfNull(mesh);
+        _observation = mesh.Observe(Changed);
+    }
+
+    /// <summary>Where each pod is that is in the mesh, entering or leaving it, by namespace and name.</summary>
+    public ImmutableArray<PodStatus> Snapshot()
+    {
+        lock (_lock)
+        {
+            return
+            [
+                .. _pods.Values.Select(pod => pod.Enrolment.Status)
+                    .OrderBy(status => status.Workload.Namespace, StringComparer.Ordinal).ThenBy(status => status.Workload.Name, StringComparer.Ordinal),
+            ];
+        }
+    }
+
+    /// <summary>Releases every pod, as if all had left the mesh, and returns when nothing of ours is left in any.</summary>
+    public async Task ReleaseAll(CancellationToken cancellationToken)
+    {
+        _observation?.Dispose();
+        Task[] driving;
+        lock (_lock)
+        {
+            foreach ((PodEnrolment enrolment, _) in _pods.Values)
+                enrolment.Want(enrolment.Status.Workload, wanted: false);
+            driving = [.. _pods.Values.Select(pod => pod.Driving)];
+        }
+
+        await Task.WhenAll(driving).WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Stops following and working. Rules stay where they are; sessions are the proxy's to end.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _observation?.Dispose();
+        await _stopping.CancelAsync();
+        await _sweep.DisposeAsync();
+        Task[] driving;
+        lock (_lock)
+            driving = [.. _pods.Values.Select(pod => pod.Driving)];
+        await Task.WhenAll(driving);
+        _stopping.Dispose();
+    }
+
+    private void Changed(WorkloadChange change)
+    {
+        Workload workload = change.Subject;
+        bool wanted = change.New is { Ambient: true } && workload.Node == _around.Options.Node;
+        lock (_lock)
+        {
+            if (_pods.TryGetValue(workload.Uid, out (PodEnrolment Enrolment, Task Driving) pod))
+                pod.Enrolment.Want(workload, wanted);
+            else if (wanted && !_stopping.IsCancellationRequested)
+                Begin(workload);
+        }
+    }
+
+    private void Begin(Workload workload)
+    {
+        var enrolment = new PodEnrolment(_around, workload);
+        _pods[workload.Uid] = (enrolment, Task.Run(() => enrolment.Drive(() => Finished(enrolment), _stopping.Token)));
+    }
+
+    /// <summary>Forgets a pod with which nothing is left to do, unless it is wanted again.</summary>
+    private bool Finished(PodEnrolment enrolment)
+    {
+        lock (_lock)
+        {
+            if (enrolment.Wanted)
+                return false;
+            _pods.Remove(enrolment.Status.Workload.Uid);
+            return true;
+        }
+    }
+
+    private void Sweep()
+    {
+        lock (_lock)
+        {
+            foreach ((PodEnrolment enrolment, _) in _pods.Values)
+                enrolment.Look();
+        }
+    }
+}

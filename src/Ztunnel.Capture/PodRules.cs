@@ -1,0 +1,149 @@
+using System.Globalization;
+using Ztunnel.IO;
+
+namespace Ztunnel.Capture;
+
+/// <summary>
+/// The rules that take a pod's TCP connections to the proxy, as text for <c>nft -f</c>: one table, replaced as a whole in one
+/// transaction. What they do is what Istio's node agent does in ambient mode, in one table for IPv4 and IPv6.
+/// </summary>
+public static class PodRules
+{
+    /// <summary>Where the proxy accepts what the pod opens.</summary>
+    public const int OutboundPort = 15001;
+
+    /// <summary>Where the proxy accepts plain TCP for the pod.</summary>
+    public const int InboundPlaintextPort = 15006;
+
+    /// <summary>Where the proxy accepts HBONE for the pod; peers connect to it by this number, nothing is redirected there.</summary>
+    public const int InboundPort = 15008;
+
+    /// <summary>The mark of the proxy's own sockets, within <see cref="MarkMask"/>: what carries it is not captured again.</summary>
+    public const int SocketMark = 0x539;
+
+    /// <summary>The mark of connections the proxy opened to the app, within <see cref="MarkMask"/>, and of the replies to them.</summary>
+    public const int ReplyMark = 0x111;
+
+    /// <summary>The bits of a mark that are ours; the others are kept as they are.</summary>
+    public const int MarkMask = 0xfff;
+
+    /// <summary>The table's name, of family <c>inet</c>.</summary>
+    public const string Table = "ztunnel";
+
+    /// <summary>
+    /// What brings replies to a borrowed source address back to the proxy's socket, in each address family: without it they
+    /// would leave the pod towards the address's owner.
+    /// </summary>
+    public static LocalDelivery ReplyRouting { get; } = new(ReplyMark, MarkMask, Table: 100, Priority: 32764, Protocol: 122);
+
+    /// <summary>
+    /// Puts the table there, or anew. Only the first packet of a connection (SYN) is ever redirected: connections that were
+    /// there before the rules are unknown to connection tracking, look new to it in mid-stream, and would be torn off.
+    /// </summary>
+    public static string Install { get; } = Render("""
+        table inet $TABLE
+        delete table inet $TABLE
+        table inet $TABLE {
+            comment "Made by ztunnel: takes this pod's TCP into the ambient mesh. Put back when changed."
+
+            chain mark_connections {
+                type filter hook prerouting priority mangle; policy accept;
+                ct direction original meta mark and $MASK == $SOCKET counter ct mark set ct mark and $KEEP or $REPLY comment "a connection ztunnel opened to the app: remember it, its source address may be borrowed"
+            }
+
+            chain return_replies {
+                type route hook output priority mangle; policy accept;
+                ct direction reply ct mark and $MASK == $REPLY counter meta mark set meta mark and $KEEP or $REPLY comment "the app's reply on such a connection: ip rule $RULE takes it to ztunnel, not out of the pod"
+            }
+
+            chain outbound {
+                type nat hook output priority -100; policy accept;
+                oifname "lo" accept comment "loopback, and the pod talking to its own address: left alone"
+                meta mark and $MASK == $SOCKET accept comment "ztunnel's own connections: never captured again"
+                meta mark and $MASK == $REPLY accept comment "replies to ztunnel: on their way already"
+                ip6 daddr fe80::/10 accept comment "link-local: means something on this link only, the proxy could not dial it"
+                tcp flags and (fin or syn or rst or ack) == syn counter redirect to :$OUTBOUND comment "every other TCP connection the pod opens: to ztunnel's outbound port"
+            }
+
+            chain inbound {
+                type nat hook prerouting priority dstnat; policy accept;
+                iifname "lo" accept comment "loopback: left alone"
+                meta mark and $MASK == $SOCKET accept comment "ztunnel's own connections to the app: never captured again"
+                tcp dport $INBOUND accept comment "HBONE: ztunnel listens on this port itself"
+                tcp dport { $OUTBOUND, $PLAINTEXT } accept comment "ztunnel's inner ports: refused in chain refuse"
+                tcp flags and (fin or syn or rst or ack) == syn counter redirect to :$PLAINTEXT comment "every other TCP connection to the pod: to ztunnel's plaintext port"
+            }
+
+            chain refuse {
+                type filter hook input priority filter; policy accept;
+                tcp dport { $OUTBOUND, $PLAINTEXT } ct status and dnat == 0 counter reject with tcp reset comment "the inner ports take redirected connections only: nobody may use ztunnel as a relay"
+            }
+        }
+        """);
+
+    /// <summary>
+    /// Ends capture of new connections and keeps those under way: they live on the translation that the two empty chains keep
+    /// the kernel doing, and on the way back for replies.
+    /// </summary>
+    public static string Drain { get; } = Render("""
+        table inet $TABLE
+        delete table inet $TABLE
+        table inet $TABLE {
+            comment "Made by ztunnel: this pod has left the ambient mesh. Goes when its last captured connection has ended."
+
+            chain return_replies {
+                type route hook output priority mangle; policy accept;
+                ct direction reply ct mark and $MASK == $REPLY counter meta mark set meta mark and $KEEP or $REPLY comment "the app's reply on a connection ztunnel opened to it: ip rule $RULE takes it to ztunnel"
+            }
+
+            chain outbound {
+                type nat hook output priority -100; policy accept;
+            }
+
+            chain inbound {
+                type nat hook prerouting priority dstnat; policy accept;
+            }
+        }
+        """);
+
+    /// <summary>Takes the table away, if it is there.</summary>
+    public static string Remove { get; } = Render("""
+        table inet $TABLE
+        delete table inet $TABLE
+        """);
+
+    /// <summary>
+    /// Compares what <c>nft --stateless list table</c> shows with what it should show: null when they are the same, else the
+    /// first difference, for a person.
+    /// </summary>
+    public static string? Difference(string expected, string actual)
+    {
+        string[] wanted = Lines(expected);
+        string[] found = Lines(actual);
+        int same = wanted.Zip(found).TakeWhile(pair => pair.First == pair.Second).Count();
+        if (same == wanted.Length && same == found.Length)
+            return null;
+        if (found.Length == 0)
+            return $"the table inet {Table} is missing";
+        return same == found.Length ? $"'{wanted[same]}' is missing at the end"
+            : same == wanted.Length ? $"'{found[same]}' is too much at the end"
+            : $"'{found[same]}' stands where '{wanted[same]}' should";
+    }
+
+    private static string[] Lines(string listing) => listing.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    private static string Render(string template) => template
+        .Replace("$TABLE", Table, StringComparison.Ordinal)
+        .Replace("$MASK", Hexadecimal(MarkMask), StringComparison.Ordinal)
+        .Replace("$KEEP", Hexadecimal(~MarkMask), StringComparison.Ordinal)
+        .Replace("$SOCKET", Hexadecimal(SocketMark), StringComparison.Ordinal)
+        .Replace("$REPLY", Hexadecimal(ReplyMark), StringComparison.Ordinal)
+        .Replace("$RULE", Number((int)ReplyRouting.Priority), StringComparison.Ordinal)
+        .Replace("$OUTBOUND", Number(OutboundPort), StringComparison.Ordinal)
+        .Replace("$PLAINTEXT", Number(InboundPlaintextPort), StringComparison.Ordinal)
+        .Replace("$INBOUND", Number(InboundPort), StringComparison.Ordinal) + "\n";
+
+    private static string Hexadecimal(int bits) => "0x" + bits.ToString("x", CultureInfo.InvariantCulture);
+
+    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
