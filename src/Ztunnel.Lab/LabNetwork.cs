@@ -86,6 +86,26 @@ public sealed class LabNetwork : IAsyncDisposable
         return found is [LabPod pod] ? pod : throw new LabException($"there are {found.Length} pods '{name}'");
     }
 
+    /// <summary>
+    /// Starts every pod's containers and waits until each listens on its ports. Throws <see cref="LabException"/>, with what
+    /// the container said, when one ends or does not listen within <paramref name="patience"/> (30 s).
+    /// </summary>
+    public async Task StartContainers(TimeSpan? patience = null, CancellationToken cancellationToken = default)
+    {
+        var started = new List<(LabPod Pod, LabProcess Process, int Port)>();
+        foreach (LabPod pod in Pods)
+        {
+            foreach (ContainerPlan container in pod.Plan.Containers)
+            {
+                LabProcess process = await pod.Start(container.Command);
+                started.AddRange(container.Ports.Select(port => (pod, process, port)));
+            }
+        }
+
+        foreach ((LabPod pod, LabProcess process, int port) in started)
+            await pod.WaitUntilListening(port, process, patience ?? TimeSpan.FromSeconds(30), cancellationToken);
+    }
+
     /// <summary>Runs a program in a pod to its end.</summary>
     public Task<ProcessResult> Exec(string pod, string file, params ImmutableArray<string> arguments) => Pod(pod).Exec(file, arguments);
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Ztunnel.Resources;
 
 namespace Ztunnel.Lab;
 
@@ -12,6 +13,20 @@ public sealed record LabPlan
 
     /// <summary>The pods; each on one of <see cref="Nodes"/>.</summary>
     public required ImmutableArray<PodPlan> Pods { get; init; }
+
+    /// <summary>
+    /// The plan that a set of Kubernetes objects describes: its Nodes (InternalIP addresses, podCIDRs) and the Pods on them
+    /// (podIPs, nodeName, containers with a command). Other kinds, and pods that share their node's network, are left out.
+    /// </summary>
+    public static LabPlan From(IEnumerable<KubernetesObject> objects)
+    {
+        KubernetesObject[] all = [.. objects];
+        return new LabPlan
+        {
+            Nodes = [.. all.OfType<NodeObject>().Select(NodePlan.From)],
+            Pods = [.. all.OfType<PodObject>().Where(pod => !pod.HostNetwork).Select(PodPlan.From)],
+        };
+    }
 
     /// <summary>
     /// Throws <see cref="LabException"/>, naming the object and what is wrong with it, unless every name and address is there
@@ -74,6 +89,13 @@ public sealed record NodePlan
         return null;
     }
 
+    internal static NodePlan From(NodeObject node) => new()
+    {
+        Name = node.Metadata.Name,
+        Addresses = [.. node.InternalAddresses],
+        PodRanges = [.. node.PodRanges],
+    };
+
     /// <summary>The first address of a range: the node's own end of its pods' links.</summary>
     internal static IPAddress GatewayOf(IPNetwork range)
     {
@@ -107,6 +129,38 @@ public sealed record PodPlan
         init => _namespaceName = value;
     }
 
+    /// <summary>What runs in it, once <see cref="LabNetwork.StartContainers"/> is told to.</summary>
+    public ImmutableArray<ContainerPlan> Containers { get; init; } = [];
+
+    internal static PodPlan From(PodObject pod)
+    {
+        string? name = pod.Metadata.Annotations[PodObject.NetworkNamespaceAnnotation];
+        return new PodPlan
+        {
+            Name = pod.Metadata.Name,
+            Namespace = pod.Metadata.Namespace,
+            Node = pod.NodeName,
+            Addresses = [.. pod.Addresses],
+            NamespaceName = name is null || Path.IsPathRooted(name) ? pod.Metadata.Name : name,
+            Containers = [.. pod.Containers.Where(container => container.Command.Count > 0).Select(ContainerPlan.From)],
+        };
+    }
+
     /// <summary><c>namespace/name</c>.</summary>
     public override string ToString() => $"{Namespace}/{Name}";
+}
+
+/// <summary>A program of a pod.</summary>
+/// <param name="Name">The container's name.</param>
+/// <param name="Command">What to run.</param>
+/// <param name="Ports">The TCP ports it listens on once it is ready.</param>
+public sealed record ContainerPlan(string Name, LabCommand Command, ImmutableArray<int> Ports)
+{
+    internal static ContainerPlan From(PodContainer container) => new(
+        container.Name,
+        new LabCommand(container.Command[0], [.. container.Command.Skip(1), .. container.Arguments])
+        {
+            Environment = container.Environment.Entries.ToImmutableDictionary(StringComparer.Ordinal),
+        },
+        [.. container.Ports.Where(port => port.Protocol == TransportProtocol.Tcp).Select(port => (int)port.Port)]);
 }
