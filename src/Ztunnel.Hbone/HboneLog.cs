@@ -16,4 +16,7 @@ internal static partial class HboneLog
 
     [LoggerMessage(4, LogLevel.Error, "An HBONE connection failed internally")]
     public static partial void ConnectionCrashed(ILogger logger, Exception exception);
+
+    [LoggerMessage(5, LogLevel.Error, "Connecting to an HBONE peer failed internally")]
+    public static partial void ConnectCrashed(ILogger logger, Exception exception);
 }
