@@ -84,6 +84,12 @@ public sealed class EventLoop : IDisposable
 
     internal ScratchStack Scratch => _scratch;
 
+    /// <summary>Size of one scratch buffer in bytes.</summary>
+    internal int ScratchSize => _options.ScratchSize;
+
+    /// <summary>True during <see cref="ILoopFlush.Flush"/>: there is nothing more to gather, so a layer below sends at once.</summary>
+    internal bool IsFlushing { get; private set; }
+
     /// <summary>The kernel's number of the loop's thread; 0 until it runs.</summary>
     internal int ThreadId { get; private set; }
 
@@ -318,6 +324,7 @@ public sealed class EventLoop : IDisposable
         if (_flushes.Count == 0)
             return;
         (_flushing, _flushes) = (_flushes, _flushing);
+        IsFlushing = true;
         foreach (ILoopFlush target in _flushing)
         {
             try
@@ -332,6 +339,7 @@ public sealed class EventLoop : IDisposable
             }
         }
 
+        IsFlushing = false;
         _flushing.Clear();
     }
 

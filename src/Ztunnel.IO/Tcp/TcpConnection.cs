@@ -85,6 +85,9 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
     /// <summary>The descriptor, for parts of this assembly that hand it to the kernel; -1 once closed.</summary>
     internal int Descriptor => _fd;
 
+    /// <summary>Most bytes one read brings: less than the scratch memory holds, for a layer that needs part of its own for what it kept.</summary>
+    internal int ReadLimit { get; set; } = int.MaxValue;
+
     /// <inheritdoc/>
     public override ReadStatus TryRead(out Chunk chunk)
     {
@@ -258,7 +261,7 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
         chunk = default;
         int level = Loop.Scratch.Rent();
         Span<byte> scratch = Loop.Scratch[level];
-        int room = scratch.Length - Chunk.StandardHeadroom;
+        int room = Math.Min(scratch.Length - Chunk.StandardHeadroom, ReadLimit);
         if (_cautious)
             room = Math.Min(room, CautiousRead);
         nint received;

@@ -1,0 +1,103 @@
+using System.Text;
+using Ztunnel.IO.Native;
+
+namespace Ztunnel.IO;
+
+/// <summary>Sets up an <c>SSL_CTX</c>: TLS 1.3 only, both sides authenticated, nothing resumed.</summary>
+internal static unsafe class SslContextBuilder
+{
+    // 112 bits: RSA from 2048, curves from 224. Said here because the system's openssl.cnf would decide otherwise.
+    private const int SecurityLevel = 2;
+
+    public static SslContextHandle Build(
+        TlsContextOptions options, byte[] alpn, TlsCertificate certificate, IReadOnlyList<ReadOnlyMemory<byte>> roots)
+    {
+        Libcrypto.ClearErrors();
+        SslContextHandle context = new();
+        try
+        {
+            SetProtocol(context, options);
+            SetAlpn(context, alpn);
+            SetCertificate(context, certificate);
+            SetTrust(context, options, roots);
+            return context;
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+    }
+
+    private static void SetProtocol(SslContextHandle context, TlsContextOptions options)
+    {
+        OpenSsl.Check(Libssl.ContextControl(context, Libssl.ControlMinimumVersion, Libssl.Tls13, 0), "minimum version");
+        OpenSsl.Check(Libssl.ContextControl(context, Libssl.ControlMaximumVersion, Libssl.Tls13, 0), "maximum version");
+        Libssl.SetSecurityLevel(context, SecurityLevel);
+        OpenSsl.Check(Libssl.SetCipherSuites(context, string.Join(':', options.CipherSuites)), "cipher suites");
+        fixed (byte* groups = Encoding.ASCII.GetBytes(string.Join(':', options.Groups) + '\0'))
+            OpenSsl.Check(Libssl.ContextControlBytes(context, Libssl.ControlGroupsList, 0, groups), "groups");
+        _ = Libssl.SetOptions(context, Libssl.OptionNoTicket | Libssl.OptionServerPreference);
+        OpenSsl.Check(Libssl.SetTicketCount(context, 0), "session tickets");
+        _ = Libssl.ContextControl(context, Libssl.ControlSessionCacheMode, 0, 0);
+        // Without NoAutoChain OpenSSL searches the trust roots for our own chain at each handshake.
+        _ = Libssl.ContextControl(
+            context,
+            Libssl.ControlMode,
+            Libssl.ModeNoAutoChain | Libssl.ModeReleaseBuffers | Libssl.ModeAcceptMovingWriteBuffer,
+            0);
+    }
+
+    private static void SetAlpn(SslContextHandle context, byte[] alpn)
+    {
+        if (alpn.Length == 0)
+            return;
+        fixed (byte* wire = alpn)
+        {
+            // This one call returns 0 for success.
+            OpenSsl.Check(Libssl.SetAlpnOffer(context, wire, (uint)alpn.Length) == 0 ? 1 : 0, "ALPN");
+        }
+
+        Libssl.SetAlpnSelection(context, &TlsSession.OnSelectAlpn, 0);
+        Libssl.SetClientHello(context, &TlsSession.OnClientHello, 0);
+    }
+
+    private static void SetCertificate(SslContextHandle context, TlsCertificate certificate)
+    {
+        for (int index = 0; index < certificate.Chain.Length; index++)
+        {
+            nint x509 = TlsCertificate.Decode(certificate.Chain[index].Span, $"certificate {index} of the chain");
+            try
+            {
+                if (index == 0)
+                    OpenSsl.Check(Libssl.UseCertificate(context, x509), "leaf certificate");
+                else
+                    OpenSsl.Check(
+                        Libssl.ContextControl(context, Libssl.ControlChainCertificate, 1, x509), $"certificate {index} of the chain");
+            }
+            finally
+            {
+                Libcrypto.CertificateFree(x509);
+            }
+        }
+
+        OpenSsl.Check(Libssl.UsePrivateKey(context, certificate.Key), "private key");
+    }
+
+    private static void SetTrust(SslContextHandle context, TlsContextOptions options, IReadOnlyList<ReadOnlyMemory<byte>> roots)
+    {
+        nint store = Libssl.CertificateStore(context);
+        _ = Libcrypto.StoreSetFlags(store, Libcrypto.FlagPartialChain);
+        for (int index = 0; index < roots.Count; index++)
+        {
+            nint x509 = TlsCertificate.Decode(roots[index].Span, $"trust root {index}");
+            int added = Libcrypto.StoreAdd(store, x509);
+            Libcrypto.CertificateFree(x509);
+            OpenSsl.Check(added, $"trust root {index}");
+        }
+
+        Libssl.SetVerifyDepth(context, options.MaxChainDepth);
+        Libssl.SetVerify(context, Libssl.VerifyPeer | Libssl.VerifyFailIfNoPeerCertificate, 0);
+        Libssl.SetVerifyCallback(context, &TlsSession.OnVerify, 0);
+    }
+}

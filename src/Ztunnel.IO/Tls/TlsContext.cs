@@ -1,0 +1,92 @@
+using System.Security.Cryptography;
+using Ztunnel.IO.Native;
+
+namespace Ztunnel.IO;
+
+/// <summary>
+/// One local identity's side of TLS 1.3: certificate, trust roots and rule, for connections in both roles. Long-lived and
+/// safe from any thread. <see cref="Update"/> takes effect on handshakes that begin after it; open connections keep what
+/// they have, and OpenSSL's memory for it is freed when the last of them is gone.
+/// </summary>
+public sealed class TlsContext : IDisposable
+{
+    private readonly Lock _updating = new();
+    private volatile SslContextHandle? _current;
+    private bool _disposed;
+
+    /// <summary>A context that has no certificate yet.</summary>
+    /// <exception cref="ArgumentException">A protocol name is empty or too long.</exception>
+    public TlsContext(TlsContextOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
+        AlpnWire = AlpnNames.Encode(options.Alpn);
+    }
+
+    /// <summary>What the context was made with.</summary>
+    public TlsContextOptions Options { get; }
+
+    /// <summary>True once <see cref="Update"/> has succeeded.</summary>
+    public bool HasCertificate => _current is not null;
+
+    /// <summary>The offered protocols as they stand in the ALPN extension.</summary>
+    internal byte[] AlpnWire { get; }
+
+    /// <summary>Puts a certificate and the trust roots (DER) in place of those before. Both or neither take effect.</summary>
+    /// <exception cref="CryptographicException">OpenSSL refuses the certificate, a root or an option; the message says which.</exception>
+    public void Update(TlsCertificate certificate, IReadOnlyList<ReadOnlyMemory<byte>> trustRootsDer)
+    {
+        ArgumentNullException.ThrowIfNull(certificate);
+        ArgumentNullException.ThrowIfNull(trustRootsDer);
+        SslContextHandle next = SslContextBuilder.Build(Options, AlpnWire, certificate, trustRootsDer);
+        lock (_updating)
+        {
+            if (_disposed)
+            {
+                next.Dispose();
+                throw new ObjectDisposedException(nameof(TlsContext));
+            }
+
+            SslContextHandle? previous = _current;
+            _current = next;
+            previous?.Dispose();
+        }
+    }
+
+    /// <summary>Lets go of the certificate; no handshake can begin any more, open connections go on.</summary>
+    public void Dispose()
+    {
+        lock (_updating)
+        {
+            _disposed = true;
+            _current?.Dispose();
+            _current = null;
+        }
+    }
+
+    /// <summary>Begins a handshake with the present certificate.</summary>
+    /// <exception cref="ChannelException">There is none (<see cref="FailureKind.Local"/>).</exception>
+    internal TlsSession Begin(bool isServer, object? expectation)
+    {
+        while (true)
+        {
+            SslContextHandle current = _current
+                ?? throw new ChannelException(new ChannelFailure(FailureKind.Local, "this identity has no certificate"));
+            bool added = false;
+            try
+            {
+                current.DangerousAddRef(ref added);
+                return new TlsSession(current, this, isServer, expectation);
+            }
+            catch (ObjectDisposedException)
+            {
+                // Replaced between being read and being referenced: take its successor.
+            }
+            finally
+            {
+                if (added)
+                    current.DangerousRelease();
+            }
+        }
+    }
+}

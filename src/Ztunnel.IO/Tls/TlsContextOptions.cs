@@ -1,0 +1,27 @@
+namespace Ztunnel.IO;
+
+/// <summary>What does not change over a <see cref="TlsContext"/>'s life.</summary>
+public sealed record TlsContextOptions
+{
+    /// <summary>The rule that accepts or refuses each peer.</summary>
+    public required IPeerVerifier Verifier { get; init; }
+
+    /// <summary>
+    /// Application protocols in order of preference. A handshake that agrees on none of them fails with the alert
+    /// no_application_protocol, on both sides. Empty: none is offered or asked for.
+    /// </summary>
+    public IReadOnlyList<string> Alpn { get; init; } = ["h2"];
+
+    /// <summary>
+    /// TLS 1.3 cipher suites by IANA name in order of preference; the server's order decides. AES-128-GCM costs least on
+    /// every processor with AES instructions.
+    /// </summary>
+    public IReadOnlyList<string> CipherSuites { get; init; } =
+        ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
+
+    /// <summary>Key exchange groups in order of preference, in OpenSSL's names.</summary>
+    public IReadOnlyList<string> Groups { get; init; } = ["X25519", "P-256", "P-384"];
+
+    /// <summary>Most intermediate certificates between a peer's leaf and a trust root.</summary>
+    public int MaxChainDepth { get; init; } = 8;
+}

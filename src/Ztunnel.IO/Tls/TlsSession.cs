@@ -1,0 +1,378 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using Ztunnel.IO.Native;
+
+namespace Ztunnel.IO;
+
+/// <summary>What a handshake needs next.</summary>
+internal enum TlsHandshakeStep
+{
+    /// <summary>Bytes from the peer.</summary>
+    Read,
+
+    /// <summary>Nothing: both sides have authenticated each other.</summary>
+    Done,
+
+    /// <summary>Nothing: it failed; see <see cref="TlsSession.Failure"/>.</summary>
+    Failed,
+}
+
+/// <summary>
+/// One connection's <c>SSL</c>: the handshake, then records in both directions between the caller's memory and the caller's
+/// memory. Holds at most the incomplete last record between calls, and otherwise no buffer (SSL_MODE_RELEASE_BUFFERS).
+/// </summary>
+internal sealed unsafe class TlsSession : IDisposable
+{
+    /// <summary>
+    /// Records sealed with one key before it is replaced: half of what RFC 8446 section 5.5 allows for full-sized AES-GCM
+    /// records, 2^24.5, rounded down.
+    /// </summary>
+    private const long RecordsPerKey = 1L << 23;
+
+    // A KeyUpdate that goes out ahead of application data.
+    private const int KeyUpdateRecord = 5 + TlsRecord.Overhead;
+    private const int LongestReply = 256;
+    private const int ReasonNoPeerCertificate = 199;
+    private const int ReasonCallbackFailed = 234;
+    private const int ReasonNoApplicationProtocol = 235;
+    private const int ReasonUnexpectedEnd = 294;
+
+    private readonly TlsContext _context;
+    private readonly object? _expectation;
+    private readonly TlsWindow* _window;
+    private nint _ssl;
+    private GCHandle _self;
+    private string? _refusal;
+    private int _maxContent = TlsRecord.MaxContent;
+    private long _recordsSealed;
+
+    /// <summary>Begins a handshake; OpenSSL takes a reference of its own to <paramref name="native"/>.</summary>
+    public TlsSession(SslContextHandle native, TlsContext context, bool isServer, object? expectation)
+    {
+        _context = context;
+        _expectation = expectation;
+        Libcrypto.ClearErrors();
+        _ssl = OpenSsl.NotNull(Libssl.New(native), "SSL_new");
+        _window = (TlsWindow*)NativeMemory.AllocZeroed((nuint)sizeof(TlsWindow));
+        nint bio = TlsBio.Create(_window);
+        Libssl.SetBio(_ssl, bio, bio);
+        if (isServer)
+            Libssl.SetAcceptState(_ssl);
+        else
+            Libssl.SetConnectState(_ssl);
+        _self = GCHandle.Alloc(this);
+        _ = Libssl.SetData(_ssl, 0, GCHandle.ToIntPtr(_self));
+    }
+
+    /// <summary>Frees what native memory an abandoned connection left.</summary>
+    ~TlsSession() => Free();
+
+    /// <summary>Why the session cannot go on, or null.</summary>
+    public ChannelFailure? Failure { get; private set; }
+
+    /// <summary>True once the peer sent close_notify.</summary>
+    public bool Ended { get; private set; }
+
+    /// <summary>The record the peer is owed for <see cref="Failure"/>, sealed: an alert. Empty when it was the peer that sent one.</summary>
+    public byte[] Reply { get; private set; } = [];
+
+    /// <summary>The peer's leaf certificate, DER-encoded, once it has been seen.</summary>
+    public ReadOnlyMemory<byte> PeerCertificateDer { get; private set; }
+
+    /// <summary>IANA name of the suite agreed on; valid when the handshake is done.</summary>
+    public string CipherSuite => OpenSsl.Text(Libssl.CipherName(Libssl.CurrentCipher(_ssl))) ?? "unknown";
+
+    /// <summary>The application protocol agreed on, or null.</summary>
+    public string? Alpn
+    {
+        get
+        {
+            byte* name;
+            uint length;
+            Libssl.SelectedAlpn(_ssl, &name, &length);
+            return length == 0 ? null : Encoding.ASCII.GetString(name, (int)length);
+        }
+    }
+
+    /// <summary>
+    /// Takes the handshake as far as <paramref name="input"/> allows. What it puts into <paramref name="output"/> is to be sent
+    /// whatever the step, after a failure too: then it is the alert.
+    /// </summary>
+    public TlsHandshakeStep Advance(ReadOnlySpan<byte> input, out int consumed, Span<byte> output, out int written)
+    {
+        int result;
+        int error;
+        fixed (byte* from = input, to = output)
+        {
+            Lend(from, input.Length, to, output.Length);
+            Libcrypto.ClearErrors();
+            result = Libssl.DoHandshake(_ssl);
+            error = result == 1 ? 0 : Libssl.GetError(_ssl, result);
+            consumed = input.Length - _window->InputLength;
+            written = output.Length - _window->OutputLength;
+            TakeBack();
+        }
+
+        if (result == 1)
+        {
+            Finish();
+            return TlsHandshakeStep.Done;
+        }
+
+        if (error == Libssl.ErrorWantRead)
+            return TlsHandshakeStep.Read;
+        Failure = Explain(OpenSsl.TakeError());
+        return TlsHandshakeStep.Failed;
+    }
+
+    /// <summary>
+    /// Opens the records in <paramref name="input"/> into <paramref name="output"/> and returns how many application bytes that
+    /// made. All input is consumed unless the output, which must hold a full record, got full.
+    /// </summary>
+    public int Read(ReadOnlySpan<byte> input, Span<byte> output, out int consumed)
+    {
+        int produced = 0;
+        byte* reply = stackalloc byte[LongestReply];
+        fixed (byte* from = input, to = output)
+        {
+            Lend(from, input.Length, reply, LongestReply);
+            // With room for a whole record each time, OpenSSL never keeps opened bytes.
+            while (output.Length - produced >= TlsRecord.MaxContent && Failure is null && !Ended)
+            {
+                Libcrypto.ClearErrors();
+                int count = Libssl.Read(_ssl, to + produced, output.Length - produced);
+                if (count > 0)
+                    produced += count;
+                else if (!GoOn(Libssl.GetError(_ssl, count)))
+                    break;
+            }
+
+            consumed = Failure is null && !Ended ? input.Length - _window->InputLength : input.Length;
+            int owed = LongestReply - _window->OutputLength;
+            TakeBack();
+            if (owed > 0)
+                Reply = new ReadOnlySpan<byte>(reply, owed).ToArray();
+        }
+
+        return produced;
+    }
+
+    /// <summary>Room that surely suffices to seal <paramref name="content"/> bytes.</summary>
+    public int Room(int content) => content + ((((content - 1) / _maxContent) + 1) * TlsRecord.Overhead) + KeyUpdateRecord;
+
+    /// <summary>
+    /// Seals as much of <paramref name="content"/> as <paramref name="output"/> has room for; returns how much, and in
+    /// <paramref name="written"/> how many bytes of output that made. Nothing is taken once the session has failed.
+    /// </summary>
+    public int Seal(ReadOnlySpan<byte> content, Span<byte> output, out int written)
+    {
+        written = 0;
+        int count = Math.Min(content.Length, Fitting(output.Length));
+        if (count <= 0)
+            return 0;
+        _recordsSealed += ((count - 1) / _maxContent) + 1;
+        if (_recordsSealed > RecordsPerKey)
+        {
+            _recordsSealed = 0;
+            OpenSsl.Check(Libssl.KeyUpdate(_ssl, Libssl.KeyUpdateNotRequested), "SSL_key_update");
+        }
+
+        fixed (byte* from = content, to = output)
+        {
+            Lend(null, 0, to, output.Length);
+            Libcrypto.ClearErrors();
+            int taken = Libssl.Write(_ssl, from, count);
+            written = output.Length - _window->OutputLength;
+            TakeBack();
+            if (taken == count)
+                return taken;
+        }
+
+        Failure ??= Explain(OpenSsl.TakeError());
+        return 0;
+    }
+
+    /// <summary>Seals close_notify and returns the record's length.</summary>
+    public int CloseNotify(Span<byte> output)
+    {
+        fixed (byte* to = output)
+        {
+            Lend(null, 0, to, output.Length);
+            Libcrypto.ClearErrors();
+            _ = Libssl.Shutdown(_ssl);
+            int written = output.Length - _window->OutputLength;
+            TakeBack();
+            return written;
+        }
+    }
+
+    /// <summary>The failure of a handshake that agreed on no application protocol.</summary>
+    public static ChannelFailure NoApplicationProtocol(TlsContextOptions options) =>
+        new(FailureKind.Tls, $"the peer does not speak {string.Join(" or ", options.Alpn)} (ALPN)");
+
+    /// <summary>OpenSSL asks whether the peer's certificate will do: 1 or 0.</summary>
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    public static int OnVerify(nint storeContext, nint state)
+    {
+        try
+        {
+            nint ssl = Libcrypto.VerifyData(storeContext, Libssl.VerifyDataIndex());
+            return Of(ssl).Verify(storeContext) ? 1 : 0;
+        }
+        catch (Exception)
+        {
+            // Native frames are below us: nothing may be thrown through them.
+            Libcrypto.SetVerifyError(storeContext, Libcrypto.VerifyUnspecified);
+            return 0;
+        }
+    }
+
+    /// <summary>OpenSSL asks the server's side which of the offered protocols it takes.</summary>
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    public static int OnSelectAlpn(nint ssl, byte** selected, byte* selectedLength, byte* offered, uint offeredLength, nint state)
+    {
+        try
+        {
+            ReadOnlySpan<byte> theirs = new(offered, (int)offeredLength);
+            if (!AlpnNames.TrySelect(Of(ssl)._context.AlpnWire, theirs, out int start, out int length))
+                return Libssl.AlpnFatal;
+            *selected = offered + start;
+            *selectedLength = (byte)length;
+            return Libssl.AlpnOk;
+        }
+        catch (Exception)
+        {
+            return Libssl.AlpnFatal;
+        }
+    }
+
+    /// <summary>OpenSSL shows the server's side the ClientHello: one without ALPN at all would never reach <see cref="OnSelectAlpn"/>.</summary>
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    public static int OnClientHello(nint ssl, int* alert, nint state)
+    {
+        byte* data;
+        nuint length;
+        bool speaksTls13 = Libssl.ClientHelloExtension(ssl, Libssl.ExtensionSupportedVersions, &data, &length) == 1;
+        if (!speaksTls13 || Libssl.ClientHelloExtension(ssl, Libssl.ExtensionAlpn, &data, &length) == 1)
+            return Libssl.ClientHelloSuccess;
+        *alert = (int)TlsAlert.NoApplicationProtocol;
+        return Libssl.ClientHelloError;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private static TlsSession Of(nint ssl) => (TlsSession)GCHandle.FromIntPtr(Libssl.GetData(ssl, 0)).Target!;
+
+    private void Lend(byte* input, int inputLength, byte* output, int outputLength)
+    {
+        ObjectDisposedException.ThrowIf(_ssl == 0, this);
+        *_window = new TlsWindow { Input = input, InputLength = inputLength, Output = output, OutputLength = outputLength };
+    }
+
+    private void TakeBack() => *_window = default;
+
+    /// <summary>Takes what a read that brought no bytes says: true when another may bring some.</summary>
+    private bool GoOn(int error)
+    {
+        switch (error)
+        {
+            case Libssl.ErrorWantRead:
+                // Progress without bytes, such as a key update, leaves input to go on with.
+                return _window->InputLength > 0;
+            case Libssl.ErrorZeroReturn:
+                Ended = true;
+                return false;
+            default:
+                Failure = Explain(OpenSsl.TakeError());
+                return false;
+        }
+    }
+
+    /// <summary>Content bytes whose records fit into <paramref name="room"/>.</summary>
+    private int Fitting(int room)
+    {
+        room -= KeyUpdateRecord;
+        int full = room / (_maxContent + TlsRecord.Overhead);
+        int rest = room - (full * (_maxContent + TlsRecord.Overhead)) - TlsRecord.Overhead;
+        return (full * _maxContent) + Math.Max(0, rest);
+    }
+
+    /// <summary>From here on nothing calls back: forget who we are, so that an abandoned session can be collected.</summary>
+    private void Finish()
+    {
+        byte code = Libssl.MaximumFragmentLength(Libssl.Session(_ssl));
+        if (code != 0)
+            _maxContent = 256 << code;
+        _ = Libssl.SetData(_ssl, 0, 0);
+        _self.Free();
+    }
+
+    private void Free()
+    {
+        if (_ssl == 0)
+            return;
+        Libssl.Free(_ssl);
+        _ssl = 0;
+        NativeMemory.Free(_window);
+        if (_self.IsAllocated)
+            _self.Free();
+    }
+
+    private bool Verify(nint storeContext)
+    {
+        bool verified = Libcrypto.VerifyCertificate(storeContext) > 0;
+        int code = verified ? Libcrypto.VerifyOk : Libcrypto.VerifyError(storeContext);
+        string? error = verified ? null : OpenSsl.Text(Libcrypto.VerifyErrorText(code)) ?? $"verification error {code}";
+        Libcrypto.ClearErrors();
+        PeerCertificateDer = Encode(Libcrypto.VerifiedCertificate(storeContext));
+        PeerCertificate peer = new(PeerCertificateDer, error, code);
+        try
+        {
+            _refusal = _context.Options.Verifier.Verify(in peer, _expectation) ?? error;
+        }
+        catch (Exception exception)
+        {
+            _refusal = $"the rule for peers failed: {exception.GetType().Name}: {exception.Message}";
+        }
+
+        // OpenSSL chooses the alert by this code; a chain's own trouble is told as it is.
+        if (_refusal is not null && verified)
+            Libcrypto.SetVerifyError(storeContext, Libcrypto.VerifyCertificateRejected);
+        return _refusal is null;
+    }
+
+    private static byte[] Encode(nint certificate)
+    {
+        int length = Libcrypto.EncodeCertificate(certificate, null);
+        byte[] der = new byte[Math.Max(0, length)];
+        fixed (byte* start = der)
+        {
+            byte* next = start;
+            OpenSsl.Check(Libcrypto.EncodeCertificate(certificate, &next), "i2d_X509");
+        }
+
+        return der;
+    }
+
+    private ChannelFailure Explain(OpenSslError error)
+    {
+        if (_refusal is { } refusal)
+            return new ChannelFailure(FailureKind.PeerRefused, refusal);
+        if (error.PeerAlert is { } alert)
+            return new ChannelFailure(FailureKind.Tls, $"the peer sent TLS alert {((TlsAlert)alert).Describe()}");
+        return error.SslReason switch
+        {
+            ReasonNoPeerCertificate => new ChannelFailure(FailureKind.PeerRefused, "the peer presented no certificate"),
+            // The callback that fails is the one that looks for ALPN in the ClientHello.
+            ReasonNoApplicationProtocol or ReasonCallbackFailed => NoApplicationProtocol(_context.Options),
+            ReasonUnexpectedEnd => new ChannelFailure(FailureKind.Truncated, "the connection ended without TLS close_notify"),
+            _ => new ChannelFailure(FailureKind.Tls, $"{(_self.IsAllocated ? "the TLS handshake" : "TLS")} failed: {error.Text}"),
+        };
+    }
+}
