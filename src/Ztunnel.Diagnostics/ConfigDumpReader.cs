@@ -1,6 +1,5 @@
 using System.Reflection;
-using Ztunnel.Mesh;
-using Ztunnel.Telemetry;
+using Ztunnel.Capture;
 
 namespace Ztunnel.Diagnostics;
 
@@ -31,29 +30,32 @@ public sealed class ConfigDumpReader
     public async Task<ConfigDump> Read(CancellationToken cancellationToken)
     {
         var errors = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        IReadOnlyList<EnrolmentSnapshot>? enrolments = await Take("enrolments", _node.Enrolments, errors, cancellationToken);
-        IReadOnlyList<ConnectionSnapshot>? connections = await Take("connections", _node.Connections, errors, cancellationToken);
+        IReadOnlyList<PodStatus>? pods = await Take("pods", () => _node.Pods(cancellationToken), errors, cancellationToken);
+        IReadOnlyList<ConnectionSnapshot>? connections =
+            await Take("connections", () => _node.Connections(cancellationToken), errors, cancellationToken);
         return new ConfigDump
         {
             Node = _node.Node,
             Version = Version,
-            Workloads = await Take("workloads", _ => ValueTask.FromResult(MeshDump.Workloads(_node.Mesh)), errors, cancellationToken),
-            Services = await Take("services", _ => ValueTask.FromResult(MeshDump.Services(_node.Mesh)), errors, cancellationToken),
+            Workloads = await Take("workloads", () => ValueTask.FromResult(MeshSection.Workloads(_node.Mesh)), errors, cancellationToken),
+            Services = await Take("services", () => ValueTask.FromResult(MeshSection.Services(_node.Mesh)), errors, cancellationToken),
             Policies = [],
-            Certificates = await Take("certificates", _node.Certificates, errors, cancellationToken),
-            WorkloadState = enrolments is null && connections is null ? null : StateOf(enrolments ?? [], connections ?? []),
-            Pools = await Take("pools", _node.Pools, errors, cancellationToken),
-            Problems = await Take("problems", _node.Problems, errors, cancellationToken),
+            Certificates = await Take("certificates", () => _node.Certificates(cancellationToken), errors, cancellationToken),
+            WorkloadState = pods is null && connections is null ? null : WorkloadStateSection.Describe(pods ?? [], connections ?? []),
+            Pools = await Take("pools", () => _node.Pools(cancellationToken), errors, cancellationToken),
+            Resources = await Take(
+                "resources", () => ValueTask.FromResult(ResourcesSection.Describe(_node.Resources.Snapshot())), errors, cancellationToken),
             Errors = errors.Count > 0 ? errors : null,
         };
     }
 
-    private async Task<IReadOnlyList<T>?> Take<T>(
-        string section, Snapshot<T> snapshot, SortedDictionary<string, string> errors, CancellationToken cancellationToken)
+    private async Task<T?> Take<T>(
+        string section, Func<ValueTask<T>> snapshot, SortedDictionary<string, string> errors, CancellationToken cancellationToken)
+        where T : class
     {
         try
         {
-            return await snapshot(cancellationToken).AsTask().WaitAsync(SectionTimeout, _time, cancellationToken);
+            return await snapshot().AsTask().WaitAsync(SectionTimeout, _time, cancellationToken);
         }
         catch (TimeoutException)
         {
@@ -65,42 +67,5 @@ public sealed class ConfigDumpReader
         }
 
         return null;
-    }
-
-    private static SortedDictionary<string, WorkloadStateDump> StateOf(
-        IReadOnlyList<EnrolmentSnapshot> enrolments, IReadOnlyList<ConnectionSnapshot> connections)
-    {
-        ILookup<string, ConnectionSnapshot> open = connections.ToLookup(connection => connection.Workload.Uid, StringComparer.Ordinal);
-        var states = new SortedDictionary<string, WorkloadStateDump>(StringComparer.Ordinal);
-        foreach (EnrolmentSnapshot enrolment in enrolments)
-        {
-            states[enrolment.Workload.Uid] = Describe(enrolment.Workload, enrolment.State, open[enrolment.Workload.Uid]) with
-            {
-                Reason = enrolment.Reason,
-                NetworkNamespace = enrolment.NetworkNamespace,
-            };
-        }
-
-        // Connections outlive their pod's enrolment while they drain.
-        foreach (IGrouping<string, ConnectionSnapshot> orphans in open)
-            states.TryAdd(orphans.Key, Describe(orphans.First().Workload, "Draining", orphans));
-        return states;
-    }
-
-    private static WorkloadStateDump Describe(Workload workload, string state, IEnumerable<ConnectionSnapshot> connections)
-    {
-        ILookup<ConnectionDirection, ConnectionDump> byDirection = connections.ToLookup(
-            connection => connection.Direction,
-            connection => new ConnectionDump(
-                connection.Source,
-                connection.OriginalDestination,
-                connection.Destination,
-                connection.Tunnelled ? "HBONE" : "TCP"));
-        return new WorkloadStateDump
-        {
-            State = state,
-            Connections = new ConnectionsDump([.. byDirection[ConnectionDirection.Inbound]], [.. byDirection[ConnectionDirection.Outbound]]),
-            Info = new WorkloadInfoDump(workload.Name, workload.Namespace, workload.Identity.TrustDomain, workload.ServiceAccount),
-        };
     }
 }

@@ -1,11 +1,13 @@
+using Ztunnel.Capture;
 using Ztunnel.Mesh;
+using Ztunnel.Resources;
 
 namespace Ztunnel.Diagnostics;
 
-/// <summary>Takes a snapshot of some part of the node. It may throw: that costs its own section of the dump only.</summary>
+/// <summary>Takes a snapshot of some part of the node. It may throw or hang: that costs its own section of the dump only.</summary>
 public delegate ValueTask<IReadOnlyList<T>> Snapshot<T>(CancellationToken cancellationToken);
 
-/// <summary>Where diagnostics reads what the node knows and does. The parts read know nothing of it; a part that is not there is an empty section.</summary>
+/// <summary>Where diagnostics reads what the node knows and does. The parts read know nothing of it; a part that is not given is an empty section.</summary>
 public sealed record NodeSnapshots
 {
     /// <summary>The node's name.</summary>
@@ -14,20 +16,20 @@ public sealed record NodeSnapshots
     /// <summary>Workloads, services and endpoints.</summary>
     public required MeshState Mesh { get; init; }
 
-    /// <summary>The certificates of this node's workloads.</summary>
-    public Snapshot<CertificateDump> Certificates { get; init; } = Nothing<CertificateDump>;
+    /// <summary>What objects there are and what is wrong with them.</summary>
+    public ResourceInventory Resources { get; init; } = new();
 
     /// <summary>This node's pods and their capture.</summary>
-    public Snapshot<EnrolmentSnapshot> Enrolments { get; init; } = Nothing<EnrolmentSnapshot>;
+    public Snapshot<PodStatus> Pods { get; init; } = Nothing<PodStatus>;
+
+    /// <summary>The certificates of this node's workloads.</summary>
+    public Snapshot<CertificateDump> Certificates { get; init; } = Nothing<CertificateDump>;
 
     /// <summary>Open connections.</summary>
     public Snapshot<ConnectionSnapshot> Connections { get; init; } = Nothing<ConnectionSnapshot>;
 
     /// <summary>Outbound tunnels.</summary>
     public Snapshot<PoolDump> Pools { get; init; } = Nothing<PoolDump>;
-
-    /// <summary>What is wrong with the objects read.</summary>
-    public Snapshot<ProblemDump> Problems { get; init; } = Nothing<ProblemDump>;
 
     private static ValueTask<IReadOnlyList<T>> Nothing<T>(CancellationToken cancellationToken) => ValueTask.FromResult<IReadOnlyList<T>>([]);
 }

@@ -1,14 +1,21 @@
+using System.Collections.Immutable;
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using Ztunnel.Capture;
 using Ztunnel.Mesh;
+using Ztunnel.Resources;
 using Ztunnel.Telemetry;
 
 namespace Ztunnel.Diagnostics.Tests;
 
 public sealed class ConfigDumpTests
 {
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     [Fact]
     public async Task Workloads_have_the_names_and_values_istioctl_reads()
     {
@@ -56,54 +63,114 @@ public sealed class ConfigDumpTests
         JsonElement dump = await Dump(new NodeSnapshots { Node = "node-a", Mesh = new MeshState() });
 
         Assert.Equal("node-a", dump.GetProperty("node").GetString());
-        foreach (string section in new[] { "workloads", "services", "policies", "certificates", "pools", "problems" })
+        foreach (string section in new[] { "workloads", "services", "policies", "certificates", "pools" })
             Assert.Equal(0, dump.GetProperty(section).GetArrayLength());
         Assert.Equal(JsonValueKind.Object, dump.GetProperty("workloadState").ValueKind);
         Assert.False(dump.TryGetProperty("errors", out _));
     }
 
     [Fact]
-    public async Task Enrolments_and_connections_meet_in_the_workload_state()
+    public async Task Capture_and_connections_meet_in_the_workload_state()
     {
         JsonElement state = (await Dump(new NodeSnapshots
         {
             Node = "node-a",
             Mesh = new MeshState(),
-            Enrolments = Give(
-                new EnrolmentSnapshot(Model.Httpbin, "Up", null, "/run/netns/httpbin"),
-                new EnrolmentSnapshot(Model.Legacy, "Failed", "the namespace does not hold 10.2.0.9", null)),
-            Connections = Give(
-                new ConnectionSnapshot(Model.Httpbin, ConnectionDirection.Inbound, "10.1.0.2:40000", null, "10.2.0.2:8080", Tunnelled: true),
-                new ConnectionSnapshot(Model.Httpbin, ConnectionDirection.Outbound, "10.2.0.2:5", "10.96.0.1:80", "10.2.0.9:80", Tunnelled: false)),
+            Pods = Give(
+                new PodStatus(Model.Httpbin, new EnrolmentState.Enrolled(), DateTimeOffset.UnixEpoch, 0, "/run/netns/httpbin", 1, "table flushed"),
+                new PodStatus(
+                    Model.Legacy,
+                    new EnrolmentState.Failed(EnrolmentFailure.AddressMismatch, "it does not hold 10.2.0.9"),
+                    DateTimeOffset.UnixEpoch,
+                    3,
+                    null,
+                    0,
+                    null)),
+            Connections = Give(Inbound(), Outbound()),
         })).GetProperty("workloadState");
 
         Assert.Equal(
             """
             {"uid-httpbin-7":{"state":"Up","connections":{
-            "inbound":[{"src":"10.1.0.2:40000","actualDst":"10.2.0.2:8080","protocol":"HBONE"}],
-            "outbound":[{"src":"10.2.0.2:5","originalDst":"10.96.0.1:80","actualDst":"10.2.0.9:80","protocol":"TCP"}]},
+            "inbound":[{"src":"10.1.0.2:40000","originalDst":"10.2.0.2:8080","actualDst":"10.2.0.2:8080","protocol":"HBONE"}],
+            "outbound":[{"src":"10.2.0.2:5","originalDst":"","actualDst":"10.2.0.9:80","protocol":"TCP"}]},
             "info":{"name":"httpbin-7","namespace":"web","trustDomain":"cluster.local","serviceAccount":"default"},
-            "networkNamespace":"/run/netns/httpbin"},
+            "capture":{"since":"1970-01-01T00:00:00+00:00","networkNamespace":"/run/netns/httpbin","failedAttempts":0,
+            "repairs":1,"lastRepair":"table flushed"}},
             "uid-legacy":{"state":"Failed","connections":{"inbound":[],"outbound":[]},
             "info":{"name":"legacy","namespace":"old","trustDomain":"cluster.local","serviceAccount":"default"},
-            "reason":"the namespace does not hold 10.2.0.9"}}
+            "capture":{"since":"1970-01-01T00:00:00+00:00","reason":"AddressMismatch: it does not hold 10.2.0.9",
+            "failedAttempts":3,"repairs":0}}}
             """.ReplaceLineEndings(""),
             Compact(state));
     }
 
-    [Fact]
-    public async Task Connections_of_a_pod_that_is_gone_are_shown_as_draining()
+    [Theory]
+    [MemberData(nameof(States))]
+    public async Task Each_state_of_capture_has_a_word_and_its_reason(EnrolmentState enrolment, string word, string? reason)
     {
         JsonElement state = (await Dump(new NodeSnapshots
         {
             Node = "node-a",
             Mesh = new MeshState(),
-            Connections = Give(new ConnectionSnapshot(
-                Model.Httpbin, ConnectionDirection.Inbound, "10.1.0.2:40000", null, "10.2.0.2:8080", Tunnelled: true)),
+            Pods = Give(new PodStatus(Model.Httpbin, enrolment, DateTimeOffset.UnixEpoch, 0, null, 0, null)),
+        })).GetProperty("workloadState").GetProperty("uid-httpbin-7");
+
+        Assert.Equal(word, state.GetProperty("state").GetString());
+        Assert.Equal(reason, state.GetProperty("capture").TryGetProperty("reason", out JsonElement text) ? text.GetString() : null);
+    }
+
+    public static TheoryData<EnrolmentState, string, string?> States => new()
+    {
+        { new EnrolmentState.Pending("no address yet"), "Pending", "no address yet" },
+        { new EnrolmentState.Enrolled(), "Up", null },
+        { new EnrolmentState.Failed(EnrolmentFailure.RulesRefused, "nft is missing"), "Failed", "RulesRefused: nft is missing" },
+        { new EnrolmentState.Removing(), "Draining", null },
+    };
+
+    [Fact]
+    public async Task Connections_of_a_pod_that_is_forgotten_are_shown_as_draining()
+    {
+        JsonElement state = (await Dump(new NodeSnapshots
+        {
+            Node = "node-a",
+            Mesh = new MeshState(),
+            Connections = Give(Inbound()),
         })).GetProperty("workloadState").GetProperty("uid-httpbin-7");
 
         Assert.Equal("Draining", state.GetProperty("state").GetString());
         Assert.Equal(1, state.GetProperty("connections").GetProperty("inbound").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_mistake_in_a_manifest_is_shown_with_its_place()
+    {
+        var translator = new Translator(new MeshState());
+        translator.Apply(new ResourceEvent.Report(new SourceReport
+        {
+            Name = "pods.yaml",
+            ObjectCount = 2,
+            UnknownKinds = ImmutableSortedDictionary<string, int>.Empty.Add("apps/v1 Deployment", 1),
+            Problems =
+            [
+                new ResourceProblem { Source = "pods.yaml", Line = 12, Object = "Pod web/httpbin", Field = "spec.nodeName", Message = "not a string" },
+            ],
+        }));
+        translator.Apply(new ResourceEvent.Synced());
+
+        JsonElement resources = (await Dump(new NodeSnapshots
+        {
+            Node = "node-a",
+            Mesh = new MeshState(),
+            Resources = translator.Inventory,
+        })).GetProperty("resources");
+
+        Assert.Equal(
+            """
+            {"synced":true,"sources":{"pods.yaml":2},"keptLastGood":[],"unknownKinds":{"apps/v1 Deployment":1},
+            "problems":[{"source":"pods.yaml:12","object":"Pod web/httpbin","field":"spec.nodeName","message":"not a string"}]}
+            """.ReplaceLineEndings(""),
+            Compact(resources));
     }
 
     [Fact]
@@ -144,13 +211,11 @@ public sealed class ConfigDumpTests
             Node = "node-a",
             Mesh = Model.Mesh(),
             Certificates = _ => throw new InvalidOperationException("store is closed"),
-            Problems = Give(new ProblemDump("pods.yaml:12", "Pod web/httpbin", "spec.nodeName", "not a string")),
         });
 
         Assert.Equal("InvalidOperationException: store is closed", dump.GetProperty("errors").GetProperty("certificates").GetString());
         Assert.False(dump.TryGetProperty("certificates", out _));
         Assert.Equal(2, dump.GetProperty("workloads").GetArrayLength());
-        Assert.Equal("pods.yaml:12", dump.GetProperty("problems")[0].GetProperty("source").GetString());
     }
 
     [Fact]
@@ -170,6 +235,16 @@ public sealed class ConfigDumpTests
         Assert.Equal(2, dump.Workloads!.Count);
     }
 
+    private static ConnectionSnapshot Inbound() => new(
+        "uid-httpbin-7",
+        ConnectionDirection.Inbound,
+        IPEndPoint.Parse("10.1.0.2:40000"),
+        IPEndPoint.Parse("10.2.0.2:8080"),
+        "10.2.0.2:8080");
+
+    private static ConnectionSnapshot Outbound() => new(
+        "uid-httpbin-7", ConnectionDirection.Outbound, IPEndPoint.Parse("10.2.0.2:5"), IPEndPoint.Parse("10.2.0.9:80"), null);
+
     private static Snapshot<T> Give<T>(params T[] items) => _ => ValueTask.FromResult<IReadOnlyList<T>>(items);
 
     private static async Task<JsonElement> Dump(NodeSnapshots snapshots)
@@ -182,5 +257,5 @@ public sealed class ConfigDumpTests
         return document.RootElement.Clone();
     }
 
-    private static string Compact(JsonElement element) => JsonSerializer.Serialize(element);
+    private static string Compact(JsonElement element) => JsonSerializer.Serialize(element, Readable);
 }

@@ -33,8 +33,8 @@ public sealed record ConfigDump
     /// <summary>The outbound tunnels kept open.</summary>
     public IReadOnlyList<PoolDump>? Pools { get; init; }
 
-    /// <summary>What is wrong with the objects read, and where.</summary>
-    public IReadOnlyList<ProblemDump>? Problems { get; init; }
+    /// <summary>What is read from the manifests, and what is wrong with it and where.</summary>
+    public ResourcesDump? Resources { get; init; }
 }
 
 /// <summary>An authorization policy; no field yet, because none is read yet.</summary>

@@ -3,21 +3,28 @@ namespace Ztunnel.Diagnostics;
 /// <summary>What this node does for one of its own workloads, in <see cref="ConfigDump.WorkloadState"/>.</summary>
 public sealed record WorkloadStateDump
 {
-    /// <summary>The enrolment's state, <c>Up</c> when the pod is captured.</summary>
+    /// <summary><c>Pending</c>, <c>Up</c> when the pod is captured, <c>Failed</c>, or <c>Draining</c> while it leaves.</summary>
     public required string State { get; init; }
 
     /// <summary>Open connections.</summary>
     public required ConnectionsDump Connections { get; init; }
 
-    /// <summary>Whose state this is.</summary>
-    public required WorkloadInfoDump Info { get; init; }
+    /// <summary>Whose state this is; absent once the pod is forgotten and only its last connections are left.</summary>
+    public WorkloadInfoDump? Info { get; init; }
 
-    /// <summary>Ours: why the pod is not captured; null when it is.</summary>
-    public string? Reason { get; init; }
-
-    /// <summary>Ours: the network namespace the pod was captured in.</summary>
-    public string? NetworkNamespace { get; init; }
+    /// <summary>Ours: how its capture stands; absent as <see cref="Info"/> is.</summary>
+    public CaptureDump? Capture { get; init; }
 }
+
+/// <summary>How the capture of one pod stands.</summary>
+/// <param name="Since">When its state became what it is.</param>
+/// <param name="Reason">Why the pod is not captured; null when it is.</param>
+/// <param name="NetworkNamespace">The path of its network namespace, where one is named.</param>
+/// <param name="FailedAttempts">How many attempts failed since the last success.</param>
+/// <param name="Repairs">How often its rules had been changed by others and were put back.</param>
+/// <param name="LastRepair">What was found changed the last time.</param>
+public sealed record CaptureDump(
+    DateTimeOffset Since, string? Reason, string? NetworkNamespace, int FailedAttempts, int Repairs, string? LastRepair);
 
 /// <summary>The open connections of one workload.</summary>
 /// <param name="Inbound">Those it received.</param>
@@ -26,10 +33,10 @@ public sealed record ConnectionsDump(IReadOnlyList<ConnectionDump> Inbound, IRea
 
 /// <summary>One open connection.</summary>
 /// <param name="Src">The client's address.</param>
-/// <param name="OriginalDst">The address or authority asked for.</param>
-/// <param name="ActualDst">Where it was sent: the next hop, or the application's address.</param>
+/// <param name="OriginalDst">The authority asked for through the tunnel; empty without one.</param>
+/// <param name="ActualDst">Where its bytes go: the next hop, or the application's address.</param>
 /// <param name="Protocol"><c>HBONE</c> or <c>TCP</c>.</param>
-public sealed record ConnectionDump(string Src, string? OriginalDst, string ActualDst, string Protocol);
+public sealed record ConnectionDump(string Src, string OriginalDst, string ActualDst, string Protocol);
 
 /// <summary>Whose <see cref="WorkloadStateDump"/> it is.</summary>
 /// <param name="Name">The pod's name.</param>

@@ -6,7 +6,7 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Diagnostics;
 
 /// <summary>The model's objects in the shape of the dump.</summary>
-internal static class MeshDump
+internal static class MeshSection
 {
     public static IReadOnlyList<WorkloadDump> Workloads(MeshState mesh) =>
     [
