@@ -238,7 +238,7 @@ public sealed class FrameReader : IDisposable
         var slice = new FrameSlice { Header = _header, Payload = piece, IsFirst = _isFirst, IsLast = _left == 0 };
         _isFirst = false;
         if (_left == 0)
-            _phase = Phase.Skip;
+            EndFrame();
         return slice;
     }
 
@@ -263,7 +263,7 @@ public sealed class FrameReader : IDisposable
         {
             payload = rest[.._left];
             consumed += _left;
-            _phase = Phase.Skip;
+            EndFrame();
             return true;
         }
 
@@ -278,7 +278,7 @@ public sealed class FrameReader : IDisposable
 
         payload = _buffer.AsSpan(0, _left);
         _assembled = 0;
-        _phase = Phase.Skip;
+        EndFrame();
         return true;
     }
 
@@ -299,6 +299,8 @@ public sealed class FrameReader : IDisposable
         bytes.CopyTo(_buffer.AsSpan(_assembled));
         _assembled = needed;
     }
+
+    private void EndFrame() => _phase = _skip == 0 ? Phase.Header : Phase.Skip;
 
     private int TakeSkipped(ReadOnlySpan<byte> rest)
     {
