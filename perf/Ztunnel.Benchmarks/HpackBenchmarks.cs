@@ -69,7 +69,8 @@ public class HpackBenchmarks
     private string? Decode(ReadOnlySpan<byte> block)
     {
         _received.Clear();
-        if (_decoder.Decode(block, _received) is not null || HeaderRules.CheckRequest(_received, out bool isConnect) is not null || !isConnect)
+        Violation? violation = _decoder.Decode(block, _received) ?? HeaderRules.CheckRequest(_received, out _);
+        if (violation is not null)
             throw new InvalidOperationException("The block is not a CONNECT.");
         return _received.GetText(KnownHeader.Authority);
     }

@@ -13,7 +13,10 @@ internal sealed class EncoderTable
     private int[] _nameHashes = [];
     private int[] _fieldHashes = [];
 
-    /// <summary>Makes an empty table that will never be larger than <paramref name="sizeCap"/> bytes and may now have <paramref name="size"/>.</summary>
+    /// <summary>
+    /// Makes an empty table that will never be larger than <paramref name="sizeCap"/> bytes and may now have <paramref
+    /// name="size"/>.
+    /// </summary>
     public EncoderTable(int sizeCap, int size)
     {
         _ringSize = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, sizeCap / DynamicTable.EntryOverhead));

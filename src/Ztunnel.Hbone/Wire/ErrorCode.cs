@@ -1,6 +1,9 @@
 namespace Ztunnel.Hbone.Wire;
 
-/// <summary>HTTP/2 error codes as carried by RST_STREAM and GOAWAY (RFC 9113 section 7). Unnamed values mean <see cref="InternalError"/>.</summary>
+/// <summary>
+/// HTTP/2 error codes as carried by RST_STREAM and GOAWAY (RFC 9113 section 7). Unnamed values mean <see
+/// cref="InternalError"/>.
+/// </summary>
 public enum ErrorCode : uint
 {
     /// <summary>NO_ERROR: a graceful end.</summary>

@@ -29,14 +29,14 @@ public readonly record struct FrameHeader(int Length, FrameType Type, FrameFlags
 
         uint lengthAndType = BinaryPrimitives.ReadUInt32BigEndian(source);
         uint stream = BinaryPrimitives.ReadUInt32BigEndian(source[5..]);
-        header = new FrameHeader((int)(lengthAndType >> 8), (FrameType)(byte)lengthAndType, (FrameFlags)source[4], (int)(stream & int.MaxValue));
+        header = new FrameHeader(
+            (int)(lengthAndType >> 8), (FrameType)(byte)lengthAndType, (FrameFlags)source[4], (int)(stream & int.MaxValue));
         return true;
     }
 
     /// <summary>Writes the nine bytes at the start of <paramref name="destination"/>, which must hold them.</summary>
     public void Write(Span<byte> destination)
     {
-        destination[8] = (byte)StreamId;
         BinaryPrimitives.WriteUInt32BigEndian(destination, ((uint)Length << 8) | (byte)Type);
         destination[4] = (byte)Flags;
         BinaryPrimitives.WriteInt32BigEndian(destination[5..], StreamId);

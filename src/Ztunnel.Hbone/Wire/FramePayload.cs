@@ -49,7 +49,10 @@ public static class FramePayload
         return null;
     }
 
-    /// <summary>Reads a WINDOW_UPDATE's increment, 1 to 2^31-1. Zero is a stream error on a stream and a connection error on stream 0.</summary>
+    /// <summary>
+    /// Reads a WINDOW_UPDATE's increment, 1 to 2^31-1. Zero is a stream error on a stream and a connection error on stream
+    /// 0.
+    /// </summary>
     public static Violation? ReadWindowUpdate(in FrameHeader header, ReadOnlySpan<byte> payload, out int increment)
     {
         increment = 0;
@@ -119,7 +122,8 @@ public static class FramePayload
     {
         SettingId.EnablePush when setting.Value > (fromServer ? 0u : 1u) => Violations.EnablePushInvalid,
         SettingId.InitialWindowSize when setting.Value > int.MaxValue => Violations.InitialWindowSizeInvalid,
-        SettingId.MaxFrameSize when setting.Value is < FrameReader.MinMaxFrameSize or > FrameHeader.MaxLength => Violations.MaxFrameSizeInvalid,
+        SettingId.MaxFrameSize when setting.Value is < FrameReader.MinMaxFrameSize or > FrameHeader.MaxLength
+            => Violations.MaxFrameSizeInvalid,
         SettingId.EnableConnectProtocol when setting.Value > 1 => Violations.EnableConnectProtocolInvalid,
         _ => null,
     };
@@ -160,7 +164,8 @@ public ref struct SettingEntries
     {
         if (_rest.Length < Setting.Size)
             return false;
-        Current = new Setting((SettingId)BinaryPrimitives.ReadUInt16BigEndian(_rest), BinaryPrimitives.ReadUInt32BigEndian(_rest[2..]));
+        var id = (SettingId)BinaryPrimitives.ReadUInt16BigEndian(_rest);
+        Current = new Setting(id, BinaryPrimitives.ReadUInt32BigEndian(_rest[2..]));
         _rest = _rest[Setting.Size..];
         return true;
     }

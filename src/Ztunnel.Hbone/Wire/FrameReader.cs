@@ -12,7 +12,9 @@ public enum FrameReadStatus
     /// <summary>A <see cref="FrameSlice"/> was produced; call again with what of the input is left.</summary>
     Frame,
 
-    /// <summary>The peer broke the protocol at connection scope; <see cref="FrameReader.Violation"/> says how. Reading is over.</summary>
+    /// <summary>
+    /// The peer broke the protocol at connection scope; <see cref="FrameReader.Violation"/> says how. Reading is over.
+    /// </summary>
     Violation,
 }
 

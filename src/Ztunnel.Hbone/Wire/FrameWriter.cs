@@ -23,7 +23,9 @@ public static class FrameWriter
     /// <summary>Length of a GOAWAY frame with that many bytes of debug data.</summary>
     public static int GoAwayLength(int debugData) => FrameHeader.Size + 8 + debugData;
 
-    /// <summary>Length of the HEADERS frame and CONTINUATION frames that carry a field block of <paramref name="block"/> bytes.</summary>
+    /// <summary>
+    /// Length of the HEADERS frame and CONTINUATION frames that carry a field block of <paramref name="block"/> bytes.
+    /// </summary>
     public static int HeadersLength(int block, int maxFrameSize) => block + FrameCount(block, maxFrameSize) * FrameHeader.Size;
 
     /// <summary>Writes SETTINGS.</summary>

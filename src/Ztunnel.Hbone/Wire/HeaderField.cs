@@ -49,7 +49,10 @@ public readonly ref struct HeaderField
     /// <summary>The value's bytes.</summary>
     public ReadOnlySpan<byte> Value { get; }
 
-    /// <summary>How it is to be sent. On a decoded field <see cref="HeaderIndexing.Never"/> or <see cref="HeaderIndexing.Default"/>: an intermediary must pass on the former.</summary>
+    /// <summary>
+    /// How it is to be sent. On a decoded field <see cref="HeaderIndexing.Never"/> or <see cref="HeaderIndexing.Default"/>:
+    /// an intermediary must pass on the former.
+    /// </summary>
     public HeaderIndexing Indexing { get; }
 }
 

@@ -77,7 +77,9 @@ public sealed class HeaderList : IHeaderSink
         Encoding.ASCII.GetBytes(value, room);
     }
 
-    /// <summary>Adds a field by its name, a lower-case token; otherwise as <see cref="Add(KnownHeader, string, HeaderIndexing)"/>.</summary>
+    /// <summary>
+    /// Adds a field by its name, a lower-case token; otherwise as <see cref="Add(KnownHeader, string, HeaderIndexing)"/>.
+    /// </summary>
     public void Add(string name, string value, HeaderIndexing indexing = HeaderIndexing.Default)
     {
         ArgumentNullException.ThrowIfNull(name);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 
 namespace Ztunnel.Hbone.Wire;
 
@@ -8,7 +9,9 @@ namespace Ztunnel.Hbone.Wire;
 /// </summary>
 public static class HeaderRules
 {
-    private static readonly SearchValues<byte> NameBytes = SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"u8);
+    private static readonly SearchValues<byte> NameBytes =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"u8);
+
     private static readonly SearchValues<byte> ForbiddenValueBytes = SearchValues.Create("\0\r\n"u8);
 
     /// <summary>
@@ -88,7 +91,8 @@ public static class HeaderRules
 
     private static bool IsDigit(byte character) => character is >= (byte)'0' and <= (byte)'9';
 
-    private static bool HasValue(HeaderList headers, KnownHeader name) => headers.TryGet(name, out ReadOnlySpan<byte> value) && !value.IsEmpty;
+    private static bool HasValue(HeaderList headers, KnownHeader name) =>
+        headers.TryGet(name, out ReadOnlySpan<byte> value) && !value.IsEmpty;
 
     private static Violation? CheckConnect(HeaderList headers, Pseudo seen)
     {
@@ -99,9 +103,9 @@ public static class HeaderRules
 
     private static Violation? CheckHost(HeaderList headers)
     {
-        if (!headers.TryGet(KnownHeader.Host, out ReadOnlySpan<byte> host) || !headers.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> authority))
-            return null;
-        return System.Text.Ascii.EqualsIgnoreCase(host, authority) ? null : Violations.HostDiffers;
+        bool both = headers.TryGet(KnownHeader.Host, out ReadOnlySpan<byte> host)
+            & headers.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> authority);
+        return !both || Ascii.EqualsIgnoreCase(host, authority) ? null : Violations.HostDiffers;
     }
 
     private static Violation? CheckFields(HeaderList headers, Pseudo allowed, out Pseudo seen)
@@ -145,8 +149,8 @@ public static class HeaderRules
     private static Violation? CheckRegular(in HeaderField field) => field.Known switch
     {
         KnownHeader.None => IsName(field.Name) ? null : Violations.FieldNameInvalid,
-        KnownHeader.Connection or KnownHeader.KeepAlive or KnownHeader.ProxyConnection or KnownHeader.TransferEncoding or KnownHeader.Upgrade
-            => Violations.ConnectionSpecificField,
+        KnownHeader.Connection or KnownHeader.KeepAlive or KnownHeader.ProxyConnection or KnownHeader.TransferEncoding
+            or KnownHeader.Upgrade => Violations.ConnectionSpecificField,
         KnownHeader.TE => field.Value.SequenceEqual("trailers"u8) ? null : Violations.ConnectionSpecificField,
         _ => null,
     };

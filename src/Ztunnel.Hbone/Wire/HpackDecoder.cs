@@ -21,8 +21,8 @@ public sealed class HpackDecoder
     private long _listSize;
 
     /// <summary>Makes a decoder.</summary>
-    /// <param name="tableSizeLimit">What we advertise as SETTINGS_HEADER_TABLE_SIZE, in bytes; 4096 until anything else was acknowledged.</param>
-    /// <param name="maxHeaderListSize">Bound on a field section, names and values plus 32 bytes a field (SETTINGS_MAX_HEADER_LIST_SIZE).</param>
+    /// <param name="tableSizeLimit">SETTINGS_HEADER_TABLE_SIZE, in bytes: what we advertise, but until that is acknowledged at least 4096.</param>
+    /// <param name="maxHeaderListSize">SETTINGS_MAX_HEADER_LIST_SIZE: bound on names and values plus 32 bytes a field.</param>
     public HpackDecoder(int tableSizeLimit, int maxHeaderListSize)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tableSizeLimit);
@@ -76,15 +76,14 @@ public sealed class HpackDecoder
         while (!reader.AtEnd)
         {
             byte first = reader.Next;
-            Violation? violation;
-            if (first >= 0x80)
-                violation = ReadIndexed(ref reader, ref sink);
-            else if (first >= 0x40)
-                violation = ReadLiteral(ref reader, 6, HeaderIndexing.Incremental, ref sink, ref scratch);
-            else if (first >= 0x20)
-                violation = Violations.HpackTableSizeUpdateMisplaced;
-            else
-                violation = ReadLiteral(ref reader, 4, first >= 0x10 ? HeaderIndexing.Never : HeaderIndexing.None, ref sink, ref scratch);
+            Violation? violation = first switch
+            {
+                >= 0x80 => ReadIndexed(ref reader, ref sink),
+                >= 0x40 => ReadLiteral(ref reader, 6, HeaderIndexing.Incremental, ref sink, ref scratch),
+                >= 0x20 => Violations.HpackTableSizeUpdateMisplaced,
+                >= 0x10 => ReadLiteral(ref reader, 4, HeaderIndexing.Never, ref sink, ref scratch),
+                _ => ReadLiteral(ref reader, 4, HeaderIndexing.None, ref sink, ref scratch),
+            };
             if (violation is not null)
                 return violation;
         }

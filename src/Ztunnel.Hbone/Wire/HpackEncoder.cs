@@ -86,7 +86,9 @@ public sealed class HpackEncoder
 
     private void WriteField(ref HpackWriter writer, in HeaderField field)
     {
-        HeaderIndexing indexing = field.Indexing == HeaderIndexing.Default ? KnownHeaders.DefaultIndexing(field.Known) : field.Indexing;
+        HeaderIndexing indexing = field.Indexing;
+        if (indexing == HeaderIndexing.Default)
+            indexing = KnownHeaders.DefaultIndexing(field.Known);
         if (indexing == HeaderIndexing.Never)
         {
             WriteLiteral(ref writer, 0x10, 4, field, FindName(field));

@@ -12,7 +12,10 @@ internal ref struct HpackWriter(Span<byte> destination, bool huffman)
     /// <summary>Bytes written.</summary>
     public int Written { get; private set; }
 
-    /// <summary>Writes an integer into the low <paramref name="prefixBits"/> bits of a byte that carries <paramref name="pattern"/> above them.</summary>
+    /// <summary>
+    /// Writes an integer into the low <paramref name="prefixBits"/> bits of a byte that carries <paramref name="pattern"/>
+    /// above them.
+    /// </summary>
     public void WriteInteger(byte pattern, int prefixBits, int value)
     {
         int prefixMax = (1 << prefixBits) - 1;

@@ -71,7 +71,9 @@ internal static class HuffmanCode
         return (int)((bits + 7) / 8);
     }
 
-    /// <summary>Encodes into <paramref name="destination"/>, which must hold <see cref="EncodedLength"/>, and returns the length.</summary>
+    /// <summary>
+    /// Encodes into <paramref name="destination"/>, which must hold <see cref="EncodedLength"/>, and returns the length.
+    /// </summary>
     public static int Encode(ReadOnlySpan<byte> text, Span<byte> destination)
     {
         ulong bits = 0;

@@ -34,7 +34,10 @@ public static class KnownHeaders
     /// <summary>The name as a shared string; empty for <see cref="KnownHeader.None"/>.</summary>
     public static string Text(KnownHeader header) => Texts[(int)header];
 
-    /// <summary>The constant for a name, compared byte for byte (names on the wire are lower case), or <see cref="KnownHeader.None"/>.</summary>
+    /// <summary>
+    /// The constant for a name, compared byte for byte (names on the wire are lower case), or <see
+    /// cref="KnownHeader.None"/>.
+    /// </summary>
     public static KnownHeader Find(ReadOnlySpan<byte> name)
     {
         if (name.IsEmpty)
@@ -51,7 +54,8 @@ public static class KnownHeaders
     /// <summary>How a field of that name is carried when the sender does not say.</summary>
     internal static HeaderIndexing DefaultIndexing(KnownHeader header) => header switch
     {
-        KnownHeader.Authorization or KnownHeader.ProxyAuthorization or KnownHeader.Cookie or KnownHeader.SetCookie => HeaderIndexing.Never,
+        KnownHeader.Authorization or KnownHeader.ProxyAuthorization or KnownHeader.Cookie or KnownHeader.SetCookie
+            => HeaderIndexing.Never,
 
         // Values that hardly ever come twice would only push useful ones out of the table.
         KnownHeader.Path or KnownHeader.Age or KnownHeader.ContentLength or KnownHeader.ContentRange or KnownHeader.Date
@@ -61,7 +65,8 @@ public static class KnownHeaders
         _ => HeaderIndexing.Incremental,
     };
 
-    private static int SlotOf(ReadOnlySpan<byte> name) => (name.Length + name[0] + name[^1] * 7 + name[name.Length / 2] * 37) & SlotMask;
+    private static int SlotOf(ReadOnlySpan<byte> name) =>
+        (name.Length + name[0] + name[^1] * 7 + name[name.Length / 2] * 37) & SlotMask;
 
     private static KnownHeader[] FillSlots()
     {

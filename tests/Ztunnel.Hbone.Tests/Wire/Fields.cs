@@ -40,5 +40,6 @@ internal static class Fields
         return Lines(list);
     }
 
-    private static string Line(HeaderField field) => $"{Encoding.Latin1.GetString(field.Name)}: {Encoding.Latin1.GetString(field.Value)}";
+    private static string Line(HeaderField field) =>
+        $"{Encoding.Latin1.GetString(field.Name)}: {Encoding.Latin1.GetString(field.Value)}";
 }

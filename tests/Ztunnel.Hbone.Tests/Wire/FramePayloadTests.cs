@@ -8,8 +8,15 @@ public sealed class FramePayloadTests
     [Fact]
     public void Settings_are_read_in_order_as_written()
     {
-        Setting[] settings = [new(SettingId.HeaderTableSize, 0), new(SettingId.HeaderTableSize, 4096), new((SettingId)0x4242, 7), new(SettingId.InitialWindowSize, int.MaxValue)];
-        FrameHeader header = Read(destination => FrameWriter.WriteSettings(destination, settings), FrameWriter.SettingsLength(4), out byte[] payload);
+        Setting[] settings =
+        [
+            new(SettingId.HeaderTableSize, 0),
+            new(SettingId.HeaderTableSize, 4096),
+            new((SettingId)0x4242, 7),
+            new(SettingId.InitialWindowSize, int.MaxValue),
+        ];
+        FrameHeader header = Read(
+            destination => FrameWriter.WriteSettings(destination, settings), FrameWriter.SettingsLength(4), out byte[] payload);
         Assert.Equal(new FrameHeader(24, FrameType.Settings, FrameFlags.None, 0), header);
         Assert.Null(FramePayload.CheckSettings(header, payload, fromServer: true));
 
@@ -37,7 +44,8 @@ public sealed class FramePayloadTests
     [InlineData((SettingId)0, 0xffffffff, true, null)]
     public void A_setting_out_of_range_breaks_the_connection(SettingId id, uint value, bool fromServer, string? violation)
     {
-        FrameHeader header = Read(destination => FrameWriter.WriteSettings(destination, [new Setting(id, value)]), FrameWriter.SettingsLength(1), out byte[] payload);
+        FrameHeader header = Read(
+            destination => FrameWriter.WriteSettings(destination, [new Setting(id, value)]), FrameWriter.SettingsLength(1), out byte[] payload);
         Assert.Same(Named(violation), FramePayload.CheckSettings(header, payload, fromServer));
     }
 
@@ -48,7 +56,8 @@ public sealed class FramePayloadTests
         Assert.Equal(new FrameHeader(0, FrameType.Settings, FrameFlags.Ack, 0), header);
         Assert.Null(FramePayload.CheckSettings(header, payload, fromServer: false));
         Assert.Same(Violations.SettingsAckLength, FramePayload.CheckSettings(header with { Length = 6 }, new byte[6], fromServer: false));
-        Assert.Same(Violations.SettingsLength, FramePayload.CheckSettings(new FrameHeader(7, FrameType.Settings, FrameFlags.None, 0), new byte[7], fromServer: false));
+        header = new FrameHeader(7, FrameType.Settings, FrameFlags.None, 0);
+        Assert.Same(Violations.SettingsLength, FramePayload.CheckSettings(header, new byte[7], fromServer: false));
     }
 
     [Theory]
@@ -56,7 +65,8 @@ public sealed class FramePayloadTests
     [InlineData(false)]
     public void A_ping_carries_eight_opaque_bytes(bool ack)
     {
-        FrameHeader header = Read(destination => FrameWriter.WritePing(destination, 0x0102030405060708, ack), FrameWriter.PingLength, out byte[] payload);
+        FrameHeader header = Read(
+            destination => FrameWriter.WritePing(destination, 0x0102030405060708, ack), FrameWriter.PingLength, out byte[] payload);
         Assert.Equal(new FrameHeader(8, FrameType.Ping, ack ? FrameFlags.Ack : FrameFlags.None, 0), header);
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], payload);
         Assert.Null(FramePayload.ReadPing(header, payload, out ulong opaque));
@@ -67,7 +77,8 @@ public sealed class FramePayloadTests
     [Fact]
     public void A_window_update_of_zero_costs_the_stream_or_the_connection()
     {
-        FrameHeader header = Read(destination => FrameWriter.WriteWindowUpdate(destination, 5, int.MaxValue), FrameWriter.WindowUpdateLength, out byte[] payload);
+        FrameHeader header = Read(
+            destination => FrameWriter.WriteWindowUpdate(destination, 5, int.MaxValue), FrameWriter.WindowUpdateLength, out byte[] payload);
         Assert.Equal(new FrameHeader(4, FrameType.WindowUpdate, FrameFlags.None, 5), header);
         Assert.Null(FramePayload.ReadWindowUpdate(header, payload, out int increment));
         Assert.Equal(int.MaxValue, increment);
@@ -83,7 +94,8 @@ public sealed class FramePayloadTests
     [Fact]
     public void A_reset_carries_its_code_even_an_unknown_one()
     {
-        FrameHeader header = Read(destination => FrameWriter.WriteResetStream(destination, 7, (ErrorCode)0xdeadbeef), FrameWriter.ResetStreamLength, out byte[] payload);
+        FrameHeader header = Read(
+            destination => FrameWriter.WriteResetStream(destination, 7, (ErrorCode)0xdeadbeef), FrameWriter.ResetStreamLength, out byte[] payload);
         Assert.Equal(new FrameHeader(4, FrameType.ResetStream, FrameFlags.None, 7), header);
         Assert.Null(FramePayload.ReadResetStream(header, payload, out ErrorCode code));
         Assert.Equal((ErrorCode)0xdeadbeef, code);
@@ -93,7 +105,8 @@ public sealed class FramePayloadTests
     [Fact]
     public void A_goaway_names_the_last_stream_and_the_reason()
     {
-        FrameHeader header = Read(destination => FrameWriter.WriteGoAway(destination, 9, ErrorCode.EnhanceYourCalm, "too many"u8), FrameWriter.GoAwayLength(8), out byte[] payload);
+        FrameHeader header = Read(
+            destination => FrameWriter.WriteGoAway(destination, 9, ErrorCode.EnhanceYourCalm, "too many"u8), FrameWriter.GoAwayLength(8), out byte[] payload);
         Assert.Equal(new FrameHeader(16, FrameType.GoAway, FrameFlags.None, 0), header);
         Assert.Null(FramePayload.ReadGoAway(header, payload, out GoAway goAway));
         Assert.Equal((9, ErrorCode.EnhanceYourCalm), (goAway.LastStreamId, goAway.Code));
@@ -123,7 +136,8 @@ public sealed class FramePayloadTests
     public void Padding_and_priority_are_taken_off_a_headers_frame(FrameFlags flags, string hex, string fragment, string? violation)
     {
         byte[] payload = Convert.FromHexString(hex);
-        Violation? found = FramePayload.ReadHeaders(new FrameHeader(payload.Length, FrameType.Headers, flags, 1), payload, out ReadOnlySpan<byte> read);
+        var header = new FrameHeader(payload.Length, FrameType.Headers, flags, 1);
+        Violation? found = FramePayload.ReadHeaders(header, payload, out ReadOnlySpan<byte> read);
         Assert.Same(Named(violation), found);
         Assert.Equal(fragment, Convert.ToHexStringLower(read));
     }
@@ -151,7 +165,9 @@ public sealed class FramePayloadTests
         for (int i = 0; i < frames; i++)
         {
             Assert.True(FrameHeader.TryRead(apart.AsSpan(offset), out FrameHeader header));
-            FrameFlags flags = (i == 0 ? FrameFlags.EndStream : FrameFlags.None) | (i == frames - 1 ? FrameFlags.EndHeaders : FrameFlags.None);
+            FrameFlags flags = i == frames - 1 ? FrameFlags.EndHeaders : FrameFlags.None;
+            if (i == 0)
+                flags |= FrameFlags.EndStream;
             Assert.Equal(new FrameHeader(header.Length, i == 0 ? FrameType.Headers : FrameType.Continuation, flags, 3), header);
             joined = [.. joined, .. apart.AsSpan(offset + FrameHeader.Size, header.Length)];
             offset += FrameHeader.Size + header.Length;
@@ -170,5 +186,6 @@ public sealed class FramePayloadTests
         return header;
     }
 
-    private static Violation? Named(string? name) => name is null ? null : (Violation)typeof(Violations).GetProperty(name)!.GetValue(null)!;
+    private static Violation? Named(string? name) =>
+        name is null ? null : (Violation)typeof(Violations).GetProperty(name)!.GetValue(null)!;
 }

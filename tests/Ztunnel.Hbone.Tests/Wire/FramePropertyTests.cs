@@ -10,9 +10,11 @@ public sealed class FramePropertyTests
         from type in Gen.Frequency((5, Gen.Constant(0)), (4, Gen.Choose(1, 12)))
         from flags in Gen.Elements(0, 1, 4, 8, 9, 0x20, 0x2d, 0xff)
         from stream in Gen.Elements(0, 1, 1, 1, 3, int.MaxValue)
-        from length in Gen.Frequency((3, Gen.Elements(0, 1, 4, 5, 6, 8)), (2, Gen.Choose(0, 400)), (1, Gen.Choose(900, 1100)), (1, Gen.Choose(19_990, 20_010)))
+        from length in Gen.Frequency(
+            (3, Gen.Elements(0, 1, 4, 5, 6, 8)), (2, Gen.Choose(0, 400)), (1, Gen.Choose(900, 1100)), (1, Gen.Choose(19_990, 20_010)))
         from fill in Gen.Choose(0, 255)
-        select FrameScript.Frame((FrameType)type, (FrameFlags)flags, stream, [.. Enumerable.Range(0, length).Select(i => (byte)(fill + i))]);
+        let payload = Enumerable.Range(0, length).Select(i => (byte)(fill + i)).ToArray()
+        select FrameScript.Frame((FrameType)type, (FrameFlags)flags, stream, payload);
 
     [Fact]
     public void Any_split_of_a_byte_stream_gives_the_same_frames()
@@ -62,8 +64,12 @@ public sealed class FramePropertyTests
         Prop.ForAll(AnyFrame.ToArbitrary(), bytes =>
         {
             using FrameReader reader = Reader();
-            for (int offset = 0; reader.Read(bytes.AsSpan(offset), out int consumed, out FrameSlice frame) == FrameReadStatus.Frame; offset += consumed)
+            int offset = 0;
+            while (reader.Read(bytes.AsSpan(offset), out int consumed, out FrameSlice frame) == FrameReadStatus.Frame)
+            {
                 ReadPayload(frame);
+                offset += consumed;
+            }
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
     }
 
@@ -92,7 +98,8 @@ public sealed class FramePropertyTests
         for (int i = 0; offset < stream.Length; i++)
         {
             // An empty piece now and then, but not for ever.
-            int length = Math.Min(lengths[i % lengths.Length] + (i % lengths.Length == lengths.Length - 1 ? 1 : 0), stream.Length - offset);
+            int extra = i % lengths.Length == lengths.Length - 1 ? 1 : 0;
+            int length = Math.Min(lengths[i % lengths.Length] + extra, stream.Length - offset);
             yield return stream[offset..(offset + length)];
             offset += length;
         }

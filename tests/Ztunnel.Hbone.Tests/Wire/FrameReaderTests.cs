@@ -23,7 +23,11 @@ public sealed class FrameReaderTests
     [Fact]
     public void Frames_in_one_piece_are_lent_out_of_the_input()
     {
-        byte[] input = [.. FrameScript.Frame(FrameType.Ping, FrameFlags.None, 0, new byte[8]), .. FrameScript.Frame(FrameType.Data, FrameFlags.None, 1, 1, 2, 3)];
+        byte[] input =
+        [
+            .. FrameScript.Frame(FrameType.Ping, FrameFlags.None, 0, new byte[8]),
+            .. FrameScript.Frame(FrameType.Data, FrameFlags.None, 1, 1, 2, 3),
+        ];
         using FrameReader reader = Reader();
 
         Assert.Equal(FrameReadStatus.Frame, reader.Read(input, out int consumed, out FrameSlice ping));
@@ -90,7 +94,8 @@ public sealed class FrameReaderTests
     [InlineData(FrameType.Headers, 1, MaxHeaderFragment + 1, nameof(Violations.FieldBlockTooLarge))]
     [InlineData(FrameType.Continuation, 1, MaxHeaderFragment + 1, nameof(Violations.FieldBlockTooLarge))]
     [InlineData(FrameType.Settings, 0, FrameReader.MaxSettingsPayload + 6, nameof(Violations.SettingsTooMany))]
-    public void A_header_that_is_wrong_in_itself_breaks_the_connection_before_its_payload_comes(FrameType type, int stream, int length, string violation)
+    public void A_header_that_is_wrong_in_itself_breaks_the_connection_before_its_payload_comes(
+        FrameType type, int stream, int length, string violation)
     {
         byte[] header = new byte[FrameHeader.Size];
         new FrameHeader(length, type, FrameFlags.None, stream).Write(header);
@@ -103,7 +108,8 @@ public sealed class FrameReaderTests
         using FrameReader reader = Reader();
         byte[] push = FrameScript.Frame(FrameType.PushPromise, FrameFlags.None, 2, 0, 0, 0, 4);
         Assert.Equal(FrameReadStatus.Violation, reader.Read(push, out _, out _));
-        Assert.Equal(FrameReadStatus.Violation, reader.Read(FrameScript.Frame(FrameType.Ping, FrameFlags.None, 0, new byte[8]), out int consumed, out _));
+        byte[] ping = FrameScript.Frame(FrameType.Ping, FrameFlags.None, 0, new byte[8]);
+        Assert.Equal(FrameReadStatus.Violation, reader.Read(ping, out int consumed, out _));
         Assert.Equal(0, consumed);
     }
 
@@ -119,7 +125,10 @@ public sealed class FrameReaderTests
             ]);
         string pong = $"{new FrameHeader(8, FrameType.Ping, FrameFlags.None, 0)} 0000000000000000";
         Assert.Equal(
-            [$"{new FrameHeader(MaxFrameSize, (FrameType)0xfa, FrameFlags.None, 0)} ", pong, $"{new FrameHeader(6, FrameType.Priority, FrameFlags.None, 1)} ", pong],
+            [
+                $"{new FrameHeader(MaxFrameSize, (FrameType)0xfa, FrameFlags.None, 0)} ", pong,
+                $"{new FrameHeader(6, FrameType.Priority, FrameFlags.None, 1)} ", pong,
+            ],
             lines);
     }
 
@@ -147,14 +156,22 @@ public sealed class FrameReaderTests
     [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\rX")]
     public void Anything_but_the_preface_is_refused_at_its_first_wrong_byte(string start)
     {
-        foreach (IEnumerable<byte[]> pieces in new[] { [System.Text.Encoding.ASCII.GetBytes(start)], start.Select(c => new[] { (byte)c }) })
-            Assert.Equal([Violations.PrefaceInvalid.Detail], FrameScript.Read(new FrameReader(true, MaxFrameSize, MaxHeaderFragment), pieces));
+        byte[][] bytes = [.. start.Select(c => new[] { (byte)c })];
+        foreach (byte[][] pieces in new[] { bytes, [[.. bytes.SelectMany(b => b)]] })
+        {
+            var reader = new FrameReader(true, MaxFrameSize, MaxHeaderFragment);
+            Assert.Equal([Violations.PrefaceInvalid.Detail], FrameScript.Read(reader, pieces));
+        }
     }
 
     [Fact]
     public void Reading_frames_in_one_piece_allocates_nothing()
     {
-        byte[] input = [.. FrameScript.Frame(FrameType.Headers, FrameFlags.EndHeaders, 1, new byte[100]), .. FrameScript.Frame(FrameType.Data, FrameFlags.None, 1, new byte[1000])];
+        byte[] input =
+        [
+            .. FrameScript.Frame(FrameType.Headers, FrameFlags.EndHeaders, 1, new byte[100]),
+            .. FrameScript.Frame(FrameType.Data, FrameFlags.None, 1, new byte[1000]),
+        ];
         using FrameReader reader = Reader();
         long before = 0;
         for (int i = 0; i < 20; i++)
@@ -166,6 +183,19 @@ public sealed class FrameReaderTests
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void An_announced_length_costs_no_memory_before_the_bytes_come()
+    {
+        byte[] begun = FrameScript.Frame(FrameType.Headers, FrameFlags.None, 1, new byte[65536])[..20];
+        FrameReader[] readers = [.. Enumerable.Range(0, 200).Select(_ => new FrameReader(false, 1 << 20, 65536))];
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (FrameReader reader in readers)
+            Assert.Equal(FrameReadStatus.NeedMore, reader.Read(begun, out _, out _));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 200 * 1000);
+        foreach (FrameReader reader in readers)
+            reader.Dispose();
     }
 
     private static FrameReader Reader() => new(false, MaxFrameSize, MaxHeaderFragment);

@@ -8,7 +8,8 @@ public sealed class HpackEncoderTests
     public void The_second_connect_to_an_authority_takes_a_byte_for_each_field()
     {
         var encoder = new HpackEncoder();
-        HeaderList connect = Fields.List(":method: CONNECT", ":authority: 10.0.1.7:8080", "baggage: k8s.cluster.name=Kubernetes,k8s.namespace.name=demo");
+        HeaderList connect = Fields.List(
+            ":method: CONNECT", ":authority: 10.0.1.7:8080", "baggage: k8s.cluster.name=Kubernetes,k8s.namespace.name=demo");
         Fields.Encode(encoder, connect);
         Assert.Equal(3, Fields.Encode(encoder, connect).Length);
     }

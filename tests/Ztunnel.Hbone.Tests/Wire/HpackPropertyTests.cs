@@ -7,11 +7,13 @@ namespace Ztunnel.Hbone.Tests.Wire;
 
 public sealed class HpackPropertyTests
 {
-    private static readonly string[] Names = [":authority", ":method", ":status", "baggage", "cookie", "x", "y-long-custom-name", "traceparent", "host"];
+    private static readonly string[] Names =
+        [":authority", ":method", ":status", "baggage", "cookie", "x", "y-long-custom-name", "traceparent", "host"];
 
     private static Gen<Field> AnyField { get; } =
         from name in Gen.Frequency((4, Gen.Elements(Names)), (1, AnyText(20)))
-        from value in Gen.Frequency((3, Gen.Elements("", "GET", "200", "10.0.0.1:80", new string('v', 300))), (2, AnyText(120)), (1, AnyText(5000)))
+        from value in Gen.Frequency(
+            (3, Gen.Elements("", "GET", "200", "10.0.0.1:80", new string('v', 300))), (2, AnyText(120)), (1, AnyText(5000)))
         from indexing in Gen.Elements(Enum.GetValues<HeaderIndexing>())
         select new Field(name, value, indexing);
 
@@ -33,7 +35,11 @@ public sealed class HpackPropertyTests
     {
         // Mostly bytes that mean something, so that random blocks get past their first field.
         Gen<byte> any = Gen.Frequency(
-            (3, Gen.Choose(0, 255)), (3, Gen.Elements(0x40, 0x00, 0x10, 0x82, 0xbe, 0xbf, 0x7e, 0x41)), (2, Gen.Choose(0, 8)), (1, Gen.Choose(0x20, 0x3f)), (1, Gen.Choose(0x80, 0x88)))
+            (3, Gen.Choose(0, 255)),
+            (3, Gen.Elements(0x40, 0x00, 0x10, 0x82, 0xbe, 0xbf, 0x7e, 0x41)),
+            (2, Gen.Choose(0, 8)),
+            (1, Gen.Choose(0x20, 0x3f)),
+            (1, Gen.Choose(0x80, 0x88)))
             .Select(value => (byte)value);
         Prop.ForAll(any.ArrayOf().ArrayOf().ToArbitrary(), blocks =>
         {
