@@ -15,6 +15,9 @@ public sealed record DirectorySourceOptions
     /// </summary>
     public TimeSpan Rescan { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Whether to be notified of changes (inotify); otherwise they show when time stamps are looked at.</summary>
+    public bool Notify { get; init; } = true;
+
     /// <summary>The time.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

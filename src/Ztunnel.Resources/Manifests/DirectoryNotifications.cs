@@ -12,6 +12,8 @@ internal sealed class DirectoryNotifications : IDisposable
     public DirectoryNotifications(string path, DirectorySourceOptions options)
     {
         _options = options;
+        if (!options.Notify)
+            return;
         try
         {
             _watcher = new FileSystemWatcher(path)

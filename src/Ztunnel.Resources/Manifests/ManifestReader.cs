@@ -66,16 +66,18 @@ internal sealed class ManifestReader
         var root = new Field(reading, node);
         string? apiVersion = root["apiVersion"].Present ? root["apiVersion"].RequiredText() : implied?.ApiVersion;
         string? kindName = root["kind"].Present ? root["kind"].RequiredText() : implied?.Kind;
-        if (node is YamlMapping && reading.Problems.Count == 0 && (apiVersion is null || kindName is null))
+        if (reading.Problems.Count == 0 && (apiVersion is null || kindName is null))
             (apiVersion is null ? root["apiVersion"] : root["kind"]).Problem("is required");
         if (apiVersion is null || kindName is null)
         {
             _hasUnnamed = true;
             _problems.AddRange(reading.Problems);
         }
-        else if (kindName.EndsWith("List", StringComparison.Ordinal) && root["items"].Present)
+        else if (kindName is "List" || (kindName.EndsWith("List", StringComparison.Ordinal) && root["items"].Present))
         {
             ReadList(root, node, apiVersion, kindName, depth);
+            _hasUnnamed |= reading.Problems.Count > 0;
+            _problems.AddRange(reading.Problems);
         }
         else if (ObjectReader.KindOf(apiVersion, kindName) is { } kind)
         {

@@ -98,9 +98,11 @@ internal static class PodReader
     {
         IEnumerable<Field> all = status["podIPs"].Present ? status["podIPs"].Items().Select(entry => entry["ip"]) : [status["podIP"]];
         // Both forms are looked at, so that a mistake in either is told.
-        status["podIP"].Address();
-        return all.Select(field => field.Address()).OfType<IPAddress>().Distinct();
+        AddressIn(status["podIP"]);
+        return all.Select(AddressIn).OfType<IPAddress>().Distinct();
     }
+
+    private static IPAddress? AddressIn(Field field) => field.IsText && field.Text() is "" ? null : field.Address();
 
     private static bool? ReadReady(Field conditions)
     {

@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Net;
+using FsCheck;
+using FsCheck.Fluent;
+using Ztunnel.Mesh;
+using static Ztunnel.Resources.Tests.Manifests;
+
+namespace Ztunnel.Resources.Tests;
+
+/// <summary>Whatever has happened before, the mesh is what the objects there are now say.</summary>
+public sealed class TranslatorPropertyTests
+{
+    private static readonly string[] Addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "172.30.0.11"];
+    private static readonly string[] VirtualIps = ["10.96.0.1", "10.96.0.2"];
+    private static readonly ResourceEvent[] Steps = [.. Objects().SelectMany(@object => new ResourceEvent[]
+    {
+        new ResourceEvent.Put(@object, new Origin("x.yaml", 1)),
+        new ResourceEvent.Remove(@object.Key),
+    })];
+
+    [Fact]
+    public void Any_sequence_of_changes_gives_the_mesh_of_the_final_objects()
+    {
+        Gen<int[]> sequences = Gen.Choose(0, Steps.Length - 1).ArrayOf();
+
+        Prop.ForAll(sequences.ToArbitrary(), Check).Check(Config.QuickThrowOnFailure.WithMaxTest(400).WithEndSize(150));
+    }
+
+    [Fact]
+    public void When_everything_is_removed_nothing_is_left()
+    {
+        var world = new World();
+        foreach (ResourceEvent step in Steps.OfType<ResourceEvent.Put>())
+            world.Translator.Apply(step);
+        foreach (ResourceEvent step in Steps.OfType<ResourceEvent.Remove>())
+            world.Translator.Apply(step);
+
+        Assert.Equal(Describe(new World()), Describe(world));
+        Assert.Equal(0, world.Mesh.AddressCount);
+    }
+
+    private static void Check(int[] sequence)
+    {
+        var world = new World();
+        var present = new Dictionary<ObjectKey, ResourceEvent.Put>();
+        foreach (int step in sequence)
+        {
+            world.Translator.Apply(Steps[step]);
+            if (Steps[step] is ResourceEvent.Put put)
+                present[put.Object.Key] = put;
+            else
+                present.Remove(((ResourceEvent.Remove)Steps[step]).Key);
+        }
+
+        var fresh = new World();
+        foreach (ResourceEvent.Put put in present.Values.OrderByDescending(put => put.Object.Key, ObjectKey.Order))
+            fresh.Translator.Apply(put);
+
+        Assert.Equal(Describe(fresh), Describe(world));
+        Assert.Equal(fresh.Mesh.AddressCount, world.Mesh.AddressCount);
+    }
+
+    /// <summary>Everything that can be asked of a mesh, as text.</summary>
+    private static string Describe(World world)
+    {
+        var lines = new List<string>();
+        lines.AddRange(world.Mesh.Workloads.Select(workload =>
+            $"workload {workload} {workload.Uid} {string.Join(',', workload.Addresses)} {workload.Enrolment} {workload.Ready} {workload.Created}"));
+        foreach (Service service in world.Mesh.Services)
+        {
+            lines.Add($"service {service} {string.Join(',', service.VirtualIps)} {string.Join(',', service.Ports)}");
+            lines.AddRange(world.Mesh.EndpointsOf(service.Name).Select((endpoint, index) =>
+                string.Create(CultureInfo.InvariantCulture, $"endpoint {service} {index} {endpoint.Address} {endpoint.Pod} {endpoint.Ready} {Show(endpoint.Route)}")));
+        }
+
+        lines.AddRange(Addresses.Select(address => $"owner of {address}: {world.At(address)}"));
+        lines.AddRange(VirtualIps.Select(address => $"service of {address}: {world.Mesh.ServiceByVirtualIp(IPAddress.Parse(address))}"));
+        lines.AddRange(
+            from address in Addresses.Concat(VirtualIps)
+            from port in (string[])["80", "81"]
+            from pick in Enumerable.Range(0, 3)
+            select $"{address}:{port} pick {pick}: {Show(world.Decide($"{address}:{port}", pick))}");
+        lines.AddRange(world.Problems);
+        return string.Join('\n', lines.Order(StringComparer.Ordinal));
+    }
+
+    private static string Show(Mesh.Route? route) => route switch
+    {
+        Mesh.Route.Tunnel tunnel => $"tunnel {tunnel.NextHop} {tunnel.Authority} {string.Join(',', tunnel.ExpectedIdentities)} {tunnel.Destination.Uid} {tunnel.Service}",
+        Mesh.Route.Passthrough clear => $"clear {clear.Destination} {clear.Workload} {clear.Service}",
+        _ => route?.ToString() ?? "none",
+    };
+
+    private static IEnumerable<KubernetesObject> Objects()
+    {
+        string[] manifests =
+        [
+            Namespace("default", "ambient"), Namespace("default", null), Namespace("default", "none"), Namespace("shop", "ambient"),
+            Pod("a", "10.0.0.1"), Pod("a", "10.0.0.2", metadata: "uid: u1"), Pod("a", "10.0.0.1", app: "other", metadata: "uid: u2"),
+            Pod("a", "10.0.0.1", status: "phase: Succeeded", metadata: "uid: u1"), Pod("a", "172.30.0.11", spec: "hostNetwork: true"),
+            Pod("b", "10.0.0.1", metadata: "uid: u1, creationTimestamp: 2026-01-01T00:00:00Z"),
+            Pod("b", "10.0.0.1", metadata: "uid: u3, creationTimestamp: 2026-01-02T00:00:00Z", http: 9090),
+            Pod("b", "10.0.0.3", metadata: "labels: {app: web, istio.io/dataplane-mode: none}").Replace("labels: {app: web }, ", "", StringComparison.Ordinal),
+            Pod("b", "10.0.0.2", status: "conditions: [{type: Ready, status: \"False\"}]"),
+            Pod("c", "10.0.0.1", metadata: "uid: u1, creationTimestamp: 2026-01-03T00:00:00Z"), Pod("c", "172.30.0.11", spec: "hostNetwork: true"),
+            Pod("c", "10.0.0.3", metadata: "deletionTimestamp: 2026-01-03T00:00:00Z"), Pod("a", "10.0.0.2", @namespace: "shop"),
+            Service("web", "10.96.0.1"), Service("web", "10.96.0.2", app: "other"), Service("web", "10.96.0.1", target: "7070", spec: "publishNotReadyAddresses: true"),
+            Service("web", "None"), Service("web", "", spec: "type: ExternalName"), Service("shop", "10.96.0.1", @namespace: "shop"), Service("two", "10.96.0.2"),
+            Slice("web-1", "web", 8080, "10.0.0.1", "10.0.0.3"), Slice("web-1", "two", 8080, "10.0.0.2"),
+            SliceOf("web-2", "web", 9090, "{addresses: [10.0.0.1], targetRef: {kind: Pod, name: b}}, {addresses: [10.0.0.2], conditions: {ready: false}}"),
+            SliceOf("web-2", "web", 9090, "{addresses: [172.30.0.11], targetRef: {kind: Pod, name: c}}"), Slice("two-1", "two", 80),
+        ];
+        return manifests.SelectMany(Manifests.Objects);
+    }
+}
