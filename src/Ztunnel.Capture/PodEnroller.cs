@@ -72,9 +72,14 @@ public sealed class PodEnroller : IAsyncDisposable
         await Task.WhenAll(driving).WaitAsync(cancellationToken);
     }
 
-    /// <summary>Stops following and working. Rules stay where they are; sessions are the proxy's to end.</summary>
+    /// <summary>
+    /// Stops following and working. Rules stay where they are. Sessions are the proxy's to end, and best ended before: it can
+    /// make no new sockets in the pods' namespaces afterwards. Idempotent.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
+        if (_stopping.IsCancellationRequested)
+            return;
         _observation?.Dispose();
         await _stopping.CancelAsync();
         await _sweep.DisposeAsync();

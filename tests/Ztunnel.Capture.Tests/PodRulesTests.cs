@@ -234,15 +234,15 @@ public sealed partial class PodRulesTests
     {
         await using World world = await World.Build();
         await world.Nft("table inet someone { chain c { type filter hook input priority 0; counter; }; }\n");
-        string before = await Everything(world.Pod);
+        string before = await Everything(world.Pod.NetworkNamespace);
 
         await world.Install();
-        Assert.NotEqual(before, await Everything(world.Pod), StringComparer.Ordinal);
+        Assert.NotEqual(before, await Everything(world.Pod.NetworkNamespace), StringComparer.Ordinal);
         await PodFirewall.Remove(world.Pod.NetworkNamespace, TestContext.Current.CancellationToken);
 
-        Assert.Equal(before, await Everything(world.Pod));
+        Assert.Equal(before, await Everything(world.Pod.NetworkNamespace));
         await PodFirewall.Remove(world.Pod.NetworkNamespace, TestContext.Current.CancellationToken);
-        Assert.Equal(before, await Everything(world.Pod));
+        Assert.Equal(before, await Everything(world.Pod.NetworkNamespace));
     }
 
     [Fact]
@@ -267,7 +267,7 @@ public sealed partial class PodRulesTests
         Assert.Equal("'more' is too much at the end", PodRules.Difference(Listing, Listing + "more"));
     }
 
-    internal static async Task<string> Everything(LabHost host)
+    internal static async Task<string> Everything(NetworkNamespace ns)
     {
         var all = new List<string>();
         foreach (string[] command in new string[][]
@@ -275,7 +275,7 @@ public sealed partial class PodRulesTests
             ["nft", "--stateless", "list", "ruleset"], ["ip", "-d", "rule"], ["ip", "-d", "-6", "rule"],
             ["ip", "-d", "route", "show", "table", "all"], ["ip", "-d", "-6", "route", "show", "table", "all"],
         })
-            all.Add((await host.NetworkNamespace.RunProcess(command[0], command[1..])).Output);
+            all.Add((await ns.RunProcess(command[0], command[1..])).Output);
         return string.Join("\n", all);
     }
 

@@ -8,7 +8,7 @@ namespace Ztunnel.Capture.Tests;
 /// <summary>One node with two pods, <c>pod</c> to be captured and <c>peer</c>, and a loop for connections in their namespaces.</summary>
 internal sealed class World : IAsyncDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan NoAnswer = TimeSpan.FromSeconds(2);
 
