@@ -82,6 +82,9 @@ internal sealed class ConnectionReader : IDisposable
     {
         if (frame.IsFirst && BeginData(frame.Header) is { } violation)
             return violation;
+        bool moves = !frame.IsFirst || !frame.Payload.IsEmpty || frame.Header.Has(FrameFlags.EndStream);
+        if (!moves && SpendIdle(1) is { } flood)
+            return flood;
         if (_dataStream is not { IsClosed: false } stream)
             return null;
         int length = frame.Payload.Length;
@@ -112,8 +115,6 @@ internal sealed class ConnectionReader : IDisposable
             return ConnectionViolations.ConnectionWindowOverrun;
         if (_window.Announce() is > 0 and int increment)
             _connection.Writer.UpdateWindow(0, increment);
-        if (header.Length == 0 && !header.Has(FrameFlags.EndStream) && SpendIdle(1) is { } idle)
-            return idle;
         switch (_connection.Streams.Find(header.StreamId, out HboneStream? stream))
         {
             case StreamState.Idle:

@@ -4,7 +4,7 @@ namespace Ztunnel.Testing;
 
 /// <summary>
 /// One end of a byte stream in memory, both ends on one loop: a transport for protocol tests that can be cut up, throttled
-/// and looked into. What it lends is overwritten once it was given back, so that a reader who keeps a chunk is found out.
+/// and looked into. As with TCP, bytes that came before a reset are still read. What it lends is overwritten once it was given back, so that a reader who keeps a chunk is found out.
 /// </summary>
 public sealed class MemoryChannel : Channel
 {
@@ -80,10 +80,10 @@ public sealed class MemoryChannel : Channel
         chunk = default;
         if (_lent is not null)
             throw new InvalidOperationException("The last chunk was not consumed.");
-        if (_failure is not null)
+        if (_disposed)
             return ReadStatus.Failed;
         if (Unread == 0)
-            return _ended ? ReadStatus.End : ReadStatus.Pending;
+            return _failure is not null ? ReadStatus.Failed : _ended ? ReadStatus.End : ReadStatus.Pending;
         _lentLength = Math.Clamp(_options.ReadSize(Unread), 1, Unread);
         _lent = new byte[Chunk.StandardHeadroom + _lentLength];
         Peek(_lent.AsSpan(Chunk.StandardHeadroom));
