@@ -1,59 +1,119 @@
 namespace Ztunnel.Testing;
 
-/// <summary>A clock that moves when told, and rings its timers while it does.</summary>
+/// <summary>
+/// A clock that moves only when told, with timers that fire while it moves. Stands in for
+/// Microsoft.Extensions.TimeProvider.Testing. Safe from any thread.
+/// </summary>
 public sealed class ManualTime : TimeProvider
 {
-    private readonly Lock _lock = new();
-    private readonly List<Alarm> _alarms = [];
-    private long _ticks;
+    private readonly Lock _gate = new();
+    private readonly HashSet<ManualTimer> _armed = [];
+    private DateTimeOffset _now;
+    private int _timersArmed;
 
+    /// <summary>Starts at a moment of no importance, or at the one given.</summary>
+    public ManualTime(DateTimeOffset? start = null) =>
+        _now = start ?? new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>Timers that wait to fire.</summary>
+    public int ArmedTimers
+    {
+        get
+        {
+            lock (_gate)
+                return _armed.Count;
+        }
+    }
+
+    /// <summary>How often any timer was armed so far: grows when code under test has come round to waiting again.</summary>
+    public int TimersArmed => Volatile.Read(ref _timersArmed);
+
+    /// <inheritdoc/>
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override long GetTimestamp() => Interlocked.Read(ref _ticks);
-
-    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddTicks(GetTimestamp());
-
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    /// <inheritdoc/>
+    public override DateTimeOffset GetUtcNow()
     {
-        Alarm alarm = new(this, () => callback(state));
-        lock (_lock)
-            _alarms.Add(alarm);
-        alarm.Change(dueTime, period);
-        return alarm;
+        lock (_gate)
+            return _now;
     }
 
+    /// <inheritdoc/>
+    public override long GetTimestamp() => GetUtcNow().Ticks;
+
+    /// <summary>Moves the clock, firing what falls due on the way in its order, each at its own moment, on this thread.</summary>
     public void Advance(TimeSpan by)
     {
-        Alarm[] due;
-        lock (_lock)
-        {
-            _ticks += by.Ticks;
-            due = [.. _alarms.Where(alarm => alarm.Due <= _ticks)];
-        }
-
-        foreach (Alarm alarm in due)
-            alarm.Ring();
+        ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
+        DateTimeOffset end = GetUtcNow() + by;
+        while (TakeDue(end) is { } due)
+            due.Fire();
     }
 
-    private sealed class Alarm(ManualTime time, Action ring) : ITimer
+    /// <inheritdoc/>
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        private long _due = long.MaxValue;
+        var timer = new ManualTimer(this, callback, state);
+        timer.Change(dueTime, period);
+        return timer;
+    }
 
-        public long Due => Interlocked.Read(ref _due);
-
-        public void Ring()
+    private ManualTimer? TakeDue(DateTimeOffset end)
+    {
+        lock (_gate)
         {
-            Interlocked.Exchange(ref _due, long.MaxValue);
-            ring();
+            ManualTimer? first = _armed.MinBy(timer => timer.Due);
+            if (first is null || first.Due > end)
+            {
+                _now = end;
+                return null;
+            }
+
+            if (first.Due > _now)
+                _now = first.Due;
+            if (first.Period > TimeSpan.Zero)
+                first.Due += first.Period;
+            else
+                _armed.Remove(first);
+            return first;
         }
+    }
+
+    private sealed class ManualTimer(ManualTime time, TimerCallback callback, object? state) : ITimer
+    {
+        private bool _disposed;
+
+        public DateTimeOffset Due { get; set; }
+
+        public TimeSpan Period { get; private set; }
+
+        public void Fire() => callback(state);
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            Interlocked.Exchange(ref _due, dueTime == Timeout.InfiniteTimeSpan ? long.MaxValue : time.GetTimestamp() + dueTime.Ticks);
-            return true;
+            lock (time._gate)
+            {
+                if (_disposed)
+                    return false;
+                time._armed.Remove(this);
+                if (dueTime == Timeout.InfiniteTimeSpan)
+                    return true;
+                Due = time._now + dueTime;
+                Period = period;
+                time._armed.Add(this);
+                Interlocked.Increment(ref time._timersArmed);
+                return true;
+            }
         }
 
-        public void Dispose() => Interlocked.Exchange(ref _due, long.MaxValue);
+        public void Dispose()
+        {
+            lock (time._gate)
+            {
+                _disposed = true;
+                time._armed.Remove(this);
+            }
+        }
 
         public ValueTask DisposeAsync()
         {
