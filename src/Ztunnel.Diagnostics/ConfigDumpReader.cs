@@ -1,5 +1,6 @@
 using System.Reflection;
 using Ztunnel.Capture;
+using Ztunnel.Proxy;
 
 namespace Ztunnel.Diagnostics;
 

@@ -1,5 +1,6 @@
 using Ztunnel.Capture;
 using Ztunnel.Mesh;
+using Ztunnel.Proxy;
 using Ztunnel.Resources;
 
 namespace Ztunnel.Diagnostics;

@@ -1,3 +1,4 @@
+using Ztunnel.Proxy;
 using Ztunnel.Capture;
 using Ztunnel.Mesh;
 using Ztunnel.Telemetry;
@@ -10,7 +11,7 @@ internal static class WorkloadStateSection
     public static IReadOnlyDictionary<string, WorkloadStateDump> Describe(
         IReadOnlyList<PodStatus> pods, IReadOnlyList<ConnectionSnapshot> connections)
     {
-        ILookup<string, ConnectionSnapshot> open = connections.ToLookup(connection => connection.Pod, StringComparer.Ordinal);
+        ILookup<string, ConnectionSnapshot> open = connections.ToLookup(connection => connection.Workload.Uid, StringComparer.Ordinal);
         var states = new SortedDictionary<string, WorkloadStateDump>(StringComparer.Ordinal);
         foreach (PodStatus pod in pods)
             states[pod.Workload.Uid] = Describe(pod, open[pod.Workload.Uid]);

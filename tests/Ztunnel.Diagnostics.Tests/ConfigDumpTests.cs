@@ -7,6 +7,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Ztunnel.Capture;
 using Ztunnel.Mesh;
+using Ztunnel.Proxy;
 using Ztunnel.Resources;
 using Ztunnel.Telemetry;
 
@@ -236,14 +237,24 @@ public sealed class ConfigDumpTests
     }
 
     private static ConnectionSnapshot Inbound() => new(
-        "uid-httpbin-7",
+        Model.Httpbin,
         ConnectionDirection.Inbound,
         IPEndPoint.Parse("10.1.0.2:40000"),
         IPEndPoint.Parse("10.2.0.2:8080"),
-        "10.2.0.2:8080");
+        "10.2.0.2:8080",
+        BytesSent: 1,
+        BytesReceived: 2,
+        TimeSpan.FromSeconds(3));
 
     private static ConnectionSnapshot Outbound() => new(
-        "uid-httpbin-7", ConnectionDirection.Outbound, IPEndPoint.Parse("10.2.0.2:5"), IPEndPoint.Parse("10.2.0.9:80"), null);
+        Model.Httpbin,
+        ConnectionDirection.Outbound,
+        IPEndPoint.Parse("10.2.0.2:5"),
+        IPEndPoint.Parse("10.2.0.9:80"),
+        HboneAddress: null,
+        BytesSent: 0,
+        BytesReceived: 0,
+        TimeSpan.Zero);
 
     private static Snapshot<T> Give<T>(params T[] items) => _ => ValueTask.FromResult<IReadOnlyList<T>>(items);
 

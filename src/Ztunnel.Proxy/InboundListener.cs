@@ -1,0 +1,106 @@
+using System.Net;
+using Ztunnel.Hbone;
+using Ztunnel.Identity;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+using Ztunnel.Telemetry;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>Port 15008: tunnels to the pod. One TLS connection carries many, each a CONNECT to an address of the pod.</summary>
+internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateStore certificates, MeshPeerVerifier verifier, ProxyOptions options)
+{
+    /// <summary>Serves one peer's connection until it is closed. Runs on <paramref name="on"/>'s loop and owns the transport.</summary>
+    public async ValueTask Serve(ProxyLoop on, TcpConnection transport)
+    {
+        TlsConnection tls;
+        try
+        {
+            TlsContext context = await certificates.GetTlsContext(pod.Identity, CancellationToken.None);
+            tls = await TlsConnection.AcceptAsync(transport, context, options.HandshakeTimeout);
+        }
+        catch (Exception e) when (e is ChannelException or CertificateUnavailableException)
+        {
+            on.AccessLog.Write(Refusal(transport, e.Message));
+            transport.Dispose();
+            return;
+        }
+
+        if (verifier.IdentityOf(tls.PeerCertificateDer) is not { } peer)
+            throw new InvalidOperationException("A peer without an identity passed the handshake.");
+        HboneConnection connection = HboneConnection.Serve(
+            tls, incoming => ServeTunnel(on, transport.RemoteEndPoint, peer, incoming), options.Hbone);
+        on.Add(connection, pod);
+        try
+        {
+            await connection.Completion;
+        }
+        finally
+        {
+            on.Remove(connection);
+        }
+    }
+
+    private async ValueTask ServeTunnel(ProxyLoop on, IPEndPoint client, SpiffeId peer, IncomingConnect incoming)
+    {
+        if (!Authority.TryParseAddress(incoming.Authority, out IPEndPoint? destination)
+            || !pod.Owns(destination.Address)
+            || pod.IsOwnListener(destination))
+        {
+            incoming.Refuse(400);
+            on.AccessLog.Write(Describe(client, peer, incoming.Authority, destination, "the authority is not an application of this pod"));
+            return;
+        }
+
+        TcpConnection application;
+        try
+        {
+            application = await pod.ConnectToApplication(on.Loop, client.Address, destination, incoming.Abandoned);
+        }
+        catch (Exception e) when (e is ChannelException or OperationCanceledException)
+        {
+            incoming.Refuse(503);
+            on.AccessLog.Write(Describe(client, peer, incoming.Authority, destination, e is ChannelException ? e.Message : "the client gave up"));
+            return;
+        }
+
+        var connection = new OpenConnection(
+            on, incoming.Accept(), pod, Describe(client, peer, incoming.Authority, destination, error: null));
+        try
+        {
+            await connection.RelayAsync(application);
+        }
+        finally
+        {
+            connection.Finish();
+        }
+    }
+
+    private ConnectionRecord Describe(IPEndPoint client, SpiffeId peer, string authority, IPEndPoint? destination, string? error)
+    {
+        Workload workload = pod.Workload;
+        return new ConnectionRecord
+        {
+            Direction = ConnectionDirection.Inbound,
+            Source = client,
+            SourceWorkload = mesh.WorkloadByAddress(client.Address),
+            SourceIdentity = peer,
+            Destination = destination ?? new IPEndPoint(workload.Addresses[0], Route.HbonePort),
+            HboneAddress = authority,
+            DestinationWorkload = workload,
+            DestinationIdentity = workload.Identity,
+            Error = error,
+        };
+    }
+
+    private ConnectionRecord Refusal(TcpConnection transport, string error) => new()
+    {
+        Direction = ConnectionDirection.Inbound,
+        Source = transport.RemoteEndPoint,
+        SourceWorkload = mesh.WorkloadByAddress(transport.RemoteEndPoint.Address),
+        Destination = transport.LocalEndPoint,
+        DestinationWorkload = pod.Workload,
+        Error = error,
+        RefusedEarly = true,
+    };
+}

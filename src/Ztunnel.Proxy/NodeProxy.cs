@@ -1,0 +1,224 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Hbone.Pool;
+using Ztunnel.Identity;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+using Ztunnel.Telemetry;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>
+/// The data path of one node: takes pods on as they are enrolled and lets them go, each with listeners in its own
+/// namespace, over a group of event loops they share.
+/// </summary>
+public sealed partial class NodeProxy : IAsyncDisposable
+{
+    private static readonly TimeSpan DrainPoll = TimeSpan.FromMilliseconds(20);
+
+    private readonly ConcurrentDictionary<PodProxy, byte> _pods = new();
+    private readonly EventLoopGroup _loops;
+    private readonly ProxyLoop[] _perLoop;
+    private readonly ProxyOptions _options;
+    private readonly MeshState _mesh;
+    private readonly CertificateStore _certificates;
+    private readonly MeshPeerVerifier _verifier;
+    private readonly IDisposable _observation;
+    private readonly ILogger _logger;
+
+    /// <summary>A data path without pods. The loops stay the caller's to stop, after this.</summary>
+    public NodeProxy(
+        ProxyOptions options,
+        EventLoopGroup loops,
+        MeshState mesh,
+        CertificateStore certificates,
+        MeshPeerVerifier verifier,
+        AccessLog accessLog,
+        ILogger<NodeProxy> logger,
+        TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(loops);
+        ArgumentNullException.ThrowIfNull(mesh);
+        _options = options;
+        _loops = loops;
+        _mesh = mesh;
+        _certificates = certificates;
+        _verifier = verifier;
+        _logger = logger;
+        var tunnels = new TunnelClient(certificates, options);
+        _perLoop = [.. loops.Loops.Select(loop => new ProxyLoop(loop, tunnels, accessLog, time ?? TimeProvider.System))];
+        _observation = mesh.Observe(OnWorkloadChange);
+    }
+
+    /// <summary>
+    /// Takes a pod on: asks for its certificate and listens inside <paramref name="namespace"/>, which stays the caller's and
+    /// must outlive <see cref="Release"/>. Throws <see cref="ChannelException"/> when a port is taken in there; nothing is
+    /// left behind then.
+    /// </summary>
+    public PodProxy Admit(Workload workload, NetworkNamespace @namespace)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        ArgumentNullException.ThrowIfNull(@namespace);
+        var pod = new PodProxy(workload, @namespace, _options);
+        _certificates.Request(pod.Identity);
+        _pods.TryAdd(pod, 0);
+        try
+        {
+            var outbound = new OutboundListener(pod, _mesh);
+            var inbound = new InboundListener(pod, _mesh, _certificates, _verifier, _options);
+            var plaintext = new PlaintextListener(pod, _mesh);
+            Listen(pod, ProxyOptions.OutboundPort, _options.Application, outbound.Serve);
+            Listen(pod, Route.HbonePort, _options.Transport, inbound.Serve);
+            Listen(pod, ProxyOptions.PlaintextPort, _options.Application, plaintext.Serve);
+            return pod;
+        }
+        catch
+        {
+            Forget(pod);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Lets a pod go: stops accepting before it returns, then waits for what is open, at most <paramref name="patience"/>, and
+    /// breaks off the rest. The same pod may be admitted anew meanwhile.
+    /// </summary>
+    public async Task Release(PodProxy pod, TimeSpan patience)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        pod.StopListening();
+        await Task.WhenAll(_perLoop.Select(on => on.Loop.RunAsync(() => DrainPod(on, pod, patience))));
+        Forget(pod);
+    }
+
+    /// <summary>The connections open now, in no order.</summary>
+    public Task<IReadOnlyList<ConnectionSnapshot>> Connections() =>
+        Gather(static on => on.Open.Select(connection => connection.Snapshot()));
+
+    /// <summary>The pooled connections to peers, in no order.</summary>
+    public Task<IReadOnlyList<TunnelSnapshot>> Tunnels() => Gather(static on => on.Tunnels.Snapshot().Select(peer => Describe(on, peer)));
+
+    /// <summary>
+    /// Stops in order: accepts nothing more, tells peers so (GOAWAY) and waits for what is open, at most
+    /// <paramref name="patience"/>; then breaks off the rest. Returns how many connections it broke off.
+    /// </summary>
+    public async Task<int> Drain(TimeSpan patience)
+    {
+        foreach (PodProxy pod in _pods.Keys)
+            pod.StopListening();
+        await Task.WhenAll(_perLoop.Select(on => on.Loop.RunAsync(() => DrainLoop(on, patience))));
+        int broken = 0;
+        await OnEachLoop(on => Interlocked.Add(ref broken, Break(on, pod: null, "the agent is stopping")));
+        return broken;
+    }
+
+    /// <summary>Lets all pods go at once. Use <see cref="Drain"/> first to stop in order.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _observation.Dispose();
+        foreach (PodProxy pod in _pods.Keys)
+            await Release(pod, TimeSpan.Zero);
+    }
+
+    private static async Task DrainPod(ProxyLoop on, PodProxy pod, TimeSpan patience)
+    {
+        on.Tunnels.Evict(key => key.Pod == pod);
+        Task[] peers = [.. on.Peers.Where(peer => peer.Value == pod).Select(peer => peer.Key.DrainAsync(patience))];
+        await UntilNothingIsOpen(on, pod, patience);
+        Break(on, pod, "the pod left the mesh");
+        await Task.WhenAll(peers);
+    }
+
+    private static async Task DrainLoop(ProxyLoop on, TimeSpan patience)
+    {
+        Task[] peers = [.. on.Peers.Keys.Select(peer => peer.DrainAsync(patience)), on.Tunnels.DrainAsync(patience)];
+        await UntilNothingIsOpen(on, pod: null, patience);
+        await Task.WhenAll(peers);
+    }
+
+    private static async Task UntilNothingIsOpen(ProxyLoop on, PodProxy? pod, TimeSpan patience)
+    {
+        long started = on.Time.GetTimestamp();
+        while (on.OpenOf(pod).Any() && on.Time.GetElapsedTime(started) < patience)
+            await on.Loop.DelayAsync(DrainPoll);
+    }
+
+    private static int Break(ProxyLoop on, PodProxy? pod, string reason)
+    {
+        OpenConnection[] open = [.. on.OpenOf(pod)];
+        foreach (OpenConnection connection in open)
+            connection.Abort(new ChannelFailure(FailureKind.Closed, reason));
+        return open.Length;
+    }
+
+    private static TunnelSnapshot Describe(ProxyLoop on, HbonePeer<TunnelKey> peer) => new(
+        on.Loop.Index,
+        peer.Key.Source,
+        peer.Key.Destination,
+        peer.Key.NextHop,
+        peer.Connections.Count,
+        peer.Connections.Sum(connection => connection.OpenStreams),
+        peer.LastFailure?.Detail);
+
+    private void Listen(PodProxy pod, int port, TcpOptions options, Func<ProxyLoop, TcpConnection, ValueTask> serve)
+    {
+        var listen = new TcpListenOptions { Connection = options, ReusePort = true };
+        pod.Listen(port, listen, _loops, connection => Run(serve, connection));
+    }
+
+    /// <summary>Starts serving one accepted connection; a fault of ours costs this connection and is logged.</summary>
+    private async void Run(Func<ProxyLoop, TcpConnection, ValueTask> serve, TcpConnection connection)
+    {
+        try
+        {
+            await serve(_perLoop[connection.Loop.Index], connection);
+        }
+        catch (Exception e)
+        {
+            LogFault(connection.RemoteEndPoint.ToString(), e);
+            connection.Dispose();
+        }
+    }
+
+    private void OnWorkloadChange(WorkloadChange change)
+    {
+        Workload subject = change.Subject;
+        if (change.New is { } changed)
+        {
+            foreach (PodProxy pod in _pods.Keys.Where(pod => pod.Workload.Uid == subject.Uid))
+                pod.Workload = changed;
+        }
+
+        if (change.Old is not null && change.New is not { Ambient: true })
+            _ = OnEachLoop(on => on.Tunnels.Evict(key => key.DestinationUid == subject.Uid));
+    }
+
+    private void Forget(PodProxy pod)
+    {
+        pod.StopListening();
+        if (_pods.TryRemove(pod, out _))
+            _certificates.Release(pod.Identity);
+    }
+
+    private async Task<IReadOnlyList<T>> Gather<T>(Func<ProxyLoop, IEnumerable<T>> select)
+    {
+        var all = new ConcurrentBag<T>();
+        await OnEachLoop(on =>
+        {
+            foreach (T item in select(on))
+                all.Add(item);
+        });
+        return [.. all];
+    }
+
+    private Task OnEachLoop(Action<ProxyLoop> action) =>
+        Task.WhenAll(_perLoop.Select(on => on.Loop.RunAsync(() =>
+        {
+            action(on);
+            return Task.CompletedTask;
+        })));
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a connection from {Client} was dropped by a fault of ours")]
+    private partial void LogFault(string client, Exception fault);
+}

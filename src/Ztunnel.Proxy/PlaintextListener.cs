@@ -1,0 +1,43 @@
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+using Ztunnel.Telemetry;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>Port 15006: connections to the pod that did not come through a tunnel, captured on their way in.</summary>
+internal sealed class PlaintextListener(PodProxy pod, MeshState mesh)
+{
+    /// <summary>Serves one captured connection from accept to its log line. Runs on <paramref name="on"/>'s loop and owns the client.</summary>
+    public async ValueTask Serve(ProxyLoop on, TcpConnection client)
+    {
+        if (client.OriginalDestination() is not { } destination || !pod.Owns(destination.Address) || pod.IsOwnListener(destination))
+        {
+            client.Abort(new ChannelFailure(FailureKind.Refused, "not captured on its way to this pod"));
+            client.Dispose();
+            return;
+        }
+
+        var connection = new OpenConnection(on, client, pod, new ConnectionRecord
+        {
+            Direction = ConnectionDirection.Inbound,
+            Source = client.RemoteEndPoint,
+            SourceWorkload = mesh.WorkloadByAddress(client.RemoteEndPoint.Address),
+            Destination = destination,
+            DestinationWorkload = pod.Workload,
+        });
+        try
+        {
+            TcpConnection server = await pod.ConnectToApplication(
+                on.Loop, client.RemoteEndPoint.Address, destination, CancellationToken.None);
+            await connection.RelayAsync(server);
+        }
+        catch (ChannelException e)
+        {
+            connection.Refuse(e.Failure.Kind, e.Failure.Detail);
+        }
+        finally
+        {
+            connection.Finish();
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using System.Net;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+using Socket = System.Net.Sockets.Socket;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>
+/// One pod of this node as the data path sees it: its namespace, in which our listeners and all sockets made on its behalf
+/// live, and the identity those speak under.
+/// </summary>
+public sealed class PodProxy
+{
+    private readonly NetworkNamespace _namespace;
+    private readonly ProxyOptions _options;
+    private readonly TcpOptions _borrowedSource;
+    private readonly List<TcpListener> _listeners = [];
+    private Workload _workload;
+
+    internal PodProxy(Workload workload, NetworkNamespace @namespace, ProxyOptions options)
+    {
+        _workload = workload;
+        _namespace = @namespace;
+        _options = options;
+        Identity = workload.Identity;
+        _borrowedSource = options.Application with { Transparent = true, BindAddressNoPort = true };
+    }
+
+    /// <summary>Who its connections are made and accepted as, for as long as it is admitted.</summary>
+    public SpiffeId Identity { get; }
+
+    /// <summary>The pod in its newest form.</summary>
+    public Workload Workload
+    {
+        get => Volatile.Read(ref _workload);
+        internal set => Volatile.Write(ref _workload, value);
+    }
+
+    /// <summary>
+    /// Listens on <paramref name="port"/> inside the pod's namespace, on every address of each family the namespace has.
+    /// Throws <see cref="ChannelException"/> when the port is taken there.
+    /// </summary>
+    internal void Listen(int port, TcpListenOptions options, EventLoopGroup loops, Action<TcpConnection> accepted)
+    {
+        IPAddress[] families = Socket.OSSupportsIPv6 ? [IPAddress.Any, IPAddress.IPv6Any] : [IPAddress.Any];
+        foreach (IPAddress address in families)
+        {
+            TcpListener listener = TcpListener.Listen(_namespace, new IPEndPoint(address, port), options);
+            _listeners.Add(listener);
+            listener.Start(loops.LeastLoaded(), loops.Loops, accepted);
+        }
+    }
+
+    /// <summary>Whether <paramref name="destination"/> is one of our own listeners, reached without being captured.</summary>
+    internal bool IsOwnListener(IPEndPoint destination) =>
+        destination.Port is ProxyOptions.OutboundPort or ProxyOptions.PlaintextPort or Route.HbonePort && Owns(destination.Address);
+
+    /// <summary>Whether <paramref name="address"/> is the pod's.</summary>
+    internal bool Owns(IPAddress address) => Workload.Addresses.Contains(address);
+
+    /// <summary>Connects out of the pod's namespace, from the pod's own address, to where an application wanted to go.</summary>
+    internal ValueTask<TcpConnection> Connect(EventLoop loop, IPEndPoint destination) =>
+        TcpConnection.ConnectAsync(loop, _namespace, source: null, destination, _options.Application, _options.ConnectTimeout);
+
+    /// <summary>Connects out of the pod's namespace, from the pod's own address, to a peer's HBONE port.</summary>
+    internal ValueTask<TcpConnection> ConnectTransport(EventLoop loop, IPEndPoint nextHop, CancellationToken cancellationToken) =>
+        TcpConnection.ConnectAsync(loop, _namespace, source: null, nextHop, _options.Transport, _options.ConnectTimeout, cancellationToken);
+
+    /// <summary>
+    /// Connects to the pod's application from <paramref name="client"/>'s address, which is not ours: the application sees who
+    /// really connects. The source port is the kernel's choice, as the client's own may be in use towards us.
+    /// </summary>
+    internal ValueTask<TcpConnection> ConnectToApplication(
+        EventLoop loop, IPAddress client, IPEndPoint application, CancellationToken cancellationToken) =>
+        TcpConnection.ConnectAsync(
+            loop, _namespace, new IPEndPoint(client, 0), application, _borrowedSource, _options.ConnectTimeout, cancellationToken);
+
+    /// <summary>Stops accepting; what was accepted lives on.</summary>
+    internal void StopListening()
+    {
+        foreach (TcpListener listener in _listeners)
+            listener.Stop();
+    }
+}

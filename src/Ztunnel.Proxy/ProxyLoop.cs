@@ -1,0 +1,52 @@
+using Ztunnel.Hbone;
+using Ztunnel.Hbone.Pool;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+using Ztunnel.Telemetry;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>
+/// What one event loop's connections share: its tunnel pool, its endpoint picker and the table of what is open. Touched
+/// only on that loop's thread, so without locks.
+/// </summary>
+internal sealed class ProxyLoop
+{
+    private readonly HashSet<OpenConnection> _open = [];
+    private readonly Dictionary<HboneConnection, PodProxy> _peers = [];
+
+    public ProxyLoop(EventLoop loop, TunnelClient tunnels, AccessLog accessLog, TimeProvider time)
+    {
+        Loop = loop;
+        AccessLog = accessLog;
+        Time = time;
+        Tunnels = tunnels.CreatePool(loop);
+        Picker = new RandomPicker((ulong)Random.Shared.NextInt64());
+    }
+
+    public EventLoop Loop { get; }
+
+    public AccessLog AccessLog { get; }
+
+    public TimeProvider Time { get; }
+
+    public HbonePool<TunnelKey> Tunnels { get; }
+
+    public IEndpointPicker Picker { get; }
+
+    public IReadOnlyCollection<OpenConnection> Open => _open;
+
+    /// <summary>What is open of one pod, or of all.</summary>
+    public IEnumerable<OpenConnection> OpenOf(PodProxy? pod) => pod is null ? _open : _open.Where(connection => connection.Pod == pod);
+
+    /// <summary>Connections on which peers tunnel to pods of this node, each with the pod.</summary>
+    public IReadOnlyDictionary<HboneConnection, PodProxy> Peers => _peers;
+
+    public void Add(OpenConnection connection) => _open.Add(connection);
+
+    public void Remove(OpenConnection connection) => _open.Remove(connection);
+
+    public void Add(HboneConnection peer, PodProxy pod) => _peers.Add(peer, pod);
+
+    public void Remove(HboneConnection peer) => _peers.Remove(peer);
+}

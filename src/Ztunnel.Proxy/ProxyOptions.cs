@@ -1,0 +1,32 @@
+using Ztunnel.Hbone;
+using Ztunnel.IO;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>How a node's data path behaves. The ports are those of Istio ambient and live in each pod's namespace.</summary>
+public sealed record ProxyOptions
+{
+    /// <summary>Mark of sockets of our own, so that the capture rules leave them alone.</summary>
+    public const int SocketMark = 0x539;
+
+    /// <summary>Where captured outbound connections arrive.</summary>
+    public const int OutboundPort = 15001;
+
+    /// <summary>Where captured inbound plaintext connections arrive.</summary>
+    public const int PlaintextPort = 15006;
+
+    /// <summary>How long a TCP connect may take, towards an application or a peer's HBONE port.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a TLS handshake may take.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Socket options of connections to and from applications.</summary>
+    public TcpOptions Application { get; init; } = new() { Mark = SocketMark };
+
+    /// <summary>Socket options of connections that carry tunnels: little unsent data in the kernel, so that one tunnel's bulk does not delay another's bytes.</summary>
+    public TcpOptions Transport { get; init; } = new() { Mark = SocketMark, NotSentLowWater = 128 * 1024 };
+
+    /// <summary>HTTP/2 behaviour of tunnels, both as client and as server.</summary>
+    public HboneOptions Hbone { get; init; } = HboneOptions.Default;
+}

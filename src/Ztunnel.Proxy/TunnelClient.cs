@@ -1,0 +1,70 @@
+using Ztunnel.Hbone;
+using Ztunnel.Hbone.Pool;
+using Ztunnel.Identity;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>Opens tunnels for captured connections: over a pooled connection of the same key, or a new one under the source pod's identity.</summary>
+internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions options)
+{
+    /// <summary>The pool of one loop.</summary>
+    public HbonePool<TunnelKey> CreatePool(EventLoop loop) => new(
+        loop,
+        (key, cancellationToken) => ConnectPeer(loop, key, cancellationToken),
+        new HbonePoolOptions { Connection = options.Hbone, ConnectTimeout = options.ConnectTimeout });
+
+    /// <summary>Opens a tunnel along <paramref name="route"/>, or refuses the connection and returns null.</summary>
+    public static async ValueTask<Channel?> Open(ProxyLoop on, Route.Tunnel route, OpenConnection connection)
+    {
+        Workload source = connection.Record.SourceWorkload!;
+        connection.Record.SourceIdentity = source.Identity;
+        connection.Record.Destination = route.NextHop;
+        connection.Record.HboneAddress = route.Authority;
+        connection.Record.DestinationWorkload = route.Destination;
+        connection.Record.DestinationService = route.Service;
+
+        var key = new TunnelKey(connection.Pod, source.Identity, route.Destination.Uid, route.Destination.Identity, route.NextHop);
+        switch (await on.Tunnels.OpenAsync(key, new ConnectRequest(route.Authority)))
+        {
+            case ConnectOutcome.Opened opened:
+                connection.Record.DestinationIdentity = route.Destination.Identity;
+                return opened.Stream;
+            case ConnectOutcome.Refused refused:
+                connection.Refuse(FailureKind.Refused, Explain(refused.Status));
+                return null;
+            case ConnectOutcome.NotProcessed { Failure: var failure }:
+                connection.Refuse(failure.Kind, failure.Detail);
+                return null;
+            case ConnectOutcome.Failed { Failure: var failure }:
+                connection.Refuse(failure.Kind, failure.Detail);
+                return null;
+            case var other:
+                throw new InvalidOperationException($"No meaning for the outcome {other.GetType().Name}.");
+        }
+    }
+
+    private async ValueTask<Channel> ConnectPeer(EventLoop loop, TunnelKey key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            TlsContext context = await certificates.GetTlsContext(key.Source, cancellationToken);
+            TcpConnection transport = await key.Pod.ConnectTransport(loop, key.NextHop, cancellationToken);
+            return await TlsConnection.ConnectAsync(transport, context, key.Destination, options.HandshakeTimeout, cancellationToken);
+        }
+        catch (CertificateUnavailableException e)
+        {
+            throw new ChannelException(new ChannelFailure(FailureKind.Local, e.Message));
+        }
+    }
+
+    private static string Explain(int status) => status switch
+    {
+        400 => "the peer found the tunnel request malformed (400)",
+        401 => "the peer did not accept our identity (401)",
+        403 => "denied by the destination's policy (403)",
+        503 => "the peer could not connect to the application (503)",
+        _ => $"the peer answered the tunnel request with status {status}",
+    };
+}
