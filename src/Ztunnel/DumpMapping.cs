@@ -1,0 +1,30 @@
+using Ztunnel.Diagnostics;
+using Ztunnel.Identity;
+using Ztunnel.Proxy;
+
+namespace Ztunnel;
+
+/// <summary>Puts what the parts know of themselves into the words of <c>/config_dump</c>.</summary>
+internal static class DumpMapping
+{
+    public static CertificateDump ToDump(CertificateStatus status) => new()
+    {
+        Identity = status.Identity.ToString(),
+        State = status is { State: CertificateState.Unavailable, LastError: { } error } ? $"Unavailable: {error}" : status.State.ToString(),
+        CertChain = [.. status.Chain.Select(certificate => CertificateDetail.FromDer(certificate.Der.Span))],
+        RootCerts = [.. status.Roots.Select(certificate => CertificateDetail.FromDer(certificate.Der.Span))],
+        RenewAt = status.NextAttempt,
+        LastError = status.LastError,
+    };
+
+    public static PoolDump ToDump(TunnelSnapshot tunnel) => new()
+    {
+        Worker = tunnel.Worker,
+        Source = tunnel.Source.ToString(),
+        NextHop = tunnel.NextHop.ToString(),
+        Expected = [tunnel.Destination.ToString()],
+        Connections = tunnel.Connections,
+        Streams = tunnel.Tunnels,
+        LastError = tunnel.LastFailure,
+    };
+}

@@ -1,0 +1,177 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Capture;
+using Ztunnel.Diagnostics;
+using Ztunnel.Identity;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+using Ztunnel.Proxy;
+using Ztunnel.Resources;
+using Ztunnel.Telemetry;
+
+namespace Ztunnel;
+
+/// <summary>
+/// One node's agent, put together: manifests into the model, this node's ambient pods captured, their traffic proxied, all
+/// of it shown by the diagnostics. Several may live in one process, as in the demo.
+/// </summary>
+public sealed partial class NodeAgent : IAsyncDisposable
+{
+    private readonly NodeAgentOptions _options;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Readiness _readiness = new();
+    private readonly MeshState _mesh = new();
+    private readonly Translator _translator;
+    private readonly EventLoopGroup _loops;
+    private readonly LoopWatchdog _watchdog;
+    private readonly CertificateStore _certificates;
+    private readonly NodeProxy _proxy;
+    private readonly PodEnroller _enroller;
+    private readonly DiagnosticsServer _diagnostics;
+    private Task _following = Task.CompletedTask;
+
+    private NodeAgent(NodeAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers)
+    {
+        _options = options;
+        _logger = loggers.CreateLogger<NodeAgent>();
+        _translator = new Translator(_mesh, new TranslatorOptions { TrustDomain = options.TrustDomain }, loggers.CreateLogger<Translator>());
+        ILogger loopLogger = loggers.CreateLogger<EventLoop>();
+        _loops = EventLoopGroup.Start(options.Workers, new EventLoopOptions { ThreadName = $"{options.Node}-" }, loopLogger);
+        _watchdog = new LoopWatchdog(_loops.Loops, loopLogger);
+        var verifier = new MeshPeerVerifier([options.TrustDomain]);
+        _certificates = new CertificateStore(authority, verifier, logger: loggers.CreateLogger<CertificateStore>());
+        _proxy = new NodeProxy(
+            new ProxyOptions { Hbone = options.Hbone },
+            _loops,
+            _mesh,
+            _certificates,
+            verifier,
+            accessLog,
+            loggers.CreateLogger<NodeProxy>());
+        var capture = new CaptureOptions
+        {
+            Node = options.Node,
+            NamespaceDirectory = options.NamespaceDirectory,
+            NodeNamespace = options.NodeNamespace,
+        };
+        _enroller = new PodEnroller(
+            capture, new PodListeners(_proxy, options.DrainTime), _loops.Loops[0], loggers.CreateLogger<PodEnroller>());
+        _diagnostics = new DiagnosticsServer(
+            Snapshots(), _readiness, options.Diagnostics with { Bind = options.NodeNamespace is { } ns ? BindIn(ns) : null }, loggers);
+    }
+
+    /// <summary>
+    /// Starts an agent and returns when it has read its manifests and its diagnostics listen; pods are enrolled in the
+    /// background. Throws <see cref="IOException"/> when the manifests cannot be read or a diagnostics port is taken.
+    /// </summary>
+    public static async Task<NodeAgent> Start(
+        NodeAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(loggers);
+        if (!Directory.Exists(options.Manifests))
+            throw new DirectoryNotFoundException($"--manifests: {options.Manifests} is not a directory");
+        var agent = new NodeAgent(options, authority, accessLog, loggers);
+        try
+        {
+            await agent._diagnostics.Start(stop);
+            agent._following = agent.Follow(new DirectorySource(options.Manifests, logger: loggers.CreateLogger<DirectorySource>()));
+            await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
+            if (agent._following.IsFaulted)
+                await agent._following;
+            agent._enroller.Follow(agent._mesh);
+            agent._readiness.State = ReadinessState.Ready;
+            agent.LogStarted(options.Node, options.Workers);
+            return agent;
+        }
+        catch
+        {
+            await agent.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Where this node's pods stand.</summary>
+    public ImmutableArray<PodStatus> Pods => _enroller.Snapshot();
+
+    /// <summary>The pods of all nodes that are to be captured, as <c>namespace/name</c>.</summary>
+    public IEnumerable<string> AmbientPods => _mesh.Workloads.Where(workload => workload.Ambient).Select(workload => workload.ToString());
+
+    /// <summary>Whether the pod <c>namespace/name</c> is captured.</summary>
+    public bool IsEnrolled(string pod) =>
+        Pods.Any(status => status.State is EnrolmentState.Enrolled && status.Workload.ToString() == pod);
+
+    /// <summary>
+    /// Stops in order: not ready any more, accepts nothing, tells peers (GOAWAY), waits for open connections up to the drain
+    /// time. The capture rules stay, so that no pod's traffic leaves in the clear while the agent is away.
+    /// </summary>
+    public async Task Drain()
+    {
+        _readiness.State = ReadinessState.Draining;
+        LogDraining(_options.DrainTime);
+        int broken = await _proxy.Drain(_options.DrainTime);
+        LogDrained(broken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _enroller.DisposeAsync();
+        await _diagnostics.DisposeAsync();
+        await _proxy.DisposeAsync();
+        await _certificates.DisposeAsync();
+        _watchdog.Dispose();
+        _loops.Dispose();
+        _stopping.Dispose();
+    }
+
+    private static Func<EndPoint, Socket> BindIn(NetworkNamespace ns) => endpoint => ns.Run(() =>
+    {
+        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        if (endpoint.AddressFamily == AddressFamily.InterNetworkV6)
+            socket.DualMode = true;
+        socket.Bind(endpoint);
+        return socket;
+    });
+
+    private async Task Follow(DirectorySource source)
+    {
+        try
+        {
+            await _translator.Run(source, _stopping.Token);
+        }
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
+        {
+            LogFollowingFailed(e);
+            throw;
+        }
+    }
+
+    private NodeSnapshots Snapshots() => new()
+    {
+        Node = _options.Node,
+        Mesh = _mesh,
+        Pods = _ => ValueTask.FromResult<IReadOnlyList<PodStatus>>(_enroller.Snapshot()),
+        Resources = _translator.Inventory,
+        Certificates = _ => ValueTask.FromResult<IReadOnlyList<CertificateDump>>([.. _certificates.Snapshot().Select(DumpMapping.ToDump)]),
+        Connections = async _ => await _proxy.Connections(),
+        Pools = async _ => [.. (await _proxy.Tunnels()).Select(DumpMapping.ToDump)],
+    };
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "agent of node {Node} started with {Workers} workers")]
+    private partial void LogStarted(string node, int workers);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopping: waiting up to {Patience} for open connections")]
+    private partial void LogDraining(TimeSpan patience);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopped; {Broken} connections were broken off")]
+    private partial void LogDrained(int broken);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "manifests are not followed any more")]
+    private partial void LogFollowingFailed(Exception error);
+}

@@ -1,0 +1,36 @@
+using Ztunnel.Diagnostics;
+using Ztunnel.Hbone;
+using Ztunnel.IO;
+
+namespace Ztunnel;
+
+/// <summary>What a node's agent is told at start.</summary>
+public sealed record NodeAgentOptions
+{
+    /// <summary>The node's name, as in the pods' <c>spec.nodeName</c>.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>Directory of Kubernetes YAML.</summary>
+    public required string Manifests { get; init; }
+
+    /// <summary>Directory in which the pods' annotation <c>ztunnel.io/network-namespace</c> names namespaces.</summary>
+    public string NamespaceDirectory { get; init; } = "/run/netns";
+
+    /// <summary>Trust domain of all identities.</summary>
+    public string TrustDomain { get; init; } = "cluster.local";
+
+    /// <summary>Worker threads, one event loop each.</summary>
+    public int Workers { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>How long a stop waits for open connections.</summary>
+    public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Where the diagnostics listen.</summary>
+    public DiagnosticsOptions Diagnostics { get; init; } = new();
+
+    /// <summary>The node's own network namespace, in which the diagnostics listen; null for that of this process.</summary>
+    public NetworkNamespace? NodeNamespace { get; init; }
+
+    /// <summary>How tunnels behave.</summary>
+    public HboneOptions Hbone { get; init; } = HboneOptions.Default;
+}

@@ -1,0 +1,129 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Diagnostics;
+using Ztunnel.Identity;
+using Ztunnel.Telemetry;
+
+namespace Ztunnel;
+
+/// <summary><c>ztunnel node</c>: the agent of one node, until SIGTERM or SIGINT.</summary>
+internal static partial class NodeCommand
+{
+    public static Command Create()
+    {
+        var node = new Option<string>("--node") { Description = "This node's name, as in the pods' spec.nodeName.", Required = true };
+        var manifests = new Option<DirectoryInfo>("--manifests") { Description = "Directory of Kubernetes YAML, watched.", Required = true };
+        var namespaces = new Option<string>("--netns-dir")
+        {
+            Description = "Directory in which the pods' annotation ztunnel.io/network-namespace names network namespaces.",
+            DefaultValueFactory = _ => "/run/netns",
+        };
+        var authority = new Option<DirectoryInfo?>("--ca-directory")
+        {
+            Description = "Signing certificate in Istio's cacerts layout (ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem). "
+                + "Nodes that are to reach each other need the same root. Without it the node makes a root of its own.",
+        };
+        var trustDomain = new Option<string>("--trust-domain") { Description = "Trust domain of all identities.", DefaultValueFactory = _ => "cluster.local" };
+        var workers = new Option<int>("--workers") { Description = "Worker threads, one event loop each.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        workers.Validators.Add(result => Require(result, result.GetValueOrDefault<int>() is >= 1 and <= 256, "must be from 1 to 256"));
+        var drain = new Option<double>("--drain-seconds") { Description = "How long a stop waits for open connections.", DefaultValueFactory = _ => 5 };
+        drain.Validators.Add(result => Require(result, result.GetValueOrDefault<double>() is >= 0 and <= 86_400, "must be from 0 to 86400"));
+        var accessLog = new Option<string>("--access-log") { Description = "Shape of the log: text, json, or none for no access log.", DefaultValueFactory = _ => "text" };
+        accessLog.AcceptOnlyFromAmong("text", "json", "none");
+        var levels = new Option<string>("--log-level")
+        {
+            Description = "Levels, such as info or info,Ztunnel.Capture=debug.",
+            DefaultValueFactory = _ => "info,Microsoft=warn",
+        };
+        levels.Validators.Add(result => Complain(result, () => LogLevels.Parse(result.GetValueOrDefault<string>())));
+        Option<string> admin = Address("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
+        Option<string> readiness = Address("--readiness", $"[::]:{DiagnosticsOptions.ReadinessPort}", "Address of /healthz/ready.");
+
+        var command = new Command("node", "Run the agent of one node.")
+        {
+            node, manifests, namespaces, authority, trustDomain, workers, drain, accessLog, levels, admin, readiness,
+        };
+        command.SetAction((parsed, stop) => Run(
+            new NodeAgentOptions
+            {
+                Node = parsed.GetRequiredValue(node),
+                Manifests = parsed.GetRequiredValue(manifests).FullName,
+                NamespaceDirectory = parsed.GetRequiredValue(namespaces),
+                TrustDomain = parsed.GetRequiredValue(trustDomain),
+                Workers = parsed.GetRequiredValue(workers),
+                DrainTime = TimeSpan.FromSeconds(parsed.GetRequiredValue(drain)),
+                Diagnostics = new DiagnosticsOptions
+                {
+                    Admin = [IPEndPoint.Parse(parsed.GetRequiredValue(admin))],
+                    Readiness = [IPEndPoint.Parse(parsed.GetRequiredValue(readiness))],
+                },
+            },
+            parsed.GetValue(authority)?.FullName,
+            parsed.GetRequiredValue(accessLog),
+            LogLevels.Parse(parsed.GetRequiredValue(levels)),
+            stop));
+        return command;
+    }
+
+    private static async Task<int> Run(
+        NodeAgentOptions options, string? authorityDirectory, string accessLogShape, LogLevels levels, CancellationToken stop)
+    {
+        using LogOutput output = LogOutput.StandardOutput(
+            new LogOutputOptions { Format = accessLogShape == "json" ? LogFormat.Json : LogFormat.Text });
+        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
+            .SetMinimumLevel(LogLevel.Trace)
+            .AddProvider(new LogOutputLoggerProvider(output, levels)));
+        AccessLog accessLog = accessLogShape == "none" ? AccessLog.Off : new AccessLog(output);
+        ILogger logger = loggers.CreateLogger("Ztunnel.Node");
+        try
+        {
+            using BuiltInCertificateAuthority authority = authorityDirectory is null
+                ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
+                : BuiltInCertificateAuthority.Load(authorityDirectory);
+            await using NodeAgent agent = await NodeAgent.Start(options, authority, accessLog, loggers, stop);
+            await Task.Delay(Timeout.InfiniteTimeSpan, stop).ContinueWith(static _ => { }, TaskScheduler.Default);
+            await agent.Drain();
+            return 0;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CertificateFileException or FormatException)
+        {
+            LogCannotRun(logger, e.Message);
+            return 1;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Reason}")]
+    private static partial void LogCannotRun(ILogger logger, string reason);
+
+    private static Option<string> Address(string name, string @default, string description)
+    {
+        var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => @default };
+        option.Validators.Add(result => Require(
+            result, IPEndPoint.TryParse(result.GetValueOrDefault<string>() ?? "", out IPEndPoint? at) && at.Port > 0, "must be IP:PORT"));
+        return option;
+    }
+
+    private static void Require(OptionResult result, bool met, string demand)
+    {
+        if (!met)
+            result.AddError($"{result.Option.Name} {demand}, got \"{string.Join(' ', result.Tokens.Select(t => t.Value))}\"");
+    }
+
+    private static void Complain(OptionResult result, Action parse)
+    {
+        try
+        {
+            parse();
+        }
+        catch (FormatException e)
+        {
+            result.AddError($"{result.Option.Name}: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using Ztunnel.Lab;
+
+namespace Ztunnel.EndToEnd.Tests;
+
+/// <summary>The manifests that describe a lab's pods, as a user would write them.</summary>
+internal static class Yaml
+{
+    public static string Namespace(string name, bool ambient) => $"""
+        apiVersion: v1
+        kind: Namespace
+        metadata:
+          name: {name}
+          labels:
+            istio.io/dataplane-mode: {(ambient ? "ambient" : "none")}
+
+        """;
+
+    public static string Pod(LabPod pod, string? labels = null, bool ready = true, int? port = null) => $"""
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: {pod.Name}
+          namespace: {pod.Namespace}
+          labels: {labels ?? $"{{app: {pod.Name}}}"}
+          annotations:
+            ztunnel.io/network-namespace: {pod.Plan.NamespaceName}
+        spec:
+          serviceAccountName: {pod.Name}
+          nodeName: {pod.Plan.Node}
+          containers:
+          - name: main
+            ports: [{(port is { } number ? $"{{name: http, containerPort: {number}}}" : "")}]
+        status:
+          podIP: "{pod.IPv4}"
+          podIPs: [{string.Join(", ", pod.Addresses.Select(a => $"{{ip: \"{a}\"}}"))}]
+          conditions: [{(ready ? "{type: Ready, status: \"True\"}" : "{type: Ready, status: \"False\"}")}]
+
+        """;
+
+    public static string Service(string name, string @namespace, string selector, int port, string targetPort, params string[] clusterIps) => $"""
+        apiVersion: v1
+        kind: Service
+        metadata:
+          name: {name}
+          namespace: {@namespace}
+        spec:
+          clusterIP: "{clusterIps[0]}"
+          clusterIPs: [{string.Join(", ", clusterIps.Select(ip => $"\"{ip}\""))}]
+          selector: {selector}
+          ports:
+          - name: http
+            port: {port}
+            targetPort: {targetPort}
+
+        """;
+
+    public static string Join(params IEnumerable<string> documents) => string.Join("---\n", documents);
+}
