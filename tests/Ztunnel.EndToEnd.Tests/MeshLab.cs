@@ -62,7 +62,7 @@ internal sealed class MeshLab : IAsyncDisposable
 
     /// <summary>Every pod in its namespace; the namespace <c>default</c> ambient and no other.</summary>
     public static string Ordinary(LabNetwork network) => Yaml.Join(
-        network.Pods.Select(p => p.Namespace).Distinct().Select(n => Yaml.Namespace(n, ambient: n == "default"))
+        network.Pods.Select(p => p.Namespace).Distinct(StringComparer.Ordinal).Select(n => Yaml.Namespace(n, ambient: n == "default"))
             .Concat(network.Pods.Select(p => Yaml.Pod(p))));
 
     public async Task StartAgent(string node, Func<NodeAgentOptions, NodeAgentOptions>? configure = null)
