@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -83,6 +84,14 @@ public sealed partial class Translator
         }
     }
 
+    /// <summary>The addresses an object has to itself.</summary>
+    private static ValueArray<IPAddress> AddressesOf(KubernetesObject? @object) => @object switch
+    {
+        PodObject { HostNetwork: false, Terminated: false } pod => pod.Addresses,
+        ServiceObject service => service.ClusterIps,
+        _ => [],
+    };
+
     private void Put(KubernetesObject @object, Origin origin)
     {
         ObjectKey key = @object.Key;
@@ -98,16 +107,16 @@ public sealed partial class Translator
             case PodObject pod:
                 _pods.Put(pod);
                 _services.PutPod(pod);
-                _conflicts.Put(key, pod.HostNetwork || pod.Terminated ? [] : pod.Addresses);
                 break;
             case ServiceObject service:
                 _services.Put(service);
-                _conflicts.Put(key, service.ClusterIps);
                 break;
             case EndpointSliceObject slice:
                 _services.Put(slice);
                 break;
         }
+
+        _conflicts.Change(key, AddressesOf(old), AddressesOf(@object));
     }
 
     private void Remove(ObjectKey key)
@@ -131,7 +140,7 @@ public sealed partial class Translator
                 break;
         }
 
-        _conflicts.Put(key, []);
+        _conflicts.Change(key, AddressesOf(old), []);
         Inventory.Remove(key);
     }
 

@@ -56,7 +56,7 @@ public sealed class ManifestProblemTests
         },
         {
             ServiceHead + "spec:\n  ports:\n  - {port: 80, name: Web}\n",
-            "x.yaml:7: Service default/httpbin: spec.ports[0].name: must be a port name: at most 15 lower-case letters, digits and single '-', with a letter, got \"Web\""
+            "x.yaml:7: Service default/httpbin: spec.ports[0].name: may hold only lower-case letters, digits and '-', and must begin and end with a letter or digit, got \"Web\""
         },
         { ServiceHead + "spec:\n  clusterIP: 10.96.0.300\n", "x.yaml:6: Service default/httpbin: spec.clusterIP: expected an IP address, got \"10.96.0.300\"" },
         { ServiceHead + "spec:\n  clusterIP: 10.96.20\n", "x.yaml:6: Service default/httpbin: spec.clusterIP: expected an IP address, got \"10.96.20\"" },
@@ -125,6 +125,10 @@ public sealed class ManifestProblemTests
         { PodHead + "spec:\n  containers:\n  - image: x\n", "x.yaml:7: Pod default/web: spec.containers[0].name: is required" },
         { PodHead + "spec:\n  containers:\n  - name: c\n    command: [sleep, 5]\n", "x.yaml:8: Pod default/web: spec.containers[0].command[1]: expected a string, got the number 5; put it in quotes" },
         { PodHead + "spec:\n  containers:\n  - name: c\n    ports:\n    - name: http\n", "x.yaml:9: Pod default/web: spec.containers[0].ports[0].containerPort: is required" },
+        {
+            PodHead + "spec:\n  containers:\n  - name: c\n    ports:\n    - {containerPort: 80, name: sixteen-letters-}\n",
+            "x.yaml:9: Pod default/web: spec.containers[0].ports[0].name: must be a port name: at most 15 lower-case letters, digits and single '-', with a letter, got \"sixteen-letters-\""
+        },
         { PodHead + "spec:\n  containers:\n  - name: c\n    ports:\n    - containerPort: 99999\n", "x.yaml:9: Pod default/web: spec.containers[0].ports[0].containerPort: expected a number from 1 to 65535, got the number 99999" },
         { PodHead + "status:\n  podIP: fe80::1%eth0\n", "x.yaml:6: Pod default/web: status.podIP: expected an IP address, got \"fe80::1%eth0\"" },
         { PodHead + "status:\n  podIPs:\n  - ip: 10.0.0.1\n  - ip: ten\n", "x.yaml:8: Pod default/web: status.podIPs[1].ip: expected an IP address, got \"ten\"" },

@@ -94,6 +94,14 @@ public sealed class ManifestReaderTests
     }
 
     [Fact]
+    public void A_services_ports_have_longer_names_than_a_containers()
+    {
+        ServiceObject service = Only<ServiceObject>("apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{name: http-for-the-public-at-large, port: 80}]}\n");
+
+        Assert.Equal("http-for-the-public-at-large", service.Ports[0].Name);
+    }
+
+    [Fact]
     public void A_slice_is_read_with_all_that_is_used()
     {
         EndpointSliceObject slice = Only<EndpointSliceObject>("""

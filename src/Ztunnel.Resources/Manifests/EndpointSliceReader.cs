@@ -37,7 +37,7 @@ internal static class EndpointSliceReader
     {
         foreach (Field port in ports.Items())
         {
-            string name = port["name"].Text(PortName.Fault) ?? "";
+            string name = PortName.Read(port["name"]);
             TransportProtocol protocol = port["protocol"].OneOf(PortName.Protocols) ?? TransportProtocol.Tcp;
             // Without a number it stands for all ports, which no Service can mean.
             if (port["port"].PortNumber() is { } number && protocol == TransportProtocol.Tcp)

@@ -178,7 +178,7 @@ internal sealed class Field
 
     /// <summary>The entries of a mapping, each value a field of its own.</summary>
     public IEnumerable<(string Name, Field Value)> Entries() =>
-        (Mapping()?.Entries ?? []).Select(entry => (entry.Key.Value, new Field(_reading, this, $"[{entry.Key.Value}]", entry.Value)));
+        (Mapping()?.Entries ?? []).Select(entry => (entry.Key.Value, new Field(_reading, this, $"[{YamlScalar.Show(entry.Key.Value)}]", entry.Value)));
 
     /// <summary>Finds keys given twice, here and in everything below.</summary>
     public void CheckKeys()
@@ -188,7 +188,7 @@ internal sealed class Field
             var first = new Dictionary<string, YamlScalar>(StringComparer.Ordinal);
             foreach ((YamlScalar key, YamlNode value) in mapping.Entries)
             {
-                var field = new Field(_reading, this, key.Value, value);
+                var field = new Field(_reading, this, YamlScalar.Show(key.Value), value);
                 if (!first.TryAdd(key.Value, key))
                     _reading.Problem(key, field.Path, $"is given twice, first at line {first[key.Value].Line}");
                 field.CheckKeys();

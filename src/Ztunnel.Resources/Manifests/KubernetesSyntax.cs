@@ -27,22 +27,22 @@ internal static class KubernetesSyntax
         return wellFormed ? null : "may hold only letters, digits, '-', '_' and '.', and must begin and end with a letter or digit";
     }
 
+    /// <summary>Whether <paramref name="name"/> can name a container's port (RFC 6335 section 5.1).</summary>
+    public static bool IsPortName(string name) =>
+        name.Length is > 0 and <= MaxPortName
+        && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-')
+        && name.Any(char.IsAsciiLetterLower)
+        && name[0] != '-'
+        && name[^1] != '-'
+        && !name.Contains("--", StringComparison.Ordinal);
+
     /// <summary>
-    /// Whether <paramref name="name"/> can name a port (RFC 6335 section 5.1). One that begins and ends with a digit and has
-    /// no hyphen, such as <c>80a0</c>, is refused although Kubernetes would take it: it is a mistyped number far more often
-    /// than a name.
+    /// Whether a service's target port is a name. One that begins and ends with a digit and has no hyphen, such as
+    /// <c>80a0</c>, is refused although Kubernetes would take it: there it is a mistyped number far more often than a name.
     /// </summary>
-    public static bool IsPortName(string name)
-    {
-        bool wellFormed = name.Length is > 0 and <= MaxPortName
-            && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-')
-            && name.Any(char.IsAsciiLetterLower)
-            && name[0] != '-'
-            && name[^1] != '-'
-            && !name.Contains("--", StringComparison.Ordinal);
-        bool likeNumber = wellFormed && char.IsAsciiDigit(name[0]) && char.IsAsciiDigit(name[^1]) && !name.Contains('-', StringComparison.Ordinal);
-        return wellFormed && !likeNumber;
-    }
+    public static bool IsTargetPortName(string name) =>
+        IsPortName(name)
+        && (!char.IsAsciiDigit(name[0]) || !char.IsAsciiDigit(name[^1]) || name.Contains('-', StringComparison.Ordinal));
 
     /// <summary>The address, without IPv4-mapping; null for what is none, and for the short and octal forms of IPv4 that mean different things to different readers.</summary>
     public static IPAddress? TryAddress(string text)

@@ -85,7 +85,7 @@ internal sealed class ManifestReader
         }
         else
         {
-            string name = $"{apiVersion} {kindName}";
+            string name = $"{YamlScalar.Show(apiVersion)} {YamlScalar.Show(kindName)}";
             _unknownKinds[name] = _unknownKinds.GetValueOrDefault(name) + 1;
         }
     }

@@ -85,7 +85,7 @@ internal static class PodReader
     {
         foreach (Field port in ports.Items())
         {
-            string name = port["name"].Text(PortName.Fault) ?? "";
+            string name = port["name"].Text(PortName.ContainerPortFault) ?? "";
             TransportProtocol protocol = port["protocol"].OneOf(PortName.Protocols) ?? TransportProtocol.Tcp;
             if (!port["containerPort"].Present)
                 port["containerPort"].Problem("is required");

@@ -10,7 +10,11 @@ internal static class PortName
         ["SCTP"] = TransportProtocol.Sctp,
     };
 
-    public static string? Fault(string name) =>
+    /// <summary>The name of a port of a service or a slice, a DNS label; empty when it has none.</summary>
+    public static string Read(Field field) => field.Text(name => name.Length == 0 ? null : KubernetesSyntax.LabelFault(name)) ?? "";
+
+    /// <summary>What is wrong with the name of a container's port, which has a stricter rule; null if nothing.</summary>
+    public static string? ContainerPortFault(string name) =>
         name.Length == 0 || KubernetesSyntax.IsPortName(name)
             ? null
             : "must be a port name: at most 15 lower-case letters, digits and single '-', with a letter";

@@ -68,7 +68,7 @@ internal static class ServiceReader
         var read = new List<ServicePortSpec>();
         foreach (Field field in fields)
         {
-            string name = field["name"].Text(PortName.Fault) ?? "";
+            string name = PortName.Read(field["name"]);
             if (name.Length == 0 && fields.Length > 1)
                 field["name"].Problem("is required where a service has several ports");
             TransportProtocol protocol = field["protocol"].OneOf(PortName.Protocols) ?? TransportProtocol.Tcp;
@@ -100,7 +100,7 @@ internal static class ServiceReader
             return new TargetPort.Numbered(port);
         if (field.IsText)
         {
-            if (field.Text() is { } name && KubernetesSyntax.IsPortName(name))
+            if (field.Text() is { } name && KubernetesSyntax.IsTargetPortName(name))
                 return new TargetPort.Named(name);
             field.Expected(Expected);
             return null;

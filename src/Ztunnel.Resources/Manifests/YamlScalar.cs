@@ -18,14 +18,14 @@ internal sealed partial class YamlScalar(int line, int column, string value, boo
     {
         YamlScalarType.Null => "nothing",
         YamlScalarType.Boolean => $"the boolean {Value}",
-        YamlScalarType.Number => $"the number {Shorten(Value)}",
-        _ => $"\"{Shorten(Value)}\"",
+        YamlScalarType.Number => $"the number {Show(Value)}",
+        _ => $"\"{Show(Value)}\"",
     };
 
-    private static string Shorten(string text)
+    /// <summary>Text from a manifest as messages show it: short, and in one line of a log whatever it holds.</summary>
+    public static string Show(string text)
     {
         string shown = text.Length <= MaxShown ? text : text[..MaxShown] + "...";
-        // A message is one line of a log, whatever a manifest holds.
         return string.Concat(shown.Select(c => char.IsControl(c) ? ' ' : c));
     }
 

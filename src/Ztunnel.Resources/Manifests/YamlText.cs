@@ -61,9 +61,10 @@ internal static class YamlText
 
     private static YamlDocument ReadDocument(string part, int linesBefore)
     {
+        var builder = new YamlTreeBuilder(part, linesBefore);
         try
         {
-            return new YamlDocument(new YamlTreeBuilder(part, linesBefore).Build(), null);
+            return new YamlDocument(builder.Build(), null);
         }
         catch (YamlFaultException fault)
         {
@@ -72,6 +73,11 @@ internal static class YamlText
         catch (YamlException error)
         {
             return new YamlDocument(null, FaultOf(error, part, linesBefore));
+        }
+        catch (Exception error) when (error is InvalidOperationException or ArgumentException or ArithmeticException or FormatException or IndexOutOfRangeException)
+        {
+            // The parser does not put all it stumbles over into exceptions of its own.
+            return new YamlDocument(null, new YamlFault(builder.Line, 0, "not valid YAML at or after this line"));
         }
     }
 

@@ -13,6 +13,9 @@ internal sealed class YamlTreeBuilder(string text, int linesBefore)
 
     private static string TooManyAliases => $"its aliases stand for more than {YamlLimits.MaxAliasNodes} nodes";
 
+    /// <summary>The line in the file up to which the document has been read.</summary>
+    public int Line => linesBefore + Math.Max(1, (int)(_parser.Current?.End.Line ?? 1));
+
     /// <summary>The document's root, or null when there is none. Throws what is wrong with it.</summary>
     public YamlNode? Build()
     {
@@ -40,7 +43,9 @@ internal sealed class YamlTreeBuilder(string text, int linesBefore)
         if (@event is AnchorAlias alias)
             return Alias(alias.Value.Value, line, column);
 
-        var nodeEvent = (NodeEvent)@event;
+        // After some mistakes the parser ends a mapping in the middle of an entry.
+        if (@event is not NodeEvent nodeEvent)
+            throw Fault(line, column, "a value is missing");
         string? anchor = nodeEvent.Anchor.IsEmpty ? null : nodeEvent.Anchor.Value;
         // Known, but not usable before it is whole: an alias to what it stands in would never end.
         if (anchor is not null)
@@ -59,8 +64,8 @@ internal sealed class YamlTreeBuilder(string text, int linesBefore)
 
     private YamlNode Alias(string name, int line, int column) =>
         !_anchors.TryGetValue(name, out YamlNode? node)
-            ? throw Fault(line, column, $"the alias *{name} names no anchor")
-            : node ?? throw Fault(line, column, $"the alias *{name} names what it stands in");
+            ? throw Fault(line, column, $"the alias *{YamlScalar.Show(name)} names no anchor")
+            : node ?? throw Fault(line, column, $"the alias *{YamlScalar.Show(name)} names what it stands in");
 
     private static bool IsPlain(Scalar scalar, int line, int column)
     {
@@ -70,7 +75,7 @@ internal sealed class YamlTreeBuilder(string text, int linesBefore)
         {
             "tag:yaml.org,2002:str" => false,
             "tag:yaml.org,2002:int" or "tag:yaml.org,2002:bool" or "tag:yaml.org,2002:float" or "tag:yaml.org,2002:null" => true,
-            _ => throw Fault(line, column, $"the tag {scalar.Tag.Value} has no meaning in a manifest"),
+            _ => throw Fault(line, column, $"the tag {YamlScalar.Show(scalar.Tag.Value)} has no meaning in a manifest"),
         };
     }
 

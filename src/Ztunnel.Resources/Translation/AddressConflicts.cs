@@ -7,27 +7,22 @@ namespace Ztunnel.Resources;
 internal sealed class AddressConflicts(ResourceInventory inventory)
 {
     private readonly Claims<NetworkAddress> _claims = new();
-    private readonly Dictionary<ObjectKey, ValueArray<IPAddress>> _claimed = [];
 
-    public void Put(ObjectKey key, ValueArray<IPAddress> addresses)
+    /// <summary>Takes the addresses an object has now in place of those it had.</summary>
+    public void Change(ObjectKey key, ValueArray<IPAddress> old, ValueArray<IPAddress> @new)
     {
-        foreach (IPAddress gone in _claimed.GetValueOrDefault(key).Except(addresses).ToArray())
+        foreach (IPAddress gone in old.Except(@new))
         {
             inventory.SetProblem(key, Field(key, gone), null);
             _claims.Remove(NetworkAddress.From(gone), key);
             Report(gone);
         }
 
-        foreach (IPAddress address in addresses)
+        foreach (IPAddress added in @new.Except(old))
         {
-            _claims.Add(NetworkAddress.From(address), key);
-            Report(address);
+            _claims.Add(NetworkAddress.From(added), key);
+            Report(added);
         }
-
-        if (addresses.Count == 0)
-            _claimed.Remove(key);
-        else
-            _claimed[key] = addresses;
     }
 
     private static string Field(ObjectKey key, IPAddress address) =>

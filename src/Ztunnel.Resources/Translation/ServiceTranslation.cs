@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Ztunnel.Mesh;
 
 namespace Ztunnel.Resources;
@@ -13,7 +14,7 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
     private readonly Dictionary<ObjectKey, EndpointSliceObject> _slices = [];
     private readonly Dictionary<ServiceName, int> _sliceCounts = [];
     private readonly Dictionary<ServiceName, HashSet<string>> _derived = [];
-    private readonly Dictionary<ObjectKey, HashSet<ServiceName>> _servicesOfPods = [];
+    private readonly Dictionary<ObjectKey, ImmutableArray<ServiceName>> _servicesOfPods = [];
 
     // Services by one entry of their selector, which a pod must carry to be selected.
     private readonly Dictionary<(string Namespace, string Key, string Value), HashSet<ServiceName>> _bySelector = [];
@@ -78,7 +79,7 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
                 now.UnionWith(candidates.Where(name => Derives(name) && pod.Metadata.Labels.Matches(_services[name].Selector)));
         }
 
-        foreach (ServiceName left in (_servicesOfPods.GetValueOrDefault(pod.Key) ?? []).Except(now).ToArray())
+        foreach (ServiceName left in _servicesOfPods.GetValueOrDefault(pod.Key, []).Except(now))
             Drop(left, pod.Key);
         foreach (ServiceName name in now)
             Derive(name, pod);
@@ -86,7 +87,7 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
 
     public void RemovePod(ObjectKey pod)
     {
-        foreach (ServiceName service in (_servicesOfPods.GetValueOrDefault(pod) ?? []).ToArray())
+        foreach (ServiceName service in _servicesOfPods.GetValueOrDefault(pod, []))
             Drop(service, pod);
     }
 
@@ -146,9 +147,9 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
         if (!_derived.TryGetValue(name, out HashSet<string>? pods))
             _derived.Add(name, pods = new HashSet<string>(StringComparer.Ordinal));
         pods.Add(pod.Metadata.Name);
-        if (!_servicesOfPods.TryGetValue(pod.Key, out HashSet<ServiceName>? services))
-            _servicesOfPods.Add(pod.Key, services = []);
-        services.Add(name);
+        ImmutableArray<ServiceName> services = _servicesOfPods.GetValueOrDefault(pod.Key, []);
+        if (!services.Contains(name))
+            _servicesOfPods[pod.Key] = services.Add(name);
     }
 
     private void Drop(ServiceName name, ObjectKey pod)
@@ -158,9 +159,10 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
         mesh.RemoveEndpoints(name, ObjectTranslation.DerivedSetName(pod.Name));
         if (pods.Count == 0)
             _derived.Remove(name);
-        HashSet<ServiceName> services = _servicesOfPods[pod];
-        services.Remove(name);
-        if (services.Count == 0)
+        ImmutableArray<ServiceName> services = _servicesOfPods[pod].Remove(name);
+        if (services.IsEmpty)
             _servicesOfPods.Remove(pod);
+        else
+            _servicesOfPods[pod] = services;
     }
 }
