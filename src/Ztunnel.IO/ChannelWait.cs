@@ -116,7 +116,10 @@ public sealed class ChannelWait : IValueTaskSource
         object? state = _state;
         _continuation = null;
         _state = null;
-        _loop.Continue(continuation, state);
+        object? outer = _loop.Running;
+        _loop.Running = state;
+        continuation(state);
+        _loop.Running = outer;
     }
 
     /// <summary>On any thread. A token that belonged to an earlier wait is told apart on the loop.</summary>
