@@ -32,10 +32,10 @@ class Process:
             return "".join(log.readlines()[-lines:])
 
     def cpu(self):
-        """Seconds of CPU used so far, user and system, by all its threads."""
+        """Seconds of CPU used so far by all its threads: user, system."""
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        return int(fields[11]) / TICK, int(fields[12]) / TICK
 
     def memory(self):
         """Proportional and plain resident size, in bytes."""

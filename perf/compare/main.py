@@ -13,12 +13,13 @@ from pairs import Certificates, Haproxy, Ztunnel
 from report import IDLE, LOADS, print_table
 
 PAIRS = ["ztunnel", "haproxy"]
+WARM_UP = 2  # Seconds of every load before the first round.
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="perf/compare/run", description="Two ztunnel nodes beside two haproxies: same work, same TLS, same links.")
     parser.add_argument("--quick", action="store_true", help="one short round: a look, not a measurement")
-    parser.add_argument("--rounds", type=int, help="rounds of every load (3; quick 1)")
+    parser.add_argument("--rounds", type=int, help="rounds of every load (3; quick 1); one less for all but the first of --threads")
     parser.add_argument("--seconds", type=int, help="length of one load (3; quick 2)")
     parser.add_argument("--threads", type=int, nargs="+", help="worker threads of each proxy, one table for each (2 1; quick 2)")
     parser.add_argument("--connections", type=int, default=5000, help="idle connections (5000)")
@@ -47,16 +48,16 @@ def steps(pair, seconds, only):
     return {name: load for name, load in work.items() if not only or name.split("-")[0] in only}
 
 
-def measure(pairs, threads, options, results):
+def measure(pairs, threads, rounds, options, results):
     """All rounds of all loads; the pairs take turns, and turns at going first."""
     for pair in pairs:
         pair.start(threads)
         pair.wait_until_it_carries()
     try:
         for pair in pairs:
-            for load in steps(pair, 1, options.only).values():
+            for load in steps(pair, WARM_UP, options.only).values():
                 load()  # Just-in-time compilation, memory pools and tunnels are there before anything counts.
-        for number in range(options.rounds):
+        for number in range(rounds):
             order = pairs if number % 2 == 0 else pairs[::-1]
             for name in dict.fromkeys(name for pair in pairs for name in steps(pair, options.seconds, options.only)):
                 for pair in order:
@@ -106,8 +107,10 @@ def main():
             loads.start_servers(pair)
         for threads in options.threads:
             results = everything.setdefault(threads, {})
+            # The first number of threads is the one that is judged; the others get a round less to keep the run short.
+            rounds = options.rounds if threads == options.threads[0] else max(options.rounds - 1, 1)
             if options.only != ["idle"]:
-                measure(pairs, threads, options, results)
+                measure(pairs, threads, rounds, options, results)
         if not options.only or "idle" in options.only:
             measure_idle(pairs, options.threads[0], options, everything[options.threads[0]])
 

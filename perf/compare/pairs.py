@@ -68,14 +68,18 @@ class Pair:
         self.processes = []
 
     def cpu(self):
-        """Seconds of CPU used by both proxies so far."""
+        """Seconds of CPU used by both proxies so far: user, system."""
         for process in self.processes:
             process.check()
-        return sum(process.cpu() for process in self.processes)
+        return tuple(map(sum, zip(*(process.cpu() for process in self.processes))))
 
     def memory(self):
         """Proportional and plain resident size of both proxies, in bytes."""
         return tuple(map(sum, zip(*(process.memory() for process in self.processes))))
+
+    def passed(self):
+        """Whether the answer just had came through the proxies."""
+        return True
 
     def wait_until_it_carries(self):
         """Waits for an answer of the web server through both proxies."""
@@ -85,7 +89,7 @@ class Pair:
             for process in self.processes:
                 process.check()
             try:
-                return self.client.run("curl", "-sf", "--max-time", "1", f"http://{host}:{port}/") == "ok\n"
+                return self.client.run("curl", "-sf", "--max-time", "1", f"http://{host}:{port}/") == "ok\n" and self.passed()
             except Failed:
                 return False
 
@@ -155,6 +159,8 @@ defaults
 class Ztunnel(Pair):
     """Two ztunnel nodes; the pods do not know of them. The client connects to the server's own address."""
 
+    TUNNEL = 15008
+
     def __init__(self, network, directory, certificates, executable, access_log):
         super().__init__("ztunnel", network, directory)
         self._executable = executable
@@ -170,6 +176,10 @@ class Ztunnel(Pair):
 
     def start(self, threads):
         self.processes = [self._start(node, threads) for node in (self.network.node_b, self.network.node_a)]
+
+    def passed(self):
+        # Before the pods are captured the client reaches the server without us; a tunnel kept open shows that it no longer does.
+        return self.server.run("ss", "-Htn", "state", "established", "sport", "=", f":{self.TUNNEL}") != ""
 
     def _start(self, node, threads):
         return node.start(
