@@ -116,10 +116,7 @@ public sealed class ChannelWait : IValueTaskSource
         object? state = _state;
         _continuation = null;
         _state = null;
-        object? outer = _loop.Running;
-        _loop.Running = state;
-        continuation(state);
-        _loop.Running = outer;
+        _loop.Continue(continuation, state);
     }
 
     /// <summary>On any thread. A token that belonged to an earlier wait is told apart on the loop.</summary>

@@ -41,6 +41,7 @@ public sealed class EventLoop : IDisposable
     private volatile bool _stopped;
     private long _progress;
     private object? _running;
+    private object? _runningAwaiter;
 
     private EventLoop(int index, EventLoopOptions options, ILogger? logger)
     {
@@ -96,11 +97,10 @@ public sealed class EventLoop : IDisposable
     internal long Progress => Volatile.Read(ref _progress);
 
     /// <summary>What is being run: a handler, a callback, a state machine.</summary>
-    internal object? Running
-    {
-        get => Volatile.Read(ref _running);
-        set => _running = value;
-    }
+    internal object? Running => Volatile.Read(ref _running);
+
+    /// <summary>What awaits that and runs once it has ended, if known.</summary>
+    internal object? RunningAwaiter => Volatile.Read(ref _runningAwaiter);
 
     /// <summary>Starts a loop on a thread of its own.</summary>
     /// <param name="index">Position among its siblings.</param>
@@ -211,6 +211,18 @@ public sealed class EventLoop : IDisposable
     /// <summary>Continues something in the next round of yields.</summary>
     internal void Resume(Action<object?> continuation, object? state) => _yields.Add(new WorkItem(continuation, state));
 
+    /// <summary>Runs a continuation inline, noting for the watchdog whose it is.</summary>
+    internal void Continue(Action<object?> continuation, object? state)
+    {
+        object? outer = _running;
+        object? outerAwaiter = _runningAwaiter;
+        _running = state;
+        _runningAwaiter = Awaiter.Of(state);
+        continuation(state);
+        _running = outer;
+        _runningAwaiter = outerAwaiter;
+    }
+
     internal void AddLoad(int connections) => Interlocked.Add(ref _load, connections);
 
     /// <summary>Throws when the caller is on another thread. Debug builds only: it guards every call on the data path.</summary>
@@ -243,6 +255,7 @@ public sealed class EventLoop : IDisposable
     {
         _progress = (_progress + 1) & ~1L;
         _running = null;
+        _runningAwaiter = null;
         if (_yields.Any || _flushes.Count > 0)
             return _epoll.Wait(0);
         int timeout = _clock.SleepMilliseconds();
@@ -347,6 +360,7 @@ public sealed class EventLoop : IDisposable
     private void Begin(object work)
     {
         _running = work;
+        _runningAwaiter = null;
         _progress += (_progress & 1) + 1;
     }
 

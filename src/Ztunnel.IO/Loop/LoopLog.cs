@@ -13,4 +13,10 @@ internal static partial class LoopLog
 
     [LoggerMessage(3, LogLevel.Information, "Accepting on {Address} again.")]
     public static partial void AcceptResumed(ILogger logger, System.Net.IPEndPoint address);
+
+    [LoggerMessage(4, LogLevel.Error, "{Loop} has been blocked for {Milliseconds} ms in {Place}; its thread is {Wait}.")]
+    public static partial void Blocked(ILogger logger, string loop, long milliseconds, string place, string wait);
+
+    [LoggerMessage(5, LogLevel.Warning, "{Loop} goes on after being blocked for {Milliseconds} ms in {Place}.")]
+    public static partial void Unblocked(ILogger logger, string loop, long milliseconds, string place);
 }

@@ -14,6 +14,16 @@ internal static class WorkName
         _ => OfType(work.GetType()),
     };
 
+    /// <summary>The same, or the name of <paramref name="awaiter"/> when the work itself has ended and it is that which runs now.</summary>
+    public static string Of(object? work, object? awaiter)
+    {
+        if (work is not Task { IsCompleted: true } || awaiter is null)
+            return Of(work);
+        object? caller = Awaiter.Unwrap(awaiter);
+        bool over = (caller as Action)?.Target is Task { IsCompleted: true } || caller is Task { IsCompleted: true };
+        return over ? $"what awaits {Of(caller)}" : Of(caller);
+    }
+
     private static string OfType(Type type)
     {
         // The state of an awaiting async method is a box generic over its state machine, which is named <Method>d__N.
