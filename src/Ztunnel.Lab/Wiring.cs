@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Ztunnel.IO;
@@ -29,7 +30,36 @@ internal static class Wiring
         Dictionary<string, NodePlan> plans = nodes.ToDictionary(node => node.Name, node => node.Plan, StringComparer.Ordinal);
         await Parallel.ForEachAsync(pods, cancellationToken, async (pod, cancelled) =>
             await Configure(pod.ToString(), pod.NetworkNamespace, PodLink(pod.Plan, plans[pod.Plan.Node]), cancelled));
+        foreach (LabPod pod in pods)
+            await UntilUsable(pod, pod.Addresses, cancellationToken);
+        foreach (LabNode node in nodes)
+            await UntilUsable(node, node.Addresses.Concat(node.Plan.PodRanges.Select(NodePlan.GatewayOf)), cancellationToken);
     }
+
+    /// <summary>
+    /// The kernel makes an IPv6 address its own (a route of type local) some time after it took it, also without duplicate
+    /// address detection; until then the host looks for itself on the link.
+    /// </summary>
+    private static Task UntilUsable(LabHost host, IEnumerable<IPAddress> addresses, CancellationToken cancellationToken)
+    {
+        string[] wanted = [.. addresses.Where(address => address.AddressFamily == AddressFamily.InterNetworkV6)
+            .Select(address => Convert.ToHexStringLower(address.GetAddressBytes()) + " 80")];
+        return wanted.Length == 0
+            ? Task.CompletedTask
+            : Condition.Wait(
+                () =>
+                {
+                    string[] local = [.. host.NetworkNamespace.Run(() => File.ReadAllLines("/proc/thread-self/net/ipv6_route")).Where(IsLocal)];
+                    return wanted.All(address => local.Any(route => route.StartsWith(address, StringComparison.Ordinal)));
+                },
+                TimeSpan.FromSeconds(30),
+                () => $"{host}: its IPv6 addresses do not become usable",
+                cancellationToken);
+    }
+
+    /// <summary>Whether a line of /proc/net/ipv6_route is of type local (RTF_LOCAL).</summary>
+    private static bool IsLocal(string route) =>
+        (uint.Parse(route.Split(' ', StringSplitOptions.RemoveEmptyEntries)[8], NumberStyles.HexNumber, CultureInfo.InvariantCulture) & 0x8000_0000) != 0;
 
     private static IEnumerable<string> FabricLinks(ImmutableArray<LabNode> nodes)
     {
