@@ -37,19 +37,23 @@ internal sealed class MeshLab : IAsyncDisposable
 
     public LabPod Pod(string name) => Network.Pod(name);
 
-    /// <summary>Builds the lab, writes manifests for its namespaces and pods, starts an agent on each node and waits until all ambient pods are captured.</summary>
+    /// <summary>
+    /// Builds the lab, writes manifests for its namespaces and pods, starts an agent on each node but
+    /// <paramref name="nodesWithoutAgent"/> and waits until their ambient pods are captured.
+    /// </summary>
     public static async Task<MeshLab> Start(
         Action<LabBuilder> describe,
         Func<LabNetwork, string>? manifests = null,
-        Func<NodeAgentOptions, NodeAgentOptions>? configure = null)
+        Func<NodeAgentOptions, NodeAgentOptions>? configure = null,
+        params IReadOnlyCollection<string> nodesWithoutAgent)
     {
         var mesh = new MeshLab(await LabNetwork.Build(describe));
         try
         {
             mesh.Manifests.Write("mesh.yaml", (manifests ?? Ordinary)(mesh.Network));
-            foreach (LabNode node in mesh.Network.Nodes)
+            foreach (LabNode node in mesh.Network.Nodes.Where(n => !nodesWithoutAgent.Contains(n.Name, StringComparer.Ordinal)))
                 await mesh.StartAgent(node.Name, configure);
-            foreach (LabPod pod in mesh.Network.Pods.Where(p => p.Namespace == "default"))
+            foreach (LabPod pod in mesh.Network.Pods.Where(p => p.Namespace == "default" && mesh._agents.ContainsKey(p.Plan.Node)))
                 await mesh.UntilCaptured(pod);
             return mesh;
         }
@@ -97,7 +101,7 @@ internal sealed class MeshLab : IAsyncDisposable
     {
         string? found = null;
         await Eventually(
-            $"a log line with {string.Join(", ", parts)}; there are:\n{_lines}",
+            () => $"a log line with {string.Join(", ", parts)}; there are:\n{_lines}",
             () => Task.FromResult((found = _lines.FirstOrDefault(line => parts.All(p => line.Contains(p, StringComparison.Ordinal)))) is not null));
         return found!;
     }
@@ -105,13 +109,15 @@ internal sealed class MeshLab : IAsyncDisposable
     public IReadOnlyList<string> Lines => _lines.All;
 
     /// <summary>Asks again and again until <paramref name="met"/>; fails with <paramref name="what"/> when patience ends.</summary>
-    public static async Task Eventually(string what, Func<Task<bool>> met, TimeSpan? patience = null)
+    public static Task Eventually(string what, Func<Task<bool>> met, TimeSpan? patience = null) => Eventually(() => what, met, patience);
+
+    private static async Task Eventually(Func<string> what, Func<Task<bool>> met, TimeSpan? patience = null)
     {
         long started = TimeProvider.System.GetTimestamp();
         while (!await met())
         {
             if (TimeProvider.System.GetElapsedTime(started) > (patience ?? Patience))
-                Assert.Fail($"Waited in vain for {what}");
+                Assert.Fail($"Waited in vain for {what()}");
             await Task.Delay(20);
         }
     }
