@@ -27,6 +27,7 @@ internal static unsafe partial class Libssl
     public const int VerifyFailIfNoPeerCertificate = 0x02;
 
     public const int ErrorWantRead = 2;
+    public const int ErrorWantWrite = 3;
     public const int ErrorZeroReturn = 6;
 
     public const uint ExtensionAlpn = 16;

@@ -136,7 +136,8 @@ public sealed partial class TlsConnection : Channel
     }
 
     /// <inheritdoc/>
-    public override ValueTask WaitForWriteAsync(CancellationToken cancellationToken = default) => _output.WaitAsync(cancellationToken);
+    public override ValueTask WaitForWriteAsync(CancellationToken cancellationToken = default) =>
+        _failure is not null ? ValueTask.CompletedTask : _output.WaitAsync(cancellationToken);
 
     /// <inheritdoc/>
     public override void ShutdownWrite()
@@ -222,19 +223,27 @@ public sealed partial class TlsConnection : Channel
         }
     }
 
-    /// <summary>Breaks the connection when what was just read asks for it, and tells the peer why if it is owed that.</summary>
+    /// <summary>
+    /// Sends what reading made us owe the peer, which is a key update of ours or the alert that says why it failed, and breaks
+    /// the connection in that case.
+    /// </summary>
     private void AfterRead()
     {
+        byte[] reply = _writeShut ? [] : _session.TakeReply();
         if (_session.Failure is not { } failure)
+        {
+            if (!_output.TryWriteSealed(reply))
+                Abort(new ChannelFailure(FailureKind.Tls, "the peer asks for key updates and does not read them"));
             return;
-        if (_session.Reply.Length == 0 || _writeShut)
+        }
+
+        if (reply.Length == 0 || !_output.TryWriteSealed(reply))
         {
             Abort(failure);
             return;
         }
 
         _failure = failure;
-        _output.WriteSealed(_session.Reply);
         _output.WhenSent(End);
     }
 

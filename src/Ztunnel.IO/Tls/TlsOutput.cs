@@ -14,6 +14,7 @@ internal sealed class TlsOutput : ILoopFlush
 
     // The alert, and a key update that may be due ahead of it.
     private const int CloseNotifyRoom = 64;
+    private const int MostSealedWaiting = 32;
 
     private readonly Channel _transport;
     private readonly TlsSession _session;
@@ -26,6 +27,7 @@ internal sealed class TlsOutput : ILoopFlush
     private bool _blocked;
     private bool _flushQueued;
     private bool _stopped;
+    private int _sealedWaiting;
     private Action? _whenSent;
 
     public TlsOutput(Channel transport, TlsSession session)
@@ -58,16 +60,23 @@ internal sealed class TlsOutput : ILoopFlush
             Push();
     }
 
-    /// <summary>Sends a record that is sealed already, behind everything taken so far.</summary>
-    public void WriteSealed(ReadOnlySpan<byte> record)
+    /// <summary>
+    /// Sends records that are sealed already, behind everything taken so far. False when the transport is behind and so many
+    /// wait already that the peer must be producing them on purpose.
+    /// </summary>
+    public bool TryWriteSealed(ReadOnlySpan<byte> records)
     {
-        if (_stopped || record.IsEmpty)
-            return;
-        Reserve(record.Length);
-        record.CopyTo(_block!.Bytes.AsSpan(_end));
-        _end += record.Length;
+        if (_stopped || records.IsEmpty)
+            return true;
+        _sealedWaiting = _blocked ? _sealedWaiting + 1 : 0;
+        if (_sealedWaiting > MostSealedWaiting)
+            return false;
+        Reserve(records.Length);
+        records.CopyTo(_block!.Bytes.AsSpan(_end));
+        _end += records.Length;
         if (!_blocked)
             Push();
+        return true;
     }
 
     /// <summary>Completes when <see cref="Write(ReadOnlySpan{byte})"/> may take something, or after <see cref="Stop"/>.</summary>

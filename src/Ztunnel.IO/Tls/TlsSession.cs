@@ -46,6 +46,7 @@ internal sealed unsafe class TlsSession : IDisposable
     private string? _refusal;
     private int _maxContent = TlsRecord.MaxContent;
     private long _recordsSealed;
+    private byte[] _reply = [];
 
     /// <summary>Begins a handshake; OpenSSL takes a reference of its own to <paramref name="native"/>.</summary>
     public TlsSession(SslContextHandle native, TlsContext context, bool isServer, object? expectation)
@@ -73,9 +74,6 @@ internal sealed unsafe class TlsSession : IDisposable
 
     /// <summary>True once the peer sent close_notify.</summary>
     public bool Ended { get; private set; }
-
-    /// <summary>The record the peer is owed for <see cref="Failure"/>, sealed: an alert. Empty when it was the peer that sent one.</summary>
-    public byte[] Reply { get; private set; } = [];
 
     /// <summary>The peer's leaf certificate, DER-encoded, once it has been seen.</summary>
     public ReadOnlyMemory<byte> PeerCertificateDer { get; private set; }
@@ -152,10 +150,21 @@ internal sealed unsafe class TlsSession : IDisposable
             int owed = LongestReply - _window->OutputLength;
             TakeBack();
             if (owed > 0)
-                Reply = new ReadOnlySpan<byte>(reply, owed).ToArray();
+                _reply = [.. _reply, .. new ReadOnlySpan<byte>(reply, owed)];
         }
 
         return produced;
+    }
+
+    /// <summary>
+    /// The sealed records that reading made us owe the peer: key updates it asked for, and the alert for
+    /// <see cref="Failure"/> unless it was the peer that sent one. To be sent before anything sealed later.
+    /// </summary>
+    public byte[] TakeReply()
+    {
+        byte[] reply = _reply;
+        _reply = [];
+        return reply;
     }
 
     /// <summary>Room that surely suffices to seal <paramref name="content"/> bytes.</summary>
@@ -285,6 +294,9 @@ internal sealed unsafe class TlsSession : IDisposable
             case Libssl.ErrorWantRead:
                 // Progress without bytes, such as a key update, leaves input to go on with.
                 return _window->InputLength > 0;
+            case Libssl.ErrorWantWrite:
+                Failure = new ChannelFailure(FailureKind.Tls, "the peer asks for more answers at once than a peer in good faith");
+                return false;
             case Libssl.ErrorZeroReturn:
                 Ended = true;
                 return false;
