@@ -19,6 +19,7 @@ internal sealed class ConnectionLifetime
     private LoopTimer? _closeTimer;
     private bool _finalGoAwaySent;
     private bool _drainBegun;
+    private bool _isAnnouncing;
     private bool _tearDownAfterRead;
 
     public ConnectionLifetime(HboneConnection connection)
@@ -57,13 +58,13 @@ internal sealed class ConnectionLifetime
     /// <inheritdoc cref="HboneConnection.DrainAsync"/>
     public async Task DrainAsync(TimeSpan deadline)
     {
-        if (!IsOver)
+        using LoopTimer timer = _connection.Loop.Schedule(deadline, static state => ((ConnectionLifetime)state!).CutOff(), this);
+        if (!IsOver && !_drainBegun)
         {
-            using LoopTimer timer = _connection.Loop.Schedule(deadline, static state => ((ConnectionLifetime)state!).CutOff(), this);
-            if (_connection.IsServer && !_drainBegun && !_finalGoAwaySent)
+            _drainBegun = true;
+            if (_connection.IsServer && !_finalGoAwaySent)
                 await AnnounceGoAwayAsync();
             Retire();
-            await Completion;
         }
 
         await Completion;
@@ -74,6 +75,7 @@ internal sealed class ConnectionLifetime
     {
         if (IsOver || _finalGoAwaySent)
             return;
+        _isAnnouncing = false;
         SendFinalGoAway(ErrorCode.NoError, []);
         BeginDraining();
         FinishIfIdle();
@@ -88,7 +90,7 @@ internal sealed class ConnectionLifetime
         Failure = new ChannelFailure(FailureKind.Protocol, text);
         HboneLog.ConnectionBroken(_connection.Logger, text);
         SendFinalGoAway(code, Encoding.ASCII.GetBytes(detail));
-        Phase = ConnectionPhase.Closing;
+        Enter(ConnectionPhase.Closing);
         FailStreams(Failure);
         BeginClose();
     }
@@ -100,7 +102,7 @@ internal sealed class ConnectionLifetime
         if (Phase == ConnectionPhase.Closed)
             return;
         Failure ??= failure;
-        Phase = ConnectionPhase.Closing;
+        Enter(ConnectionPhase.Closing);
         FailStreams(failure);
         TearDown();
     }
@@ -120,24 +122,24 @@ internal sealed class ConnectionLifetime
     public void FinishIfIdle()
     {
         // A server that has only announced its GOAWAY still waits for streams that crossed it.
-        bool announcing = _drainBegun && !_finalGoAwaySent;
-        if (Phase != ConnectionPhase.Draining || announcing || _connection.Streams.Count > 0)
+        if (Phase != ConnectionPhase.Draining || _isAnnouncing || _connection.Streams.Count > 0)
             return;
         if (!_finalGoAwaySent)
             SendFinalGoAway(ErrorCode.NoError, []);
-        Phase = ConnectionPhase.Closing;
+        Enter(ConnectionPhase.Closing);
         BeginClose();
     }
 
     private async Task AnnounceGoAwayAsync()
     {
-        _drainBegun = true;
+        _isAnnouncing = true;
         _connection.Writer.SendGoAway(int.MaxValue, ErrorCode.NoError, []);
         BeginDraining();
         _connection.Heartbeat.Send();
         using LoopTimer timer = _connection.Loop.Schedule(
             TimeSpan.FromSeconds(1), static state => ((Heartbeat)state!).GiveUp(), _connection.Heartbeat);
         await _connection.Heartbeat.WaitAsync();
+        _isAnnouncing = false;
     }
 
     private void SendFinalGoAway(ErrorCode code, ReadOnlySpan<byte> debugData)
@@ -148,9 +150,14 @@ internal sealed class ConnectionLifetime
 
     private void BeginDraining()
     {
-        if (Phase != ConnectionPhase.Open)
-            return;
-        Phase = ConnectionPhase.Draining;
+        if (Phase == ConnectionPhase.Open)
+            Enter(ConnectionPhase.Draining);
+    }
+
+    /// <summary>Moves on. The pool hears of it before any tunnel fails, so that whoever tries again finds another connection.</summary>
+    private void Enter(ConnectionPhase phase)
+    {
+        Phase = phase;
         _connection.Observer?.CapacityChanged(_connection);
     }
 
@@ -199,7 +206,6 @@ internal sealed class ConnectionLifetime
             return;
         _closeTimer ??= _connection.Loop.Schedule(
             _connection.Options.CloseTimeout, static state => ((ConnectionLifetime)state!).TearDown(), this);
-        _connection.Observer?.CapacityChanged(_connection);
         _connection.Writer.ShutdownWhenSent();
     }
 
@@ -208,6 +214,8 @@ internal sealed class ConnectionLifetime
         int turn = TurnBytes;
         try
         {
+            // Whoever starts a connection has it in hand before its first request or failure comes.
+            await _connection.Loop.YieldAsync();
             while (Phase != ConnectionPhase.Closed)
             {
                 switch (ReadOnce(ref turn))
@@ -266,13 +274,11 @@ internal sealed class ConnectionLifetime
             return;
         }
 
-        Phase = ConnectionPhase.Closing;
         if (_connection.Streams.Count > 0)
-        {
             Failure = new ChannelFailure(FailureKind.Truncated, "the peer closed the connection under open streams");
+        Enter(ConnectionPhase.Closing);
+        if (Failure is not null)
             FailStreams(Failure);
-        }
-
         _connection.Writer.ShutdownWhenSent();
         TearDown();
     }

@@ -4,6 +4,7 @@ using Ztunnel.IO;
 namespace Ztunnel.Hbone.Tests;
 
 /// <summary>What tunnels cost: nothing per frame or byte, and little while idle.</summary>
+[Collection(nameof(Alone))]
 public sealed class CostTests
 {
     private static readonly byte[] BulkBuffer = new byte[Chunk.StandardHeadroom + (256 * 1024)];
@@ -133,3 +134,7 @@ public sealed class CostTests
         public long Bytes { get; set; }
     }
 }
+
+/// <summary>Tests that measure the process, and so cannot share it.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;

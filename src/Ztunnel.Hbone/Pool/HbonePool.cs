@@ -90,10 +90,17 @@ public sealed class HbonePool<TKey>
     /// <summary>What the pool holds now, for diagnostics.</summary>
     public IReadOnlyList<HbonePeer<TKey>> Snapshot()
     {
-        List<HbonePeer<TKey>> peers = [.. _entries.Values.Select(entry => entry.Snapshot())];
-        foreach (IGrouping<TKey, PooledConnection> group in _leaving.GroupBy(pooled => ((PoolEntry<TKey>)pooled.Owner).Key))
-            peers.Add(new HbonePeer<TKey>(group.Key, [.. group.Select(pooled => pooled.Snapshot())], 0, false, null, TimeSpan.Zero));
-        return peers;
+        Dictionary<TKey, HbonePeer<TKey>> peers = [];
+        foreach (PoolEntry<TKey> entry in _entries.Values)
+            peers[entry.Key] = entry.Snapshot();
+        foreach (IGrouping<TKey, PooledConnection> leaving in _leaving.GroupBy(pooled => ((PoolEntry<TKey>)pooled.Owner).Key))
+        {
+            HbonePeer<TKey> peer = peers.GetValueOrDefault(leaving.Key)
+                ?? new HbonePeer<TKey>(leaving.Key, [], Waiting: 0, IsConnecting: false, LastFailure: null, RetryIn: TimeSpan.Zero);
+            peers[leaving.Key] = peer with { Connections = [.. peer.Connections, .. leaving.Select(pooled => pooled.Snapshot())] };
+        }
+
+        return [.. peers.Values];
     }
 
     /// <summary>

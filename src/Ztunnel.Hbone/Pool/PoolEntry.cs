@@ -8,8 +8,6 @@ internal sealed class PoolEntry<TKey> : IPoolOwner, ILoopFlush
 {
     private static readonly ChannelFailure NotHttp2 = new(FailureKind.Truncated, "the peer closed the connection before it spoke HTTP/2");
 
-    private static readonly ChannelFailure NotTaking = new(FailureKind.Closed, "the peer takes no tunnels: it is shutting down");
-
     private readonly HbonePool<TKey> _pool;
     private readonly List<PooledConnection> _connections = [];
     private readonly Queue<PoolWaiter> _waiters = new();
@@ -82,18 +80,20 @@ internal sealed class PoolEntry<TKey> : IPoolOwner, ILoopFlush
         if (pooled.Connection.IsEstablished)
             _backoff.Succeed();
         if (pooled.Connection.IsDraining && _connections.Remove(pooled))
+        {
+            if (!pooled.Connection.IsEstablished)
+                _backoff.Fail(pooled.Connection.Failure ?? NotHttp2);
             _pool.NoteLeaving(pooled);
+        }
+
         RequestServe();
     }
 
     /// <inheritdoc/>
     public void Closed(PooledConnection pooled)
     {
-        if (!pooled.Connection.IsEstablished)
-            _backoff.Fail(pooled.Connection.Failure ?? NotHttp2);
-        _connections.Remove(pooled);
+        CapacityChanged(pooled);
         _pool.NoteGone(pooled);
-        RequestServe();
     }
 
     /// <inheritdoc/>
@@ -206,8 +206,6 @@ internal sealed class PoolEntry<TKey> : IPoolOwner, ILoopFlush
         }
 
         HboneConnection connection = HboneConnection.Connect(channel, _pool.Options.Connection, _pool.Logger);
-        if (connection.IsDraining)
-            throw new ChannelException(connection.Failure ?? (connection.IsEstablished ? NotTaking : NotHttp2));
         _connections.Add(new PooledConnection(connection, this));
     }
 
