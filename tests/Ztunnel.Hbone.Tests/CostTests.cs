@@ -46,6 +46,7 @@ public sealed class CostTests
                 incoming =>
                 {
                     held.Add(incoming.Accept());
+                    _ = held[^1].WaitForReadAsync();
                     return ValueTask.CompletedTask;
                 },
                 options);
@@ -53,7 +54,11 @@ public sealed class CostTests
             await loop.Until(() => client.StreamLimit > Count);
             long before = GC.GetTotalMemory(forceFullCollection: true);
             for (int i = 0; i < Count; i++)
+            {
                 held.Add(await Open(client));
+                _ = held[^1].WaitForReadAsync();
+            }
+
             long used = GC.GetTotalMemory(forceFullCollection: true) - before;
             Assert.InRange(used / (2 * Count), 100, 500);
             Assert.Equal(0, loop.Buffers.RentedBytes);

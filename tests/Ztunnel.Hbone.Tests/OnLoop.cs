@@ -5,12 +5,12 @@ namespace Ztunnel.Hbone.Tests;
 /// <summary>Runs a test's work on a loop of its own, with a bound on how long anything may take.</summary>
 internal static class OnLoop
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    public static async Task Run(Func<EventLoop, Task> work, TimeProvider? time = null)
+    public static async Task Run(Func<EventLoop, Task> work, TimeProvider? time = null, TimeSpan? patience = null)
     {
         using EventLoop loop = EventLoop.Start(0, new EventLoopOptions { TimeProvider = time ?? TimeProvider.System });
-        await loop.RunAsync(() => work(loop)).WaitAsync(Patience);
+        await loop.RunAsync(() => work(loop)).WaitAsync(patience ?? Patience);
     }
 
     /// <summary>Waits, turn by turn, for a condition that other work on the loop brings about.</summary>

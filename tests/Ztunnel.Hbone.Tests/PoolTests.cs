@@ -96,21 +96,23 @@ public sealed class PoolTests
     [Fact]
     public async Task Beside_a_bulk_transfer_further_tunnels_get_connections_of_their_own_up_to_a_bound()
     {
-        await OnLoop.Run(async loop =>
-        {
-            Peers peers = new(loop, new HbonePoolOptions { ConnectionsForBulk = 2, BulkBytes = 100_000 });
-            HboneStream bulk = await peers.Open("a");
-            await bulk.WriteAsync(new byte[200_000]);
-            await peers.Open("a");
-            await loop.Until(() => peers.Connects == 2);
-            await loop.Settle();
-            HboneStream next = await peers.Open("a");
-            Assert.NotSame(bulk.Connection, next.Connection);
-            await next.WriteAsync(new byte[200_000]);
-            await peers.Open("a");
-            await loop.Settle();
-            Assert.Equal(2, peers.Connects);
-        });
+        await OnLoop.Run(
+            async loop =>
+            {
+                Peers peers = new(loop, new HbonePoolOptions { ConnectionsForBulk = 2, BulkBytes = 100_000 });
+                HboneStream bulk = await peers.Open("a");
+                await bulk.WriteAsync(new byte[200_000]);
+                await peers.Open("a");
+                await loop.Until(() => peers.Connects == 2);
+                await loop.Settle();
+                HboneStream next = await peers.Open("a");
+                Assert.NotSame(bulk.Connection, next.Connection);
+                await next.WriteAsync(new byte[200_000]);
+                await peers.Open("a");
+                await loop.Settle();
+                Assert.Equal(2, peers.Connects);
+            },
+            new ManualTime());
     }
 
     [Fact]
@@ -301,21 +303,27 @@ public sealed class PoolTests
     [Fact]
     public async Task Draining_lets_tunnels_end_until_the_deadline_and_refuses_opens()
     {
-        await OnLoop.Run(async loop =>
-        {
-            Peers peers = new(loop);
-            HboneStream ends = await peers.Open("a");
-            HboneStream lingers = await peers.Open("b");
-            Task drained = peers.Pool.DrainAsync(TimeSpan.FromMilliseconds(100));
-            Assert.IsType<ConnectOutcome.Failed>(await peers.Pool.OpenAsync("a", Request));
-            ends.ShutdownWrite();
-            await Tunnels.ReadAll(ends);
-            await ends.Connection.Completion;
-            Assert.Null(lingers.Failure);
-            await drained;
-            Assert.Equal(FailureKind.Closed, lingers.Failure?.Kind);
-            Assert.Empty(peers.Pool.Snapshot());
-        });
+        ManualTime time = new();
+        await OnLoop.Run(
+            async loop =>
+            {
+                Peers peers = new(loop);
+                HboneStream ends = await peers.Open("a");
+                HboneStream lingers = await peers.Open("b");
+                Task drained = peers.Pool.DrainAsync(TimeSpan.FromSeconds(5));
+                Assert.IsType<ConnectOutcome.Failed>(await peers.Pool.OpenAsync("a", Request));
+                ends.ShutdownWrite();
+                await Tunnels.ReadAll(ends);
+                await ends.Connection.Completion;
+                time.Advance(TimeSpan.FromSeconds(4));
+                await loop.Settle();
+                Assert.Null(lingers.Failure);
+                time.Advance(TimeSpan.FromSeconds(1));
+                await drained;
+                Assert.Equal(FailureKind.Closed, lingers.Failure?.Kind);
+                Assert.Empty(peers.Pool.Snapshot());
+            },
+            time);
     }
 
     /// <summary>A pool and the servers it reaches, one per connection.</summary>

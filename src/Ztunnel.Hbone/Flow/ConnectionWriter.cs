@@ -19,6 +19,15 @@ internal sealed class ConnectionWriter : ILoopFlush
     /// <summary>Data is gathered up to this; control frames may go beyond.</summary>
     private const int GatherLimit = 64 * 1024;
 
+    /// <summary>Frames up to this are always allowed.</summary>
+    private const int SmallFrame = 32 * 1024;
+
+    /// <summary>
+    /// A larger frame may hold this part of what the connection moved in the last quarter to half second: a frame that was
+    /// begun has to be finished before anything else, so it should not take longer than some five milliseconds.
+    /// </summary>
+    private const int FrameShare = 64;
+
     private readonly HboneConnection _connection;
     private readonly Channel _transport;
     private readonly OutputBuffer _output = new();
@@ -65,6 +74,8 @@ internal sealed class ConnectionWriter : ILoopFlush
         most = Math.Min(most, _turns.Allowance(stream));
         if (most <= 0)
             return 0;
+        if (most > SmallFrame)
+            most = (int)Math.Clamp(_connection.Meter.Recent(_connection.Now) / FrameShare, SmallFrame, most);
         int direct = _output.Length == 0 ? DirectFrom : DirectBehindOthersFrom;
         int taken = most < direct || chunk.Headroom < FrameHeader.Size
             ? Gather(stream.Id, chunk.Bytes[..most])

@@ -36,8 +36,9 @@ internal sealed class WriterTurns(int quantum)
         if (stream.IsQueued)
             return;
         stream.IsQueued = true;
-        if (ReferenceEquals(stream, _turn))
-            Classify(stream);
+        // Back in line after having written in this very turn: it has more than a turn's worth.
+        if (ReferenceEquals(stream, _turn) && _left < quantum)
+            stream.IsBulk = true;
         if (stream.IsBulk)
             _bulk.Enqueue(stream);
         else
@@ -67,18 +68,12 @@ internal sealed class WriterTurns(int quantum)
         _left = quantum;
         stream.WakeWriter();
         _turn = null;
-        if (!stream.IsQueued)
-            Classify(stream);
         int used = quantum - _left;
+        if (!stream.IsQueued && used > 0)
+            stream.IsBulk = _left <= 0;
         _livelyServed = lively ? _livelyServed + used : 0;
         // A turn unused still counts for something, or streams that only ever look would keep us here.
         return Math.Max(used, 256);
-    }
-
-    private void Classify(HboneStream stream)
-    {
-        if (_left < quantum)
-            stream.IsBulk = _left <= 0;
     }
 
     private HboneStream? Next()

@@ -7,40 +7,58 @@ using Ztunnel.IO;
 
 namespace Ztunnel.Hbone.Tests.Interop;
 
-/// <summary>Interoperation with an HTTP/2 that is not ours: Node's, over plain TCP.</summary>
+/// <summary>Interoperation with an HTTP/2 that is not ours: Node's, over plain TCP and over mutual TLS.</summary>
 public sealed class NodeTests
 {
     private const int Large = 52_428_800;
 
-    [Fact]
-    public async Task Nodes_client_uses_tunnels_of_our_server()
+    // Node is another process, on a machine that may be busy.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Nodes_client_uses_tunnels_of_our_server(bool overTls)
     {
+        using NodeIdentity? identity = overTls ? new NodeIdentity() : null;
         await OnLoop.Run(async loop =>
         {
             TestServer handler = new();
             using TcpListener listener = TcpListener.Listen(null, new IPEndPoint(IPAddress.Loopback, 0), new TcpListenOptions());
-            List<HboneConnection> connections = [];
-            listener.Start(loop, [loop], connection => connections.Add(HboneConnection.Serve(connection, handler.Handle)));
-            using NodeProcess node = NodeProcess.Start("node-client.js", JsonSerializer.Serialize(new { port = listener.LocalEndPoint.Port }));
+            TaskCompletionSource<HboneConnection> accepted = new();
+            listener.Start(loop, [loop], connection => _ = Accept(connection));
+            string argument = JsonSerializer.Serialize(new { port = listener.LocalEndPoint.Port, tls = identity?.Files });
+            using NodeProcess node = NodeProcess.Start("node-client.js", argument);
             string output = await node.Finish();
             TestServer.AssertSeenByNode(output);
             Assert.Equal(FailureKind.Reset, handler.ExpectedReset?.Kind);
-            await Assert.Single(connections).Completion;
-            Assert.Null(connections[0].Failure);
-        });
+            HboneConnection server = await accepted.Task;
+            await server.Completion;
+            Assert.Null(server.Failure);
+
+            async Task Accept(TcpConnection connection)
+            {
+                Channel transport = identity is null ? connection : await identity.Accept(connection);
+                accepted.SetResult(HboneConnection.Serve(transport, handler.Handle));
+            }
+        }, patience: Patience);
     }
 
-    [Fact]
-    public async Task Our_client_uses_tunnels_of_nodes_server()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Our_client_uses_tunnels_of_nodes_server(bool overTls)
     {
+        using NodeIdentity? identity = overTls ? new NodeIdentity() : null;
         await OnLoop.Run(async loop =>
         {
-            using NodeProcess node = NodeProcess.Start("node-server.js", "{}");
+            using NodeProcess node = NodeProcess.Start("node-server.js", JsonSerializer.Serialize(new { tls = identity?.Files }));
             int port = int.Parse(await node.ReadLine(), CultureInfo.InvariantCulture);
-            TcpConnection transport = await TcpConnection.ConnectAsync(
+            TcpConnection connection = await TcpConnection.ConnectAsync(
                 loop, null, null, new IPEndPoint(IPAddress.Loopback, port), new TcpOptions(), TimeSpan.FromSeconds(10));
+            Channel transport = identity is null ? connection : await identity.Connect(connection);
             await TestClient.UseEverything(HboneConnection.Connect(transport));
-        });
+        }, patience: Patience);
     }
 
     /// <summary>What our server does for Node's client, by authority.</summary>
