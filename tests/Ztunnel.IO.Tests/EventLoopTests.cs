@@ -76,6 +76,34 @@ public sealed class EventLoopTests
     }
 
     [Fact]
+    public async Task Work_that_begins_while_the_loop_stops_is_ended_too()
+    {
+        EventLoop loop = EventLoop.Start(0);
+        TaskCompletionSource<(Task Delayed, Task<ReadStatus> Reading)> begun = new();
+        loop.Post(
+            _ =>
+            {
+                loop.Dispose();
+                begun.SetResult((
+                    loop.RunAsync(() => loop.DelayAsync(TimeSpan.FromDays(1)).AsTask()),
+                    loop.RunAsync(async () =>
+                    {
+                        await loop.YieldAsync();
+                        (TcpConnection client, _) = await Loops.ConnectedPair(loop);
+                        await client.WaitForReadAsync();
+                        return client.TryRead(out Chunk _);
+                    })));
+            },
+            null);
+
+        (Task delayed, Task<ReadStatus> reading) = await begun.Task;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => delayed.WaitAsync(Loops.Patience));
+        await Assert.ThrowsAsync<ChannelException>(() => reading.WaitAsync(Loops.Patience));
+        loop.Dispose();
+        Assert.Equal(0, loop.Load);
+    }
+
+    [Fact]
     public async Task Timers_run_in_order_of_time_and_then_of_scheduling_and_a_cancelled_one_does_not()
     {
         ManualTime time = new();

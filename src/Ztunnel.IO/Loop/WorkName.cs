@@ -47,11 +47,18 @@ internal static class WorkName
         return outer?.Name ?? type.Name;
     }
 
-    /// <summary>The name between the angle brackets of a generated name; of nested ones ("&lt;&lt;Run&gt;b__0&gt;d") the inner.</summary>
+    /// <summary>
+    /// The method somebody wrote from the name the compiler made of it: <c>Run</c> of <c>&lt;Run&gt;d__5</c> and of the lambda
+    /// <c>&lt;&lt;Run&gt;b__0&gt;d</c>, <c>Run.Inner</c> of the local function <c>&lt;Run&gt;g__Inner|0_1</c>.
+    /// </summary>
     private static string Between(string name)
     {
         int start = name.LastIndexOf('<') + 1;
         int end = name.IndexOf('>', StringComparison.Ordinal);
-        return start > 0 && end > start ? name[start..end] : name;
+        if (start == 0 || end < start)
+            return name;
+        int local = name.IndexOf(">g__", end, StringComparison.Ordinal);
+        int bar = name.IndexOf('|', end);
+        return local < 0 || bar < 0 ? name[start..end] : $"{name[start..end]}.{name[(local + 4)..bar]}";
     }
 }
