@@ -45,7 +45,9 @@ internal sealed class StoreFixture : IAsyncDisposable
     /// <summary>The one loop waits for its next attempt.</summary>
     public Task Parked() => Eventually.Holds(() => Status().NextAttempt is not null && Time.ArmedTimers == 1);
 
-    /// <summary>Passes time in steps no longer than the one loop's own, so that each of its looks at the clock is at its moment.</summary>
+    /// <summary>
+    /// Passes time in steps no longer than the one loop's own, so that each of its looks at the clock is at its moment.
+    /// </summary>
     public async Task PassUntil(DateTimeOffset moment)
     {
         while (moment - Time.GetUtcNow() is { Ticks: > 0 } left)

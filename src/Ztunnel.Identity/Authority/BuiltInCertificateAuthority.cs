@@ -33,7 +33,9 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
     /// <inheritdoc/>
     public TrustBundle Trust { get; }
 
-    /// <summary>Why the signing files as they now are were not taken; null while they are what signs, or there are none.</summary>
+    /// <summary>
+    /// Why the signing files as they now are were not taken; null while they are what signs, or there are none.
+    /// </summary>
     public string? Fault => _fault;
 
     /// <summary>
@@ -54,12 +56,14 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
         name.AddCommonName("Ztunnel root");
         var request = new CertificateRequest(name.Build(), key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        const X509KeyUsageFlags signs = X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign;
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(signs, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         // X509-SVID section 3.2: a signing certificate names its trust domain and has no path.
         request.CertificateExtensions.Add(SigningRequest.UriExtension($"spiffe://{trustDomain}", critical: false));
         DateTimeOffset now = time.GetUtcNow();
-        using X509Certificate2 root = request.CreateSelfSigned(now - CertificateAuthorityOptions.ClockSkew, now + options.RootLifetime);
+        using X509Certificate2 root = request.CreateSelfSigned(
+            now - CertificateAuthorityOptions.ClockSkew, now + options.RootLifetime);
         var parsed = ParsedCertificate.Read(root.RawData);
         return new BuiltInCertificateAuthority(
             new SigningIdentity(root, key, [parsed]), new TrustBundle(new TrustRoots([parsed])), options, time, logger);
@@ -98,7 +102,8 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
     }
 
     /// <inheritdoc/>
-    public Task<IssuedCertificate> Issue(SpiffeId identity, ReadOnlyMemory<byte> signingRequest, CancellationToken cancellationToken)
+    public Task<IssuedCertificate> Issue(
+        SpiffeId identity, ReadOnlyMemory<byte> signingRequest, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(identity);
         return Task.Run(() => Sign(identity, signingRequest), cancellationToken);
@@ -169,6 +174,8 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
     [LoggerMessage(Level = LogLevel.Information, Message = "certificate authority reloaded from {File}")]
     private partial void LogReloaded(string file);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "certificate authority not reloaded, the last good files stay in use: {Fault}")]
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "certificate authority not reloaded, the last good files stay in use: {Fault}")]
     private partial void LogKept(string fault);
 }

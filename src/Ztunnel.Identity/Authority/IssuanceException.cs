@@ -24,7 +24,9 @@ public enum IssuanceFailure
     /// <summary>The authority could not be asked, or failed.</summary>
     Unavailable,
 
-    /// <summary>The authority answered with something that is not a usable certificate for the identity and key asked for.</summary>
+    /// <summary>
+    /// The authority answered with something that is not a usable certificate for the identity and key asked for.
+    /// </summary>
     BadAnswer,
 }
 

@@ -47,7 +47,8 @@ internal sealed class SigningIdentity : IDisposable
     public DateTimeOffset NotAfter { get; }
 
     /// <summary>Signs a leaf with the given extensions, plus the one that says who signed it. Returns DER.</summary>
-    public byte[] Sign(PublicKey publicKey, IEnumerable<X509Extension> extensions, DateTimeOffset notBefore, DateTimeOffset notAfter)
+    public byte[] Sign(
+        PublicKey publicKey, IEnumerable<X509Extension> extensions, DateTimeOffset notBefore, DateTimeOffset notAfter)
     {
         // SPIFFE needs no subject, and an empty one leaves no second name to be believed by mistake.
         var empty = new X500DistinguishedName([0x30, 0x00]);

@@ -15,7 +15,9 @@ internal static class SigningRequest
     private const int SmallestRsaKey = 2048;
     private const string SubjectAlternativeNameOid = "2.5.29.17";
 
-    /// <summary>Asks for a certificate for <paramref name="identity"/>, signed by <paramref name="key"/> to prove who holds it.</summary>
+    /// <summary>
+    /// Asks for a certificate for <paramref name="identity"/>, signed by <paramref name="key"/> to prove who holds it.
+    /// </summary>
     public static byte[] Create(SpiffeId identity, ECDsa key)
     {
         var request = new CertificateRequest(new X500DistinguishedName([0x30, 0x00]), key, HashAlgorithmName.SHA256);
@@ -64,7 +66,10 @@ internal static class SigningRequest
         {
             // The extensions are loaded to read the name asked for; none of them is copied into the certificate.
             var request = CertificateRequest.LoadSigningRequest(
-                der.Span, HashAlgorithmName.SHA256, out int consumed, options | CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
+                der.Span,
+                HashAlgorithmName.SHA256,
+                out int consumed,
+                options | CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
             return consumed == der.Length ? request : null;
         }
         catch (Exception e) when (e is CryptographicException or PlatformNotSupportedException)
@@ -101,12 +106,15 @@ internal static class SigningRequest
             IReadOnlyList<string> uris = ParsedCertificate.ReadUris(names[0].RawData, out int count);
             if (count != 1 || uris.Count != 1)
                 throw Wrong(identity, $"{count} names, {uris.Count} of them URIs");
-            if (!string.Equals(uris[0], identity.ToString(), StringComparison.Ordinal))
-                throw Wrong(identity, SpiffeId.TryParse(uris[0], out SpiffeId? other, out _) ? other.ToString() : "a URI that is no SPIFFE identity");
+            if (string.Equals(uris[0], identity.ToString(), StringComparison.Ordinal))
+                return;
+            bool isIdentity = SpiffeId.TryParse(uris[0], out SpiffeId? other, out _);
+            throw Wrong(identity, isIdentity ? other!.ToString() : "a URI that is no SPIFFE identity");
         }
         catch (AsnContentException e)
         {
-            throw new IssuanceException(IssuanceFailure.MalformedRequest, "the subject alternative name is not well-formed DER", e);
+            throw new IssuanceException(
+                IssuanceFailure.MalformedRequest, "the subject alternative name is not well-formed DER", e);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
 
@@ -24,7 +25,9 @@ public sealed class MeshPeerVerifier : IPeerVerifier
 
     /// <summary>A verifier for peers of these trust domains: our own and its aliases.</summary>
     /// <param name="trustDomains">At least one, as they stand in identities.</param>
-    /// <param name="cacheCapacity">How many certificates to remember, at about half a kilobyte each; up to twice as many are kept.</param>
+    /// <param name="cacheCapacity">
+    /// How many certificates to remember, at about half a kilobyte each; up to twice as many are kept.
+    /// </param>
     public MeshPeerVerifier(IEnumerable<string> trustDomains, int cacheCapacity = 4096)
     {
         ArgumentNullException.ThrowIfNull(trustDomains);
@@ -44,11 +47,16 @@ public sealed class MeshPeerVerifier : IPeerVerifier
     internal int Remembered => _cache.Count;
 
     /// <inheritdoc/>
-    /// <remarks>The expectation is a <see cref="SpiffeId"/>, several of them, or null. The reason begins with a <see cref="PeerRefusal"/>.</remarks>
+    /// <remarks>
+    /// The expectation is a <see cref="SpiffeId"/>, several of them, or null. The reason begins with a <see
+    /// cref="PeerRefusal"/>.
+    /// </remarks>
     public string? Verify(in PeerCertificate peer, object? expectation) =>
         Judge(peer, expectation, out string text) is { } refusal ? $"{refusal}: {text}" : null;
 
-    /// <summary>The same as a value: null to accept, or the reason, with a line that names what was expected and presented.</summary>
+    /// <summary>
+    /// The same as a value: null to accept, or the reason, with a line that names what was expected and presented.
+    /// </summary>
     public PeerRefusal? Judge(in PeerCertificate peer, object? expectation, out string text)
     {
         PeerIdentity named = _cache.Get(peer.Der);
@@ -75,6 +83,7 @@ public sealed class MeshPeerVerifier : IPeerVerifier
     private static bool IsExpected(SpiffeId identity, object? expectation) => expectation switch
     {
         null => true,
+        ImmutableArray<SpiffeId> { IsDefault: true } => false,
         SpiffeId one => one.Equals(identity),
         IEnumerable<SpiffeId> many => many.Contains(identity),
         _ => false, // a caller's mistake; we are inside a handshake, so it is refused and the text shows its type
@@ -102,6 +111,7 @@ public sealed class MeshPeerVerifier : IPeerVerifier
     private string Describe(object? expectation) => expectation switch
     {
         null => $"any identity of {string.Join(" or ", _trustDomains.Order(StringComparer.Ordinal))}",
+        ImmutableArray<SpiffeId> { IsDefault: true } => "nobody",
         SpiffeId one => one.ToString(),
         IEnumerable<SpiffeId> many => Describe([.. many]),
         _ => $"something that is no identity ({expectation.GetType()})",

@@ -45,8 +45,8 @@ internal sealed class PeerIdentity
             return new PeerIdentity(null, PeerRefusal.NoSpiffeId, "a certificate without a URI name");
         if (certificate.Uris is not [string uri])
         {
-            return new PeerIdentity(
-                null, PeerRefusal.ManySpiffeIds, $"{certificate.Uris.Length} URI names, {string.Join(" and ", certificate.Uris.Take(2).Select(Quote))} among them");
+            string some = string.Join(" and ", certificate.Uris.Take(2).Select(Quote));
+            return new PeerIdentity(null, PeerRefusal.ManySpiffeIds, $"{certificate.Uris.Length} URI names, {some} among them");
         }
 
         return SpiffeId.TryParse(uri, out SpiffeId? identity, out string? reason)

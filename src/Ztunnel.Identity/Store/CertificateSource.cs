@@ -86,7 +86,8 @@ internal sealed class CertificateSource : IDisposable
         catch (TimeoutException)
         {
             await attempt.CancelAsync();
-            throw new IssuanceException(IssuanceFailure.TimedOut, $"the authority did not answer within {_timeout.TotalSeconds} s");
+            throw new IssuanceException(
+                IssuanceFailure.TimedOut, $"the authority did not answer within {_timeout.TotalSeconds} s");
         }
         catch (Exception e) when (e is not IssuanceException && !cancellationToken.IsCancellationRequested)
         {
@@ -115,6 +116,8 @@ internal sealed class CertificateSource : IDisposable
             [{ Uris: [var uri] }, ..] when !string.Equals(uri, identity.ToString(), StringComparison.Ordinal) =>
                 $"the certificate is not for {identity}",
             _ when chain.Any(certificate => _time.GetUtcNow() >= certificate.NotAfter) => "the chain has already expired",
+            [.., var last] when !_authority.Trust.Current.AreIssuerOf(last) =>
+                "the chain does not lead to a root of the trust bundle",
             _ => null,
         };
         return fault is null ? chain : throw new IssuanceException(IssuanceFailure.BadAnswer, fault);

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.IO;
@@ -34,17 +33,16 @@ public sealed partial class CertificateStore : IAsyncDisposable
         CertificateStoreOptions? options = null,
         TimeProvider? time = null,
         ILogger? logger = null)
-        : this(authority, () => new TlsWorkloadContext(verifier), options, time, logger)
-    {
-    }
+        : this(authority, () => new TlsWorkloadContext(verifier), options, time, logger, random: null) =>
+        ArgumentNullException.ThrowIfNull(verifier);
 
     internal CertificateStore(
         ICertificateAuthority authority,
         Func<IWorkloadContext> newContext,
-        CertificateStoreOptions? options = null,
-        TimeProvider? time = null,
-        ILogger? logger = null,
-        Func<double>? random = null)
+        CertificateStoreOptions? options,
+        TimeProvider? time,
+        ILogger? logger,
+        Func<double>? random)
     {
         ArgumentNullException.ThrowIfNull(authority);
         _trust = authority.Trust;
@@ -74,7 +72,9 @@ public sealed partial class CertificateStore : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends one <see cref="Request"/>. With the last, the certificate and its key are forgotten; open connections stay.</summary>
+    /// <summary>
+    /// Ends one <see cref="Request"/>. With the last, the certificate and its key are forgotten; open connections stay.
+    /// </summary>
     /// <exception cref="InvalidOperationException">There was no request left to end.</exception>
     public void Release(SpiffeId identity)
     {
@@ -92,7 +92,23 @@ public sealed partial class CertificateStore : IAsyncDisposable
         }
     }
 
-    /// <summary>What the diagnostics show of every identity asked for, in the order of their names. There are no keys in it.</summary>
+    /// <summary>
+    /// The TLS context of an identity, for both roles and any number of connections. Usually at hand; waits only while the
+    /// identity's first request is under way. Ask for each handshake and do not keep it: that is what keeps an expired
+    /// certificate from being used and a released identity from being spoken for.
+    /// </summary>
+    /// <exception cref="CertificateUnavailableException">There is none, with the reason.</exception>
+    public ValueTask<TlsContext> GetTlsContext(SpiffeId identity, CancellationToken cancellationToken)
+    {
+        ValueTask<IWorkloadContext> found = GetContext(identity, cancellationToken);
+        return found.IsCompletedSuccessfully ? new(((TlsWorkloadContext)found.Result).Context) : Wait(found);
+
+        static async ValueTask<TlsContext> Wait(ValueTask<IWorkloadContext> found) => ((TlsWorkloadContext)await found).Context;
+    }
+
+    /// <summary>
+    /// What the diagnostics show of every identity asked for, in the order of their names. There are no keys in it.
+    /// </summary>
     public ImmutableArray<CertificateStatus> Snapshot() =>
     [
         .. _entries.Values
@@ -116,11 +132,6 @@ public sealed partial class CertificateStore : IAsyncDisposable
         _source.Dispose();
     }
 
-    /// <summary>The TLS context of an identity; waits while its first request is under way.</summary>
-    /// <exception cref="CertificateUnavailableException">There is no certificate that could be used, and why.</exception>
-    public async ValueTask<TlsContext> GetTlsContext(SpiffeId identity, CancellationToken cancellationToken) =>
-        ((TlsWorkloadContext)await GetContext(identity, cancellationToken)).Context;
-
     /// <summary>The context of an identity; waits while its first request is under way.</summary>
     internal ValueTask<IWorkloadContext> GetContext(SpiffeId identity, CancellationToken cancellationToken)
     {
@@ -134,7 +145,6 @@ public sealed partial class CertificateStore : IAsyncDisposable
     private WorkloadCertificate Begin(SpiffeId identity) =>
         new(identity, _source, _trust, _newContext(), _options, _time, _random, _logger);
 
-    [SuppressMessage("Design", "CA1031", Justification = "One identity's leftovers must not keep the others from being cleaned up.")]
     private async Task End(WorkloadCertificate certificate)
     {
         try
@@ -143,6 +153,7 @@ public sealed partial class CertificateStore : IAsyncDisposable
         }
         catch (Exception e)
         {
+            // One identity's leftovers must not keep the others from being cleaned up.
             LogNotEnded(certificate.Identity, e);
         }
     }

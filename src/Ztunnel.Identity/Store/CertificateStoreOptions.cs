@@ -18,7 +18,9 @@ public sealed record CertificateStoreOptions
     /// </summary>
     public double RenewalJitter { get; init; } = 0.1;
 
-    /// <summary>The wait after the first failure; doubled with each further one. Each wait is cut by up to half at random.</summary>
+    /// <summary>
+    /// The wait after the first failure; doubled with each further one. Each wait is cut by up to half at random.
+    /// </summary>
     public TimeSpan RetryInitial { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest wait between failures.</summary>

@@ -2,52 +2,42 @@ using Ztunnel.IO;
 
 namespace Ztunnel.Identity;
 
-/// <summary>One identity's TLS context, for connections in both roles.</summary>
+/// <summary>
+/// A certificate put to use in a <see cref="TlsContext"/>, which serves both roles. The certificate is kept, its key in
+/// OpenSSL's memory only, for the day when the roots change and it does not. Not safe for two threads at once; its owner
+/// takes turns.
+/// </summary>
 internal sealed class TlsWorkloadContext(IPeerVerifier verifier) : IWorkloadContext
 {
-    private readonly Lock _gate = new();
     private TlsCertificate? _certificate;
 
     public TlsContext Context { get; } = new(new TlsContextOptions { Verifier = verifier });
 
     public void Install(KeyedCertificate certificate, TrustRoots roots)
     {
-        var next = new TlsCertificate([.. certificate.Chain.Select(c => c.Der)], certificate.Key);
-        lock (_gate)
+        var next = new TlsCertificate([.. certificate.Chain.Select(presented => presented.Der)], certificate.Key);
+        try
         {
-            try
-            {
-                Context.Update(next, Ders(roots));
-            }
-            catch
-            {
-                next.Dispose();
-                throw;
-            }
-
-            _certificate?.Dispose();
-            _certificate = next;
+            Context.Update(next, Der(roots));
         }
+        catch
+        {
+            next.Dispose();
+            throw;
+        }
+
+        _certificate?.Dispose();
+        _certificate = next;
     }
 
-    public void Trust(TrustRoots roots)
-    {
-        lock (_gate)
-        {
-            if (_certificate is not null)
-                Context.Update(_certificate, Ders(roots));
-        }
-    }
+    public void Trust(TrustRoots roots) =>
+        Context.Update(_certificate ?? throw new InvalidOperationException("roots without a certificate"), Der(roots));
 
     public void Dispose()
     {
-        lock (_gate)
-        {
-            Context.Dispose();
-            _certificate?.Dispose();
-            _certificate = null;
-        }
+        Context.Dispose();
+        _certificate?.Dispose();
     }
 
-    private static IReadOnlyList<ReadOnlyMemory<byte>> Ders(TrustRoots roots) => [.. roots.Certificates.Select(root => root.Der)];
+    private static IReadOnlyList<ReadOnlyMemory<byte>> Der(TrustRoots roots) => [.. roots.Certificates.Select(root => root.Der)];
 }

@@ -56,7 +56,9 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
     public SpiffeId Identity { get; }
 
     /// <summary>The context, once it holds a certificate that is valid now.</summary>
-    /// <exception cref="CertificateUnavailableException">There is none: the first request failed, it expired, or it was released.</exception>
+    /// <exception cref="CertificateUnavailableException">
+    /// There is none: the first request failed, it expired, or it was released.
+    /// </exception>
     public ValueTask<IWorkloadContext> Get(CancellationToken cancellationToken)
     {
         if (_state is { Chain.IsEmpty: true, Failures: 0 } && !_released)
@@ -84,14 +86,20 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
         };
     }
 
-    /// <summary>Puts the bundle's present roots in use, after they changed.</summary>
+    /// <summary>
+    /// Puts the bundle's present roots in use, after they changed. A certificate that leads to none of them any more is of
+    /// no use to peers with the same bundle, so it is renewed soon, and not at half its life.
+    /// </summary>
     public void ApplyRoots()
     {
         lock (_gate)
         {
-            if (_state.Chain.IsEmpty || _released)
+            if (_state.Last is not { } last || _released)
                 return;
-            _context.Trust(_trust.Current);
+            TrustRoots roots = _trust.Current;
+            _context.Trust(roots);
+            if (!roots.AreIssuerOf(last) && _state.NextAttempt is { } next)
+                _state = _state with { NextAttempt = Earlier(next, Soon()) };
         }
     }
 
@@ -123,7 +131,10 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
         string next = state.NextAttempt is { } at ? $"next attempt {at:u}" : "an attempt is under way";
         return state.Chain.IsEmpty
             ? new(CertificateUnavailable.NotIssued, Identity, $"{state.LastError}; {next}")
-            : new(CertificateUnavailable.Expired, Identity, $"it expired {state.NotAfter:u}; {state.LastError ?? "not renewed yet"}; {next}");
+            : new(
+                CertificateUnavailable.Expired,
+                Identity,
+                $"it expired {state.NotAfter:u}; {state.LastError ?? "not renewed yet"}; {next}");
     }
 
     private async Task Keep()
@@ -133,9 +144,9 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
         {
             while (true)
             {
-                DateTimeOffset next = await Attempt(stop);
+                await Attempt(stop);
                 _settled.TrySetResult();
-                while (next - _time.GetUtcNow() is { Ticks: > 0 } left)
+                while (_state.NextAttempt - _time.GetUtcNow() is { Ticks: > 0 } left)
                     await Task.Delay(Piece(left), _time, stop);
             }
         }
@@ -149,70 +160,104 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
     private static TimeSpan Piece(TimeSpan left) =>
         left < LongestWait ? TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)) : LongestWait;
 
-    /// <summary>Asks once and returns when to ask next.</summary>
-    private async Task<DateTimeOffset> Attempt(CancellationToken stop)
+    /// <summary>Asks once and says when to ask next.</summary>
+    private async Task Attempt(CancellationToken stop)
     {
-        _state = _state with { NextAttempt = null };
+        lock (_gate)
+            _state = _state with { NextAttempt = null };
         try
         {
-            using KeyedCertificate fetched = await _source.Fetch(Identity, first: _state is { Chain.IsEmpty: true, Failures: 0 }, stop);
-            return Install(fetched);
+            bool first = _state is { Chain.IsEmpty: true, Failures: 0 };
+            using KeyedCertificate fetched = await _source.Fetch(Identity, first, stop);
+            Install(fetched);
         }
         catch (Exception e) when (!stop.IsCancellationRequested)
         {
             // Whatever it was, it is this identity's alone, and is tried again.
-            return Failed(e.Message);
+            Failed(e.Message);
         }
     }
 
-    private DateTimeOffset Install(KeyedCertificate fetched)
+    private void Install(KeyedCertificate fetched)
     {
         lock (_gate)
         {
-            _context.Install(fetched, _trust.Current);
+            TrustRoots roots = _trust.Current;
+            _context.Install(fetched, roots);
+            ParsedCertificate last = fetched.Chain[^1];
             DateTimeOffset now = _time.GetUtcNow();
             DateTimeOffset notAfter = fetched.Chain.Min(certificate => certificate.NotAfter);
             TimeSpan half = (notAfter - now) / 2 * (1 + (_options.RenewalJitter * ((2 * _random()) - 1)));
             DateTimeOffset next = now + (half > ShortestRenewal ? half : ShortestRenewal);
-            _state = new State([.. fetched.Chain.Select(CertificateDescription.Of)], notAfter, 0, null, next);
+            // The roots may have changed while the answer was on its way.
+            if (!roots.AreIssuerOf(last))
+                next = Earlier(next, Soon());
+            _state = new State([.. fetched.Chain.Select(CertificateDescription.Of)], last, notAfter, 0, null, next);
             LogInstalled(Identity, fetched.Chain[0].SerialNumber, notAfter, next);
-            return next;
         }
     }
 
-    private DateTimeOffset Failed(string error)
+    // Spread like any renewal, because every identity has the same reason at the same moment.
+    private DateTimeOffset Soon() => _time.GetUtcNow() + (LongestWait * _random());
+
+    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
+
+    private void Failed(string error)
     {
-        int failures = _state.Failures + 1;
-        // Past 2^30 the shift would come round again; the longest wait is reached long before.
-        double wait = Math.Min(_options.RetryMax.Ticks, _options.RetryInitial.Ticks * (double)(1L << Math.Min(failures - 1, 30)));
-        DateTimeOffset now = _time.GetUtcNow();
-        DateTimeOffset next = now + TimeSpan.FromTicks((long)(wait * (1 - (_random() / 2))));
-        _state = _state with { Failures = failures, LastError = error, NextAttempt = next };
-        if (_state.Chain.IsEmpty)
-            LogNotIssued(Identity, failures, error, next);
-        else if (now < _state.NotAfter)
-            LogNotRenewed(Identity, failures, _state.NotAfter, error, next);
+        State state;
+        lock (_gate)
+        {
+            int failures = _state.Failures + 1;
+            // Past 2^30 the shift would come round again; the longest wait is reached long before.
+            double doubled = _options.RetryInitial.Ticks * (double)(1L << Math.Min(failures - 1, 30));
+            double wait = Math.Min(_options.RetryMax.Ticks, doubled);
+            DateTimeOffset next = _time.GetUtcNow() + TimeSpan.FromTicks((long)(wait * (1 - (_random() / 2))));
+            _state = state = _state with { Failures = failures, LastError = error, NextAttempt = next };
+        }
+
+        if (state.Chain.IsEmpty)
+            LogNotIssued(Identity, state.Failures, error, state.NextAttempt);
+        else if (_time.GetUtcNow() < state.NotAfter)
+            LogNotRenewed(Identity, state.Failures, state.NotAfter, error, state.NextAttempt);
         else
-            LogExpired(Identity, failures, _state.NotAfter, error, next);
-        return next;
+            LogExpired(Identity, state.Failures, state.NotAfter, error, state.NextAttempt);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "certificate {Serial} for {Identity} is in use until {NotAfter:u}, renewed {Next:u}")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "certificate {Serial} for {Identity} is in use until {NotAfter:u}, renewed {Next:u}")]
     private partial void LogInstalled(SpiffeId identity, string serial, DateTimeOffset notAfter, DateTimeOffset next);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "no certificate for {Identity} after {Failures} attempts: {Error}; next attempt {Next:u}")]
-    private partial void LogNotIssued(SpiffeId identity, int failures, string error, DateTimeOffset next);
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "no certificate for {Identity} after {Failures} attempts: {Error}; next attempt {Next:u}")]
+    private partial void LogNotIssued(SpiffeId identity, int failures, string error, DateTimeOffset? next);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "certificate for {Identity} not renewed after {Failures} attempts, the one in use ends {NotAfter:u}: {Error}; next attempt {Next:u}")]
-    private partial void LogNotRenewed(SpiffeId identity, int failures, DateTimeOffset notAfter, string error, DateTimeOffset next);
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "certificate for {Identity} not renewed after {Failures} attempts, the one in use ends "
+            + "{NotAfter:u}: {Error}; next attempt {Next:u}")]
+    private partial void LogNotRenewed(
+        SpiffeId identity, int failures, DateTimeOffset notAfter, string error, DateTimeOffset? next);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "certificate for {Identity} expired {NotAfter:u} and was not renewed in {Failures} attempts: {Error}; next attempt {Next:u}")]
-    private partial void LogExpired(SpiffeId identity, int failures, DateTimeOffset notAfter, string error, DateTimeOffset next);
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "certificate for {Identity} expired {NotAfter:u} and was not renewed in {Failures} attempts: "
+            + "{Error}; next attempt {Next:u}")]
+    private partial void LogExpired(SpiffeId identity, int failures, DateTimeOffset notAfter, string error, DateTimeOffset? next);
 
-    /// <summary>What is shown and decided by, swapped as one.</summary>
+    /// <summary>
+    /// What is shown and decided by, swapped as one under the gate; the last of the chain is what a root must have
+    /// signed.
+    /// </summary>
     private sealed record State(
-        ImmutableArray<CertificateDescription> Chain, DateTimeOffset NotAfter, int Failures, string? LastError, DateTimeOffset? NextAttempt)
+        ImmutableArray<CertificateDescription> Chain,
+        ParsedCertificate? Last,
+        DateTimeOffset NotAfter,
+        int Failures,
+        string? LastError,
+        DateTimeOffset? NextAttempt)
     {
-        public static readonly State None = new([], default, 0, null, null);
+        public static readonly State None = new([], null, default, 0, null, null);
     }
 }

@@ -3,7 +3,9 @@ using System.Security.Cryptography;
 
 namespace Ztunnel.Identity;
 
-/// <summary>Reads PEM files (RFC 7468) and turns each way that can go wrong into a <see cref="CertificateFileException"/>.</summary>
+/// <summary>
+/// Reads PEM files (RFC 7468) and turns each way that can go wrong into a <see cref="CertificateFileException"/>.
+/// </summary>
 internal static class CertificateFile
 {
     public static byte[] ReadBytes(string file)

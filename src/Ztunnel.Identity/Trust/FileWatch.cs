@@ -24,7 +24,8 @@ internal sealed class FileWatch : IDisposable
         _interval = interval;
         _changed = changed;
         _settled = _seen = Fingerprint();
-        _timer = time.CreateTimer(static state => ((FileWatch)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(
+            static state => ((FileWatch)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public void Start() => _timer.Change(_interval, Timeout.InfiniteTimeSpan);

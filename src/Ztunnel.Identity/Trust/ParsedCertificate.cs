@@ -10,6 +10,8 @@ namespace Ztunnel.Identity;
 /// </summary>
 internal sealed class ParsedCertificate
 {
+    private const string SubjectKeyOid = "2.5.29.14";
+    private const string AuthorityKeyOid = "2.5.29.35";
     private const string KeyUsageOid = "2.5.29.15";
     private const string SubjectAlternativeNameOid = "2.5.29.17";
     private const string BasicConstraintsOid = "2.5.29.19";
@@ -24,6 +26,18 @@ internal sealed class ParsedCertificate
     public required DateTimeOffset NotBefore { get; init; }
 
     public required DateTimeOffset NotAfter { get; init; }
+
+    /// <summary>The DER of the name it was signed under.</summary>
+    public required ReadOnlyMemory<byte> Issuer { get; init; }
+
+    /// <summary>The DER of its own name.</summary>
+    public required ReadOnlyMemory<byte> Subject { get; init; }
+
+    /// <summary>Which of its issuer's keys signed it; empty where it does not say.</summary>
+    public ReadOnlyMemory<byte> AuthorityKey { get; private set; }
+
+    /// <summary>What certificates signed by its key call that key; empty where it does not say.</summary>
+    public ReadOnlyMemory<byte> SubjectKey { get; private set; }
 
     /// <summary>The DER of SubjectPublicKeyInfo.</summary>
     public required ReadOnlyMemory<byte> PublicKey { get; init; }
@@ -53,6 +67,14 @@ internal sealed class ParsedCertificate
         }
     }
 
+    /// <summary>
+    /// Whether this certificate says it was signed by <paramref name="other"/>: by key identifier where both have one, else
+    /// by name. Saying is not proving; whether it is true is for OpenSSL to judge.
+    /// </summary>
+    public bool NamesAsIssuer(ParsedCertificate other) => AuthorityKey.IsEmpty || other.SubjectKey.IsEmpty
+        ? Issuer.Span.SequenceEqual(other.Subject.Span)
+        : AuthorityKey.Span.SequenceEqual(other.SubjectKey.Span);
+
     private static ParsedCertificate ReadBody(ReadOnlyMemory<byte> der, AsnReader body)
     {
         var versionTag = new Asn1Tag(TagClass.ContextSpecific, 0, isConstructed: true);
@@ -60,16 +82,18 @@ internal sealed class ParsedCertificate
             body.ReadEncodedValue();
         string serial = Convert.ToHexStringLower(body.ReadIntegerBytes().Span).TrimStart('0');
         body.ReadEncodedValue(); // signature algorithm
-        body.ReadEncodedValue(); // issuer
+        ReadOnlyMemory<byte> issuer = body.ReadEncodedValue();
         AsnReader validity = body.ReadSequence();
         DateTimeOffset notBefore = ReadTime(validity);
         DateTimeOffset notAfter = ReadTime(validity);
-        body.ReadEncodedValue(); // subject
+        ReadOnlyMemory<byte> subject = body.ReadEncodedValue();
         var parsed = new ParsedCertificate(der)
         {
             SerialNumber = serial,
             NotBefore = notBefore,
             NotAfter = notAfter,
+            Issuer = issuer,
+            Subject = subject,
             PublicKey = body.ReadEncodedValue(),
         };
         var extensionsTag = new Asn1Tag(TagClass.ContextSpecific, 3, isConstructed: true);
@@ -106,6 +130,15 @@ internal sealed class ParsedCertificate
         {
             case SubjectAlternativeNameOid:
                 Uris = ReadUris(value, out _);
+                break;
+            case SubjectKeyOid:
+                SubjectKey = new AsnReader(value, AsnEncodingRules.DER).ReadOctetString();
+                break;
+            case AuthorityKeyOid:
+                var keyTag = new Asn1Tag(TagClass.ContextSpecific, 0);
+                AsnReader authority = new AsnReader(value, AsnEncodingRules.DER).ReadSequence();
+                if (authority.HasData && authority.PeekTag() == keyTag)
+                    AuthorityKey = authority.ReadOctetString(keyTag);
                 break;
             case BasicConstraintsOid:
                 AsnReader constraints = new AsnReader(value, AsnEncodingRules.DER).ReadSequence();

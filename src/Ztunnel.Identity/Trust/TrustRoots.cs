@@ -5,8 +5,13 @@ namespace Ztunnel.Identity;
 /// <summary>The roots peers' chains may end in, at one moment: several while a root is being rotated. Immutable.</summary>
 public sealed class TrustRoots
 {
-    internal TrustRoots(ImmutableArray<ParsedCertificate> roots) =>
+    private readonly ImmutableArray<ParsedCertificate> _roots;
+
+    internal TrustRoots(ImmutableArray<ParsedCertificate> roots)
+    {
+        _roots = roots;
         Certificates = [.. roots.Select(CertificateDescription.Of)];
+    }
 
     /// <summary>The roots, for people and for OpenSSL.</summary>
     public ImmutableArray<CertificateDescription> Certificates { get; }
@@ -25,6 +30,10 @@ public sealed class TrustRoots
             throw new ArgumentException($"certificate {leaf.SerialNumber} is not a CA", nameof(certificates));
         return new TrustRoots(roots);
     }
+
+    /// <summary>Whether a chain presented with <paramref name="last"/> at its end claims to lead to one of these.</summary>
+    internal bool AreIssuerOf(ParsedCertificate last) =>
+        _roots.Any(root => last.NamesAsIssuer(root) || last.Der.Span.SequenceEqual(root.Der.Span));
 
     /// <summary>
     /// Reads every certificate of a PEM file. Expired roots are left out while another is good: rotation leaves them
