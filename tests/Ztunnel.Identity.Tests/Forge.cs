@@ -28,8 +28,8 @@ internal sealed class Forge : IDisposable
     /// <summary>A workload's certificate with these names.</summary>
     public Forge Leaf(DateTimeOffset now, params string[] uris) => Make(this, "", now, rsa: false, null, ca: false, Names(uris));
 
-    public Forge Leaf(DateTimeOffset now, X509Extension? names, TimeSpan? lifetime = null, bool ca = false) =>
-        Make(this, "", now, rsa: false, lifetime, ca, names);
+    public Forge Leaf(DateTimeOffset now, X509Extension? names, TimeSpan? lifetime = null, bool ca = false, X509Extension? further = null) =>
+        Make(this, "", now, rsa: false, lifetime, ca, names, further);
 
     public static Forge SelfSignedLeaf(DateTimeOffset now, string uri) => Make(null, "self", now, rsa: false, null, ca: false, Names(uri));
 
@@ -59,7 +59,7 @@ internal sealed class Forge : IDisposable
     }
 
     private static Forge Make(
-        Forge? issuer, string name, DateTimeOffset now, bool rsa, TimeSpan? lifetime, bool ca, X509Extension? extra = null)
+        Forge? issuer, string name, DateTimeOffset now, bool rsa, TimeSpan? lifetime, bool ca, params X509Extension?[] further)
     {
         AsymmetricAlgorithm key = rsa ? RSA.Create(2048) : ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var subject = new X500DistinguishedName(name.Length == 0 ? "" : $"CN={name}");
@@ -67,11 +67,11 @@ internal sealed class Forge : IDisposable
             ? new CertificateRequest(subject, rsaKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
             : new CertificateRequest(subject, (ECDsa)key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(ca, false, 0, critical: true));
-        X509KeyUsageFlags usage = ca ? X509KeyUsageFlags.KeyCertSign : X509KeyUsageFlags.DigitalSignature;
+        X509KeyUsageFlags usage = ca ? X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.DigitalSignature : X509KeyUsageFlags.DigitalSignature;
         request.CertificateExtensions.Add(new X509KeyUsageExtension(usage, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
-        if (extra is not null)
-            request.CertificateExtensions.Add(extra);
+        foreach (X509Extension extension in further.OfType<X509Extension>())
+            request.CertificateExtensions.Add(extension);
         X509SignatureGenerator signer = (issuer?.Key ?? key) switch
         {
             RSA r => X509SignatureGenerator.CreateForRSA(r, RSASignaturePadding.Pkcs1),
