@@ -15,6 +15,7 @@ namespace Ztunnel.Proxy;
 public sealed partial class NodeProxy : IAsyncDisposable
 {
     private static readonly TimeSpan DrainPoll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan TunnelGrace = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<PodProxy, byte> _pods = new();
     private readonly EventLoopGroup _loops;
@@ -107,10 +108,8 @@ public sealed partial class NodeProxy : IAsyncDisposable
     {
         foreach (PodProxy pod in _pods.Keys)
             pod.StopListening();
-        await Task.WhenAll(_perLoop.Select(on => on.Loop.RunAsync(() => DrainLoop(on, patience))));
-        int broken = 0;
-        await OnEachLoop(on => Interlocked.Add(ref broken, Break(on, pod: null, "the agent is stopping")));
-        return broken;
+        int[] broken = await Task.WhenAll(_perLoop.Select(on => on.Loop.RunAsync(() => DrainLoop(on, patience))));
+        return broken.Sum();
     }
 
     /// <summary>Lets all pods go at once. Use <see cref="Drain"/> first to stop in order.</summary>
@@ -130,11 +129,16 @@ public sealed partial class NodeProxy : IAsyncDisposable
         await Task.WhenAll(peers);
     }
 
-    private static async Task DrainLoop(ProxyLoop on, TimeSpan patience)
+    /// <summary>Returns how many connections it broke off.</summary>
+    private static async Task<int> DrainLoop(ProxyLoop on, TimeSpan patience)
     {
-        Task[] peers = [.. on.Peers.Keys.Select(peer => peer.DrainAsync(patience)), on.Tunnels.DrainAsync(patience)];
+        // Tunnels have more patience than we, so that it is we who break off what they carry, count it and say why.
+        TimeSpan longer = patience + TunnelGrace;
+        Task[] peers = [.. on.Peers.Keys.Select(peer => peer.DrainAsync(longer)), on.Tunnels.DrainAsync(longer)];
         await UntilNothingIsOpen(on, pod: null, patience);
+        int broken = Break(on, pod: null, "the agent is stopping");
         await Task.WhenAll(peers);
+        return broken;
     }
 
     private static async Task UntilNothingIsOpen(ProxyLoop on, PodProxy? pod, TimeSpan patience)

@@ -21,8 +21,16 @@ public sealed record ProxyOptions
     /// <summary>How long a TLS handshake may take.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Socket options of connections to and from applications.</summary>
-    public TcpOptions Application { get; init; } = new() { Mark = SocketMark };
+    /// <summary>
+    /// Socket options of connections to and from applications. They are redirected, so they live only as long as their entry
+    /// in the connection tracker, which the kernel drops 60 s after the last packet of a half-closed one: keepalive comes first.
+    /// </summary>
+    public TcpOptions Application { get; init; } = new()
+    {
+        Mark = SocketMark,
+        KeepAliveIdle = TimeSpan.FromSeconds(45),
+        KeepAliveInterval = TimeSpan.FromSeconds(15),
+    };
 
     /// <summary>Socket options of connections that carry tunnels: little unsent data in the kernel, so that one tunnel's bulk does not delay another's bytes.</summary>
     public TcpOptions Transport { get; init; } = new() { Mark = SocketMark, NotSentLowWater = 128 * 1024 };
