@@ -34,7 +34,7 @@ internal static partial class NodeCommand
         accessLog.AcceptOnlyFromAmong("text", "json", "none");
         var levels = new Option<string>("--log-level")
         {
-            Description = "Levels, such as info or info,Ztunnel.Capture=debug.",
+            Description = "Levels, such as info or info,capture=debug.",
             DefaultValueFactory = _ => "info,Microsoft=warn",
         };
         levels.Validators.Add(result => Complain(result, () => LogLevels.Parse(result.GetValueOrDefault<string>())));

@@ -102,8 +102,8 @@ public sealed class ManifestTests
     /// <summary>Waits until the client's node knows a service. Before, nothing answers at its address, not even with a refusal.</summary>
     private static Task UntilKnown(MeshLab mesh, string service) => MeshLab.Eventually(
         $"{service} to be known",
-        async () => (await NodeDiagnostics.Dump(mesh.Network.Node("a"))).GetProperty("services").EnumerateArray()
-            .Any(known => known.GetProperty("name").GetString() == service),
+        async () => (await NodeDiagnostics.Dump(mesh.Network.Node("a"))).TryGetProperty("services", out JsonElement services)
+            && services.EnumerateArray().Any(known => known.GetProperty("name").GetString() == service),
         Promptly);
 
     private static Task UntilAnswers(MeshLab mesh, string pod, TimeSpan? patience = null) => MeshLab.Eventually(

@@ -17,7 +17,7 @@ public sealed class ReferenceGraphTests
         ["Ztunnel.Proxy"] = ["Ztunnel.IO", "Ztunnel.Hbone", "Ztunnel.Identity", "Ztunnel.Mesh", "Ztunnel.Telemetry"],
         ["Ztunnel.Lab"] = ["Ztunnel.IO", "Ztunnel.Resources"],
         ["Ztunnel.Diagnostics"] =
-            ["Ztunnel.IO", "Ztunnel.Mesh", "Ztunnel.Identity", "Ztunnel.Proxy", "Ztunnel.Resources", "Ztunnel.Capture"],
+            ["Ztunnel.IO", "Ztunnel.Mesh", "Ztunnel.Telemetry", "Ztunnel.Identity", "Ztunnel.Proxy", "Ztunnel.Resources", "Ztunnel.Capture"],
     };
 
     public static TheoryData<string> Projects => [.. Directory.GetDirectories(Sources).Select(d => Path.GetFileName(d)!)];

@@ -35,6 +35,7 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
         bool passed = true;
         for (int i = 0; i < steps.Length; i++)
         {
+            stop.ThrowIfCancellationRequested();
             bool shown = await Show(i + 1, steps[i], stop);
             passed &= shown;
             table.AddRow(new Markup(shown ? "[green]passed[/]" : "[red]FAILED[/]"), new Text(steps[i].Title), new Text(steps[i].Proves));

@@ -1,0 +1,95 @@
+using System.Text;
+using Ztunnel.IO;
+using Ztunnel.Testing;
+
+namespace Ztunnel.Proxy.Tests;
+
+public sealed class RelayTests
+{
+    [Fact]
+    public async Task Each_direction_ends_on_its_own_and_every_byte_is_counted()
+    {
+        await OnLoop(async (client, server, relay) =>
+        {
+            Task relaying = relay.RunAsync().AsTask();
+            await client.WriteAsync("question"u8.ToArray());
+            client.ShutdownWrite();
+            Assert.Equal("question", await ReadToEnd(server));
+
+            await server.WriteAsync("answer after the end"u8.ToArray());
+            server.ShutdownWrite();
+            Assert.Equal("answer after the end", await ReadToEnd(client));
+
+            await relaying;
+            Assert.Equal((8, 20), (relay.BytesToServer, relay.BytesToClient));
+            Assert.Null(relay.Failure);
+        });
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_reset_of_one_side_is_a_failure_of_the_other_and_not_an_end(bool byClient)
+    {
+        await OnLoop(async (client, server, relay) =>
+        {
+            Task relaying = relay.RunAsync().AsTask();
+            (byClient ? client : server).Abort(new ChannelFailure(FailureKind.Reset, "reset in the test"));
+            await relaying;
+
+            Assert.NotNull(relay.Failure);
+            MemoryChannel other = byClient ? server : client;
+            Assert.Equal(ReadStatus.Failed, other.TryRead(out _));
+        });
+    }
+
+    [Fact]
+    public async Task What_the_receiver_does_not_take_is_not_lost()
+    {
+        await OnLoop(
+            async (client, server, relay) =>
+            {
+                Task relaying = relay.RunAsync().AsTask();
+                byte[] sent = new byte[300_000];
+                Random.Shared.NextBytes(sent);
+                Task writing = Write();
+                var received = new MemoryStream();
+                byte[] buffer = new byte[1000];
+                for (int count; (count = await server.ReadAsync(buffer)) > 0;)
+                    received.Write(buffer, 0, count);
+                await writing;
+
+                Assert.Equal(sent, received.ToArray());
+                server.ShutdownWrite();
+                await relaying;
+
+                async Task Write()
+                {
+                    await client.WriteAsync(sent);
+                    client.ShutdownWrite();
+                }
+            },
+            new MemoryChannelOptions { Capacity = 700 });
+    }
+
+    private static async Task<string> ReadToEnd(Channel channel)
+    {
+        var text = new StringBuilder();
+        byte[] buffer = new byte[64];
+        for (int count; (count = await channel.ReadAsync(buffer)) > 0;)
+            text.Append(Encoding.ASCII.GetString(buffer, 0, count));
+        return text.ToString();
+    }
+
+    /// <summary>Runs a test on a loop, with the far ends of a relay's client and server.</summary>
+    private static async Task OnLoop(Func<MemoryChannel, MemoryChannel, Relay, Task> test, MemoryChannelOptions? options = null)
+    {
+        using EventLoop loop = EventLoop.Start(0);
+        await loop.RunAsync(async () =>
+        {
+            (MemoryChannel client, MemoryChannel clientSide) = MemoryChannel.Pair(loop, options);
+            (MemoryChannel serverSide, MemoryChannel server) = MemoryChannel.Pair(loop, options);
+            await test(client, server, new Relay(clientSide, serverSide));
+        }).WaitAsync(TimeSpan.FromSeconds(30));
+    }
+}
