@@ -17,7 +17,12 @@ internal static class MeshSection
     ];
 
     public static IReadOnlyList<ServiceDump> Services(MeshState mesh) =>
-        [.. mesh.Services.OrderBy(service => service.Name).Select(service => Describe(service, mesh))];
+    [
+        .. mesh.Services
+            .OrderBy(service => service.Name.Namespace, StringComparer.Ordinal)
+            .ThenBy(service => service.Name.Name, StringComparer.Ordinal)
+            .Select(service => Describe(service, mesh)),
+    ];
 
     private static WorkloadDump Describe(Workload workload) => new()
     {

@@ -1,6 +1,6 @@
-using Ztunnel.Proxy;
 using Ztunnel.Capture;
 using Ztunnel.Mesh;
+using Ztunnel.Proxy;
 using Ztunnel.Telemetry;
 
 namespace Ztunnel.Diagnostics;

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -15,7 +16,7 @@ internal static class Authority
     {
         address = null;
         int colon = authority.LastIndexOf(':');
-        if (colon <= 0 || !ushort.TryParse(authority.AsSpan(colon + 1), out ushort port) || port == 0)
+        if (colon <= 0 || !ushort.TryParse(authority.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) || port == 0)
             return false;
 
         ReadOnlySpan<char> host = authority.AsSpan(0, colon);
