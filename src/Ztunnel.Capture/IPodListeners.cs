@@ -7,8 +7,8 @@ namespace Ztunnel.Capture;
 public interface IPodListeners
 {
     /// <summary>
-    /// Opens the pod's listeners, on <see cref="PodRules.OutboundPort"/>, <see cref="PodRules.InboundPlaintextPort"/> and
-    /// <see cref="PodRules.InboundPort"/> inside <paramref name="networkNamespace"/>, and returns when they listen: the rules
+    /// Opens the pod's listeners, on <see cref="CaptureContract.OutboundPort"/>, <see cref="CaptureContract.PlaintextPort"/> and
+    /// <see cref="CaptureContract.HbonePort"/> inside <paramref name="networkNamespace"/>, and returns when they listen: the rules
     /// that lead there follow. What it throws is shown as <see cref="EnrolmentFailure.ListenersFailed"/> and tried again; it
     /// must leave nothing open then.
     /// </summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Ztunnel.IO;
+using Ztunnel.Mesh;
 
 namespace Ztunnel.Capture;
 
@@ -9,18 +10,6 @@ namespace Ztunnel.Capture;
 /// </summary>
 public static class PodRules
 {
-    /// <summary>Where the proxy accepts what the pod opens.</summary>
-    public const int OutboundPort = 15001;
-
-    /// <summary>Where the proxy accepts plain TCP for the pod.</summary>
-    public const int InboundPlaintextPort = 15006;
-
-    /// <summary>Where the proxy accepts HBONE for the pod; peers connect to it by this number, nothing is redirected there.</summary>
-    public const int InboundPort = 15008;
-
-    /// <summary>The mark of the proxy's own sockets, within <see cref="MarkMask"/>: what carries it is not captured again.</summary>
-    public const int SocketMark = 0x539;
-
     /// <summary>The mark of connections the proxy opened to the app, within <see cref="MarkMask"/>, and of the replies to them.</summary>
     public const int ReplyMark = 0x111;
 
@@ -136,12 +125,12 @@ public static class PodRules
         .Replace("$TABLE", Table, StringComparison.Ordinal)
         .Replace("$MASK", Hexadecimal(MarkMask), StringComparison.Ordinal)
         .Replace("$KEEP", Hexadecimal(~MarkMask), StringComparison.Ordinal)
-        .Replace("$SOCKET", Hexadecimal(SocketMark), StringComparison.Ordinal)
+        .Replace("$SOCKET", Hexadecimal(CaptureContract.SocketMark), StringComparison.Ordinal)
         .Replace("$REPLY", Hexadecimal(ReplyMark), StringComparison.Ordinal)
         .Replace("$RULE", Number((int)ReplyRouting.Priority), StringComparison.Ordinal)
-        .Replace("$OUTBOUND", Number(OutboundPort), StringComparison.Ordinal)
-        .Replace("$PLAINTEXT", Number(InboundPlaintextPort), StringComparison.Ordinal)
-        .Replace("$INBOUND", Number(InboundPort), StringComparison.Ordinal) + "\n";
+        .Replace("$OUTBOUND", Number(CaptureContract.OutboundPort), StringComparison.Ordinal)
+        .Replace("$PLAINTEXT", Number(CaptureContract.PlaintextPort), StringComparison.Ordinal)
+        .Replace("$INBOUND", Number(CaptureContract.HbonePort), StringComparison.Ordinal) + "\n";
 
     private static string Hexadecimal(int bits) => "0x" + bits.ToString("x", CultureInfo.InvariantCulture);
 

@@ -85,7 +85,7 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
             Source = client,
             SourceWorkload = mesh.WorkloadByAddress(client.Address),
             SourceIdentity = peer,
-            Destination = destination ?? new IPEndPoint(workload.Addresses[0], Route.HbonePort),
+            Destination = destination ?? new IPEndPoint(workload.Addresses[0], CaptureContract.HbonePort),
             HboneAddress = authority,
             DestinationWorkload = workload,
             DestinationIdentity = workload.Identity,

@@ -69,9 +69,9 @@ public sealed partial class NodeProxy : IAsyncDisposable
             var outbound = new OutboundListener(pod, _mesh);
             var inbound = new InboundListener(pod, _mesh, _certificates, _verifier, _options);
             var plaintext = new PlaintextListener(pod, _mesh);
-            Listen(pod, ProxyOptions.OutboundPort, _options.Application, outbound.Serve);
-            Listen(pod, Route.HbonePort, _options.Transport, inbound.Serve);
-            Listen(pod, ProxyOptions.PlaintextPort, _options.Application, plaintext.Serve);
+            Listen(pod, CaptureContract.OutboundPort, _options.Application, outbound.Serve);
+            Listen(pod, CaptureContract.HbonePort, _options.Transport, inbound.Serve);
+            Listen(pod, CaptureContract.PlaintextPort, _options.Application, plaintext.Serve);
             return pod;
         }
         catch

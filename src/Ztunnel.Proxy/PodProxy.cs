@@ -53,7 +53,7 @@ public sealed class PodProxy
 
     /// <summary>Whether <paramref name="destination"/> is one of our own listeners, reached without being captured.</summary>
     internal bool IsOwnListener(IPEndPoint destination) =>
-        destination.Port is ProxyOptions.OutboundPort or ProxyOptions.PlaintextPort or Route.HbonePort && Owns(destination.Address);
+        destination.Port is CaptureContract.OutboundPort or CaptureContract.PlaintextPort or CaptureContract.HbonePort && Owns(destination.Address);
 
     /// <summary>Whether <paramref name="address"/> is the pod's.</summary>
     internal bool Owns(IPAddress address) => Workload.Addresses.Contains(address);

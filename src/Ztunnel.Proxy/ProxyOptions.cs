@@ -1,20 +1,12 @@
 using Ztunnel.Hbone;
 using Ztunnel.IO;
+using Ztunnel.Mesh;
 
 namespace Ztunnel.Proxy;
 
-/// <summary>How a node's data path behaves. The ports are those of Istio ambient and live in each pod's namespace.</summary>
+/// <summary>How a node's data path behaves.</summary>
 public sealed record ProxyOptions
 {
-    /// <summary>Mark of sockets of our own, so that the capture rules leave them alone.</summary>
-    public const int SocketMark = 0x539;
-
-    /// <summary>Where captured outbound connections arrive.</summary>
-    public const int OutboundPort = 15001;
-
-    /// <summary>Where captured inbound plaintext connections arrive.</summary>
-    public const int PlaintextPort = 15006;
-
     /// <summary>How long a TCP connect may take, towards an application or a peer's HBONE port.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -27,13 +19,13 @@ public sealed record ProxyOptions
     /// </summary>
     public TcpOptions Application { get; init; } = new()
     {
-        Mark = SocketMark,
+        Mark = CaptureContract.SocketMark,
         KeepAliveIdle = TimeSpan.FromSeconds(45),
         KeepAliveInterval = TimeSpan.FromSeconds(15),
     };
 
     /// <summary>Socket options of connections that carry tunnels: little unsent data in the kernel, so that one tunnel's bulk does not delay another's bytes.</summary>
-    public TcpOptions Transport { get; init; } = new() { Mark = SocketMark, NotSentLowWater = 128 * 1024 };
+    public TcpOptions Transport { get; init; } = new() { Mark = CaptureContract.SocketMark, NotSentLowWater = 128 * 1024 };
 
     /// <summary>HTTP/2 behaviour of tunnels, both as client and as server.</summary>
     public HboneOptions Hbone { get; init; } = HboneOptions.Default;

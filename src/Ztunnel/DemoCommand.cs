@@ -10,6 +10,9 @@ internal static class DemoCommand
 {
     private const string DefaultManifests = "deploy/demo";
 
+    /// <summary>Columns of output that is no terminal.</summary>
+    private const int PlainWidth = 200;
+
     public static Command Create()
     {
         var keep = new Option<bool>("--keep") { Description = "Leave it running at the end and print commands to try by hand." };
@@ -28,7 +31,7 @@ internal static class DemoCommand
 
     private static async Task<int> Run(string manifests, bool keep, CancellationToken stop)
     {
-        IAnsiConsole console = AnsiConsole.Console;
+        IAnsiConsole console = Console();
         if (!Environment.IsPrivilegedProcess)
         {
             console.MarkupLine("[red]The demo makes network namespaces and so must run as root.[/] Try: [bold]sudo ztunnel demo[/]");
@@ -53,6 +56,16 @@ internal static class DemoCommand
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[red]The demo could not be set up:[/] {e.Message}");
             return 1;
         }
+    }
+
+    /// <summary>The terminal; or when the output goes to a file, plain text in lines that are not broken.</summary>
+    private static IAnsiConsole Console()
+    {
+        if (!System.Console.IsOutputRedirected)
+            return AnsiConsole.Console;
+        IAnsiConsole plain = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Interactive = InteractionSupport.No });
+        plain.Profile.Width = PlainWidth;
+        return plain;
     }
 
     private static async Task Linger(DemoMesh mesh, IAnsiConsole console, CancellationToken stop)

@@ -81,7 +81,7 @@ internal static partial class NodeCommand
         {
             using BuiltInCertificateAuthority authority = authorityDirectory is null
                 ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
-                : BuiltInCertificateAuthority.Load(authorityDirectory);
+                : BuiltInCertificateAuthority.Load(authorityDirectory, logger: loggers.CreateLogger<BuiltInCertificateAuthority>());
             await using NodeAgent agent = await NodeAgent.Start(options, authority, accessLog, loggers, stop);
             await Task.Delay(Timeout.InfiniteTimeSpan, stop).ContinueWith(static _ => { }, TaskScheduler.Default);
             await agent.Drain();

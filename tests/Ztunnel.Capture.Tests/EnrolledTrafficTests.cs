@@ -58,7 +58,7 @@ public sealed class EnrolledTrafficTests
 
         public ValueTask<IPodSession> Start(Workload workload, NetworkNamespace networkNamespace, CancellationToken cancellationToken)
         {
-            Outbound = new Acceptor(world.Loop, networkNamespace, new IPEndPoint(IPAddress.Any, PodRules.OutboundPort));
+            Outbound = new Acceptor(world.Loop, networkNamespace, new IPEndPoint(IPAddress.Any, CaptureContract.OutboundPort));
             return ValueTask.FromResult<IPodSession>(this);
         }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Ztunnel.IO;
+using Ztunnel.Mesh;
 using Ztunnel.Lab;
 
 namespace Ztunnel.Capture.Tests;
@@ -9,8 +10,8 @@ namespace Ztunnel.Capture.Tests;
 public sealed partial class PodRulesTests
 {
     private const int AppPort = 8080;
-    private static readonly TcpOptions Ours = new() { Mark = PodRules.SocketMark };
-    private static readonly TcpOptions Borrowing = new() { Mark = PodRules.SocketMark, Transparent = true, BindAddressNoPort = true };
+    private static readonly TcpOptions Ours = new() { Mark = CaptureContract.SocketMark };
+    private static readonly TcpOptions Borrowing = new() { Mark = CaptureContract.SocketMark, Transparent = true, BindAddressNoPort = true };
 
     [Theory]
     [InlineData(false)]
@@ -18,8 +19,8 @@ public sealed partial class PodRulesTests
     public async Task What_the_pod_opens_arrives_at_the_outbound_port_with_where_it_was_going(bool ipv6)
     {
         await using World world = await World.Captured();
-        using Acceptor outbound = world.Listen(world.Pod, PodRules.OutboundPort, ipv6);
-        foreach (int port in new[] { 80, PodRules.InboundPort, PodRules.OutboundPort })
+        using Acceptor outbound = world.Listen(world.Pod, CaptureContract.OutboundPort, ipv6);
+        foreach (int port in new[] { 80, CaptureContract.HbonePort, CaptureContract.OutboundPort })
         {
             IPAddress peer = World.AddressOf(world.Peer, ipv6);
             TcpConnection client = await world.Connect(world.Pod, peer, port);
@@ -37,7 +38,7 @@ public sealed partial class PodRulesTests
     public async Task Our_own_connections_are_not_captured_again(bool ipv6)
     {
         await using World world = await World.Captured();
-        using Acceptor outbound = world.Listen(world.Pod, PodRules.OutboundPort, ipv6);
+        using Acceptor outbound = world.Listen(world.Pod, CaptureContract.OutboundPort, ipv6);
         using Acceptor server = world.Listen(world.Peer, 80, ipv6);
 
         TcpConnection own = await world.Connect(world.Pod, World.AddressOf(world.Peer, ipv6), 80, Ours);
@@ -52,8 +53,8 @@ public sealed partial class PodRulesTests
     public async Task Loopback_and_the_pods_own_address_are_left_alone(bool ipv6)
     {
         await using World world = await World.Captured();
-        using Acceptor outbound = world.Listen(world.Pod, PodRules.OutboundPort, ipv6);
-        using Acceptor plaintext = world.Listen(world.Pod, PodRules.InboundPlaintextPort, ipv6);
+        using Acceptor outbound = world.Listen(world.Pod, CaptureContract.OutboundPort, ipv6);
+        using Acceptor plaintext = world.Listen(world.Pod, CaptureContract.PlaintextPort, ipv6);
         using Acceptor app = world.Listen(world.Pod, AppPort, ipv6);
         foreach (IPAddress address in new[] { ipv6 ? IPAddress.IPv6Loopback : IPAddress.Parse("127.0.0.7"), World.AddressOf(world.Pod, ipv6) })
             await world.Converse(await world.Connect(world.Pod, address, AppPort), await app.Next());
@@ -66,13 +67,13 @@ public sealed partial class PodRulesTests
     public async Task What_comes_in_arrives_at_the_plaintext_port_except_hbone(bool ipv6)
     {
         await using World world = await World.Captured();
-        using Acceptor plaintext = world.Listen(world.Pod, PodRules.InboundPlaintextPort, ipv6);
-        using Acceptor hbone = world.Listen(world.Pod, PodRules.InboundPort, ipv6);
+        using Acceptor plaintext = world.Listen(world.Pod, CaptureContract.PlaintextPort, ipv6);
+        using Acceptor hbone = world.Listen(world.Pod, CaptureContract.HbonePort, ipv6);
         IPAddress pod = World.AddressOf(world.Pod, ipv6);
 
         TcpConnection plain = await world.Connect(world.Peer, pod, AppPort);
         TcpConnection redirected = await plaintext.Next();
-        TcpConnection tunnel = await world.Connect(world.Peer, pod, PodRules.InboundPort);
+        TcpConnection tunnel = await world.Connect(world.Peer, pod, CaptureContract.HbonePort);
         TcpConnection direct = await hbone.Next();
 
         Assert.Equal(new IPEndPoint(pod, AppPort), redirected.OriginalDestination());
@@ -88,7 +89,7 @@ public sealed partial class PodRulesTests
     public async Task The_inner_ports_refuse_whoever_comes_straight_to_them(bool ipv6)
     {
         await using World world = await World.Captured();
-        foreach (int port in new[] { PodRules.OutboundPort, PodRules.InboundPlaintextPort })
+        foreach (int port in new[] { CaptureContract.OutboundPort, CaptureContract.PlaintextPort })
         {
             using Acceptor inner = world.Listen(world.Pod, port, ipv6);
             foreach ((LabPod from, IPAddress to) in new[]
@@ -125,11 +126,11 @@ public sealed partial class PodRulesTests
     {
         await using World world = await World.Captured();
         using Acceptor app = world.Listen(world.Pod, AppPort, ipv6);
-        using Acceptor hbone = world.Listen(world.Pod, PodRules.InboundPort, ipv6);
+        using Acceptor hbone = world.Listen(world.Pod, CaptureContract.HbonePort, ipv6);
         IPAddress far = IPAddress.Parse(ipv6 ? "fd00:beef::5" : "10.99.1.5");
 
         await world.Converse(await world.Connect(world.Pod, World.AddressOf(world.Pod, ipv6), AppPort, Borrowing, far), await app.Next());
-        await world.Converse(await world.Connect(world.Peer, World.AddressOf(world.Pod, ipv6), PodRules.InboundPort), await hbone.Next());
+        await world.Converse(await world.Connect(world.Peer, World.AddressOf(world.Pod, ipv6), CaptureContract.HbonePort), await hbone.Next());
     }
 
     [Theory]
@@ -157,8 +158,8 @@ public sealed partial class PodRulesTests
     public async Task Captured_connections_outlive_new_rules_a_flush_that_is_repaired_and_the_end_of_capture(bool ipv6)
     {
         await using World world = await World.Captured();
-        using Acceptor outbound = world.Listen(world.Pod, PodRules.OutboundPort, ipv6);
-        using Acceptor plaintext = world.Listen(world.Pod, PodRules.InboundPlaintextPort, ipv6);
+        using Acceptor outbound = world.Listen(world.Pod, CaptureContract.OutboundPort, ipv6);
+        using Acceptor plaintext = world.Listen(world.Pod, CaptureContract.PlaintextPort, ipv6);
         using Acceptor app = world.Listen(world.Pod, AppPort, ipv6);
         IPAddress pod = World.AddressOf(world.Pod, ipv6);
         (TcpConnection, TcpConnection)[] pairs =
@@ -193,7 +194,7 @@ public sealed partial class PodRulesTests
     public async Task No_connection_slips_through_while_rules_are_replaced()
     {
         await using World world = await World.Captured();
-        using Acceptor outbound = world.Listen(world.Pod, PodRules.OutboundPort, ipv6: false);
+        using Acceptor outbound = world.Listen(world.Pod, CaptureContract.OutboundPort, ipv6: false);
         using Acceptor server = world.Listen(world.Peer, 80, ipv6: false);
         using var enough = new CancellationTokenSource();
         Task replacing = Task.Run(async () =>

@@ -10,6 +10,7 @@ using Ztunnel.Mesh;
 using Ztunnel.Proxy;
 using Ztunnel.Resources;
 using Ztunnel.Telemetry;
+using Ztunnel.Testing;
 
 namespace Ztunnel.Diagnostics.Tests;
 
@@ -228,7 +229,8 @@ public sealed class ConfigDumpTests
             new NodeSnapshots { Node = "node-a", Mesh = Model.Mesh(), Pools = _ => new(never.Task) }, time);
 
         Task<ConfigDump> reading = reader.Read(TestContext.Current.CancellationToken);
-        await time.FireTimers(TestContext.Current.CancellationToken);
+        await Eventually.Holds(() => time.ArmedTimers == 1);
+        time.Advance(TimeSpan.FromSeconds(2));
         ConfigDump dump = await reading.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
         Assert.Equal("no answer within 2 s", dump.Errors!["pools"]);

@@ -111,16 +111,8 @@ internal sealed class MeshLab : IAsyncDisposable
     /// <summary>Asks again and again until <paramref name="met"/>; fails with <paramref name="what"/> when patience ends.</summary>
     public static Task Eventually(string what, Func<Task<bool>> met, TimeSpan? patience = null) => Eventually(() => what, met, patience);
 
-    private static async Task Eventually(Func<string> what, Func<Task<bool>> met, TimeSpan? patience = null)
-    {
-        long started = TimeProvider.System.GetTimestamp();
-        while (!await met())
-        {
-            if (TimeProvider.System.GetElapsedTime(started) > (patience ?? Patience))
-                Assert.Fail($"Waited in vain for {what()}");
-            await Task.Delay(20);
-        }
-    }
+    private static Task Eventually(Func<string> what, Func<Task<bool>> met, TimeSpan? patience = null) =>
+        Condition.Wait(met, patience ?? Patience, () => $"waited in vain for {what()}", TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -100,9 +100,9 @@ public sealed class TrustTests(DataPathLab lab)
             "0.0.0.0:80",
             $"{lab.Server.IPv4}:{15001}",
             $"{lab.Server.IPv4}:{15006}",
-            $"{lab.Server.IPv4}:{Route.HbonePort}",
-            $"[{lab.Server.IPv6}]:{Route.HbonePort}",
-            $"[::ffff:{lab.Server.IPv4}]:{Route.HbonePort}",
+            $"{lab.Server.IPv4}:{CaptureContract.HbonePort}",
+            $"[{lab.Server.IPv6}]:{CaptureContract.HbonePort}",
+            $"[::ffff:{lab.Server.IPv4}]:{CaptureContract.HbonePort}",
             $"{lab.Server.IPv4}:0",
             $"{lab.Server.IPv4}",
             "named.default.svc.cluster.local:80",
@@ -126,7 +126,7 @@ public sealed class TrustTests(DataPathLab lab)
     /// <summary>Connects to the pod whose place an impostor has taken, and asserts that the impostor sees no byte of it.</summary>
     private async Task<FailedConnection> MeetImpostor(X509Certificate2 certificate, IPAddress at)
     {
-        using PodListener listener = PodListener.Start(lab.Impostor, Route.HbonePort);
+        using PodListener listener = PodListener.Start(lab.Impostor, CaptureContract.HbonePort);
         Task<int> impostor = Impersonate(listener, certificate);
 
         FailedConnection failed = await PodSocket.Fail(lab.Client, at, SomePort, payload: "secret");

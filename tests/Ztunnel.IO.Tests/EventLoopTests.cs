@@ -1,3 +1,5 @@
+using Ztunnel.Testing;
+
 namespace Ztunnel.IO.Tests;
 
 public sealed class EventLoopTests

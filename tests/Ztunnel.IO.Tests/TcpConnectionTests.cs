@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
+using Ztunnel.Testing;
 
 namespace Ztunnel.IO.Tests;
 

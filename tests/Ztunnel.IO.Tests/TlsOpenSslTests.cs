@@ -3,6 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Ztunnel.Testing;
 
 namespace Ztunnel.IO.Tests;
 

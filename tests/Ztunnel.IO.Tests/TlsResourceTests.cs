@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ztunnel.Testing;
 
 namespace Ztunnel.IO.Tests;
 

@@ -176,13 +176,6 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
         return found!;
     }
 
-    private static async Task Until(Func<Task<bool>> met, string otherwise)
-    {
-        long started = TimeProvider.System.GetTimestamp();
-        while (!await met())
-        {
-            Expect(TimeProvider.System.GetElapsedTime(started) < Patience, otherwise);
-            await Task.Delay(20);
-        }
-    }
+    private static Task Until(Func<Task<bool>> met, string otherwise) =>
+        Condition.Wait(met, Patience, () => otherwise, CancellationToken.None);
 }

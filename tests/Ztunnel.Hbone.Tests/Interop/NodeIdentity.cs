@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Ztunnel.IO;
-using Ztunnel.IO.Tests;
+using Ztunnel.Testing;
 
 namespace Ztunnel.Hbone.Tests.Interop;
 

@@ -9,9 +9,6 @@ namespace Ztunnel.Mesh;
 /// </summary>
 public abstract record Route
 {
-    /// <summary>The TCP port on which a workload of the mesh takes HBONE tunnels.</summary>
-    public const ushort HbonePort = 15008;
-
     private Route()
     {
     }
@@ -27,7 +24,7 @@ public abstract record Route
     }
 
     /// <summary>Open an HBONE tunnel.</summary>
-    /// <param name="NextHop">Where to connect: the destination's address and <see cref="HbonePort"/>.</param>
+    /// <param name="NextHop">Where to connect: the destination's address and <see cref="CaptureContract.HbonePort"/>.</param>
     /// <param name="Authority">The CONNECT request's <c>:authority</c>, <c>ip:port</c> of the chosen endpoint (IPv6 in brackets).</param>
     /// <param name="ExpectedIdentities">Who the peer must prove to be: one of these.</param>
     /// <param name="Destination">The workload at the other end.</param>

@@ -1,10 +1,11 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Ztunnel.IO;
 
-namespace Ztunnel.IO.Tests;
+namespace Ztunnel.Testing;
 
 /// <summary>A certificate authority for tests, and what it issues.</summary>
-internal sealed class TlsAuthority : IDisposable
+public sealed class TlsAuthority : IDisposable
 {
     private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private readonly X509Certificate2 _root;
@@ -28,8 +29,10 @@ internal sealed class TlsAuthority : IDisposable
         _root = bare.CopyWithPrivateKey(_key);
     }
 
+    /// <summary>The root certificate.</summary>
     public ReadOnlyMemory<byte> RootDer => _root.RawData;
 
+    /// <summary>The root certificate as PEM.</summary>
     public string RootPem => _root.ExportCertificatePem();
 
     /// <summary>A certificate for spiffe://test/<paramref name="name"/>, good from an hour ago.</summary>
@@ -59,6 +62,7 @@ internal sealed class TlsAuthority : IDisposable
         return context;
     }
 
+    /// <summary>Gives a context a new certificate of this authority, and what it is to trust.</summary>
     public void Update(TlsContext context, string name, TlsAuthority? trusted = null, TimeSpan? lifetime = null)
     {
         (X509Certificate2 certificate, ECDsa key) = Issue(name, lifetime);
@@ -68,21 +72,10 @@ internal sealed class TlsAuthority : IDisposable
         key.Dispose();
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _root.Dispose();
         _key.Dispose();
-    }
-}
-
-/// <summary>A rule for peers written in place; by default whoever has a good chain will do.</summary>
-internal sealed class TlsRule(Func<PeerCertificate, object?, string?>? verify = null) : IPeerVerifier
-{
-    public PeerCertificate LastSeen { get; private set; }
-
-    public string? Verify(in PeerCertificate peer, object? expectation)
-    {
-        LastSeen = peer;
-        return verify?.Invoke(peer, expectation);
     }
 }

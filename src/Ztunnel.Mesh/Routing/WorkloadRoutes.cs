@@ -7,7 +7,7 @@ internal sealed class WorkloadRoutes(Workload workload, IPAddress address) : Por
 {
     public static Route.Tunnel Tunnel(Workload workload, IPEndPoint destination, Service? service) =>
         new(
-            new IPEndPoint(destination.Address, Route.HbonePort),
+            new IPEndPoint(destination.Address, CaptureContract.HbonePort),
             destination.ToString(),
             [workload.Identity],
             workload,
