@@ -1,5 +1,6 @@
 using System.Net;
 using Ztunnel.IO;
+using Ztunnel.Mesh;
 using Ztunnel.Resources;
 
 namespace Ztunnel.Lab.Tests;

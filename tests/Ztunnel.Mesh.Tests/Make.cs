@@ -20,6 +20,10 @@ internal static class Make
         Ready = true,
     };
 
+    /// <summary>Labels or a selector, from <c>a=1,b=2</c>.</summary>
+    public static StringMap Labels(string text) => new(
+        text.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(pair => KeyValuePair.Create(pair.Split('=')[0], pair.Split('=')[1])));
+
     public static Service Service(string name, string[] virtualIps, params ServicePort[] ports) => new()
     {
         Name = new ServiceName("default", name),

@@ -70,6 +70,31 @@ public sealed class MeshStateTests
     }
 
     [Fact]
+    public void A_change_of_labels_is_a_change_and_the_same_labels_anew_are_none()
+    {
+        Workload pod = Pod("pod", "10.244.2.7") with { Labels = Labels("app=web,tier=front") };
+        MeshState mesh = State(pod);
+        var heard = new List<string>();
+        using IDisposable observation = mesh.Observe(change => heard.Add(change.New!.Labels.ToString()));
+
+        mesh.Put(pod with { Labels = Labels("tier=front,app=web") });
+        mesh.Put(pod with { Labels = Labels("app=web") });
+
+        Assert.Equal(["app=web,tier=front", "app=web"], heard);
+    }
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("app=web", true)]
+    [InlineData("app=web,tier=front", true)]
+    [InlineData("app=web,tier=back", false)]
+    [InlineData("app=web,zone=a", false)]
+    public void A_selector_selects_what_carries_all_its_labels(string selector, bool selects)
+    {
+        Assert.Equal(selects, Labels("app=web,tier=front,v=1").Matches(Labels(selector)));
+    }
+
+    [Fact]
     public void A_change_shows_to_readers_before_observers_hear_of_it()
     {
         Workload pod = Pod("pod", "10.244.2.7");

@@ -21,6 +21,7 @@ public sealed class TranslatorTests
         Assert.Equal("spiffe://cluster.local/ns/default/sa/web-7d4b9-x2x4z", workload.Identity.ToString());
         Assert.Equal("node-a", workload.Node);
         Assert.Equal("web", workload.NetworkNamespace);
+        Assert.Equal("app=web", workload.Labels.ToString());
         Assert.True(workload.Ambient);
         Assert.True(workload.Ready);
         Assert.Equal("web", workload.CanonicalName);

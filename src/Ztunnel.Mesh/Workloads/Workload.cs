@@ -57,6 +57,9 @@ public sealed record Workload
     /// <summary>Istio's canonical revision, the <c>version</c> of logs and metrics; <c>latest</c> by default.</summary>
     public string CanonicalRevision { get; init; } = "latest";
 
+    /// <summary>The pod's labels, by which policies and waypoints select it.</summary>
+    public StringMap Labels { get; init; } = StringMap.Empty;
+
     /// <summary>When the pod was created, where that is known: of two pods that hold one address the later has it.</summary>
     public DateTimeOffset? Created { get; init; }
 
@@ -78,6 +81,7 @@ public sealed record Workload
             && string.Equals(WorkloadName, other.WorkloadName, StringComparison.Ordinal)
             && string.Equals(CanonicalName, other.CanonicalName, StringComparison.Ordinal)
             && string.Equals(CanonicalRevision, other.CanonicalRevision, StringComparison.Ordinal)
+            && Labels.Equals(other.Labels)
             && Created == other.Created);
 
     /// <inheritdoc/>

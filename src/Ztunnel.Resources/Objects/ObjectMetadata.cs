@@ -1,3 +1,5 @@
+using Ztunnel.Mesh;
+
 namespace Ztunnel.Resources;
 
 /// <summary>The <c>metadata</c> of an object.</summary>

@@ -29,6 +29,7 @@ internal static class ObjectTranslation
         WorkloadName = WorkloadName(pod.Metadata),
         CanonicalName = FirstLabel(pod.Metadata, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app") ?? WorkloadName(pod.Metadata),
         CanonicalRevision = FirstLabel(pod.Metadata, "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version") ?? "latest",
+        Labels = pod.Metadata.Labels,
         Created = pod.Metadata.Created,
     };
 

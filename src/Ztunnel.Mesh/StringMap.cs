@@ -1,4 +1,4 @@
-namespace Ztunnel.Resources;
+namespace Ztunnel.Mesh;
 
 /// <summary>Labels, annotations or a label selector: an immutable map of strings, compact, ordered by key, compared by content.</summary>
 public sealed class StringMap : IEquatable<StringMap>
