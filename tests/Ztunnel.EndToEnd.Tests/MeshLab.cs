@@ -39,12 +39,13 @@ internal sealed class MeshLab : IAsyncDisposable
 
     /// <summary>
     /// Builds the lab, writes manifests for its namespaces and pods, starts an agent on each node but
-    /// <paramref name="nodesWithoutAgent"/> and waits until their ambient pods are captured.
+    /// <paramref name="nodesWithoutAgent"/> and waits until their ambient pods, or those of <paramref name="waitFor"/>, are captured.
     /// </summary>
     public static async Task<MeshLab> Start(
         Action<LabBuilder> describe,
         Func<LabNetwork, string>? manifests = null,
         Func<NodeAgentOptions, NodeAgentOptions>? configure = null,
+        Func<LabPod, bool>? waitFor = null,
         params IReadOnlyCollection<string> nodesWithoutAgent)
     {
         var mesh = new MeshLab(await LabNetwork.Build(describe));
@@ -53,7 +54,8 @@ internal sealed class MeshLab : IAsyncDisposable
             mesh.Manifests.Write("mesh.yaml", (manifests ?? Ordinary)(mesh.Network));
             foreach (LabNode node in mesh.Network.Nodes.Where(n => !nodesWithoutAgent.Contains(n.Name, StringComparer.Ordinal)))
                 await mesh.StartAgent(node.Name, configure);
-            foreach (LabPod pod in mesh.Network.Pods.Where(p => p.Namespace == "default" && mesh._agents.ContainsKey(p.Plan.Node)))
+            waitFor ??= pod => pod.Namespace == "default";
+            foreach (LabPod pod in mesh.Network.Pods.Where(p => waitFor(p) && mesh._agents.ContainsKey(p.Plan.Node)))
                 await mesh.UntilCaptured(pod);
             return mesh;
         }
