@@ -148,10 +148,10 @@ public sealed class MeshState
             ServiceCell cell = _services.GetOrAdd(set.Service, name => new ServiceCell(name));
             if (cell.Sets.TryGetValue(set.Name, out (EndpointSet Set, Endpoint[] Endpoints) held) && held.Set == set)
                 return;
-            Endpoint[] endpoints = Attach(cell.Service, set);
+            Endpoint[] endpoints = Attach(cell.Service, set, held.Endpoints ?? []);
             cell.Sets[set.Name] = (set, endpoints);
             Publish(cell);
-            Detach(held.Endpoints ?? []);
+            Detach((held.Endpoints ?? []).Except(endpoints));
         }
     }
 
@@ -174,7 +174,7 @@ public sealed class MeshState
         cell.Service = service;
         Endpoint[] former = [.. cell.Sets.Values.SelectMany(held => held.Endpoints)];
         foreach (string name in cell.Sets.Keys.ToArray())
-            cell.Sets[name] = (cell.Sets[name].Set, Attach(service, cell.Sets[name].Set));
+            cell.Sets[name] = (cell.Sets[name].Set, Attach(service, cell.Sets[name].Set, []));
         Publish(cell);
         Detach(former);
 
@@ -192,18 +192,30 @@ public sealed class MeshState
             _services.TryRemove(cell.Name, out _);
     }
 
-    /// <summary>Makes the endpoints of a set and lets them follow who holds their addresses; none while the service is not there.</summary>
-    private Endpoint[] Attach(Service? service, EndpointSet set)
+    /// <summary>
+    /// Makes the endpoints of a set and lets them follow who holds their addresses; none while the service is not there. Those
+    /// of <paramref name="former"/> of which it says the same stay, and so does what is known of them elsewhere.
+    /// </summary>
+    private Endpoint[] Attach(Service? service, EndpointSet set, Endpoint[] former)
     {
         if (service is null)
             return [];
         var endpoints = new List<Endpoint>();
+        Dictionary<(ServicePort, EndpointAddress), Endpoint> kept = former
+            .DistinctBy(endpoint => (endpoint.Port, endpoint.Given))
+            .ToDictionary(endpoint => (endpoint.Port, endpoint.Given));
         foreach (EndpointPort port in set.Ports)
         {
             if (service.Ports.FirstOrDefault(candidate => string.Equals(candidate.Name, port.Name, StringComparison.Ordinal)) is not { } served)
                 continue;
             foreach (EndpointAddress address in set.Addresses)
             {
+                if (kept.Remove((served, address), out Endpoint? same) && same.Address.Port == port.Port)
+                {
+                    endpoints.Add(same);
+                    continue;
+                }
+
                 var endpoint = new Endpoint(service, served, address, port.Port);
                 AddressCell cell = CellOf(address.Address);
                 cell.Add(endpoint);
@@ -215,7 +227,7 @@ public sealed class MeshState
         return [.. endpoints];
     }
 
-    private void Detach(Endpoint[] endpoints)
+    private void Detach(IEnumerable<Endpoint> endpoints)
     {
         foreach (Endpoint endpoint in endpoints)
         {

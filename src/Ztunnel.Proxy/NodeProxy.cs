@@ -20,6 +20,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<PodProxy, byte> _pods = new();
     private readonly EventLoopGroup _loops;
     private readonly ProxyLoop[] _perLoop;
+    private readonly Ejections _ejections;
     private readonly ProxyOptions _options;
     private readonly MeshState _mesh;
     private readonly CertificateStore _certificates;
@@ -47,8 +48,10 @@ public sealed partial class NodeProxy : IAsyncDisposable
         _certificates = certificates;
         _verifier = verifier;
         _logger = logger;
+        time ??= TimeProvider.System;
+        _ejections = new Ejections(options.Ejection, time);
         var tunnels = new TunnelClient(certificates, options);
-        _perLoop = [.. loops.Loops.Select(loop => new ProxyLoop(loop, tunnels, accessLog, time ?? TimeProvider.System))];
+        _perLoop = [.. loops.Loops.Select(loop => new ProxyLoop(loop, tunnels, _ejections, accessLog, time))];
         _observation = mesh.Observe(OnWorkloadChange);
     }
 
@@ -66,7 +69,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
         _pods.TryAdd(pod, 0);
         try
         {
-            var outbound = new OutboundListener(pod, _mesh);
+            var outbound = new OutboundListener(pod, _mesh, _options);
             var inbound = new InboundListener(pod, _mesh, _certificates, _verifier, _options);
             var plaintext = new PlaintextListener(pod, _mesh);
             Listen(pod, CaptureContract.OutboundPort, _options.Application, outbound.Serve);
@@ -96,6 +99,9 @@ public sealed partial class NodeProxy : IAsyncDisposable
     /// <summary>The connections open now, in no order.</summary>
     public Task<IReadOnlyList<ConnectionSnapshot>> Connections() =>
         Gather(static on => on.Open.Select(connection => connection.Snapshot()));
+
+    /// <summary>The endpoints that could not be connected to of late, in no order.</summary>
+    public IReadOnlyList<EjectionSnapshot> Ejections() => _ejections.Snapshot();
 
     /// <summary>The pooled connections to peers, in no order.</summary>
     public Task<IReadOnlyList<TunnelSnapshot>> Tunnels() => Gather(static on => on.Tunnels.Snapshot().Select(peer => Describe(on, peer)));

@@ -1,4 +1,5 @@
 using Ztunnel.IO;
+using Ztunnel.Mesh;
 using Ztunnel.Telemetry;
 
 namespace Ztunnel.Proxy;
@@ -13,6 +14,7 @@ internal sealed class OpenConnection
     private readonly Channel _client;
     private readonly long _started;
     private Relay? _relay;
+    private Endpoint? _endpoint;
 
     public OpenConnection(ProxyLoop loop, Channel client, PodProxy pod, ConnectionRecord record)
     {
@@ -37,6 +39,16 @@ internal sealed class OpenConnection
         : Record.Direction == ConnectionDirection.Outbound
             ? (relay.BytesToServer, relay.BytesToClient)
             : (relay.BytesToClient, relay.BytesToServer);
+
+    /// <summary>Counts the connection on the endpoint it is being made to, in place of the one before; null for none.</summary>
+    public void Choose(Endpoint? endpoint)
+    {
+        if (_endpoint is not null)
+            _loop.Picker.Leave(_endpoint);
+        _endpoint = endpoint;
+        if (endpoint is not null)
+            _loop.Picker.Enter(endpoint);
+    }
 
     /// <summary>Moves bytes until both directions have ended, and disposes the server's side.</summary>
     public async ValueTask RelayAsync(Channel server)
@@ -69,6 +81,7 @@ internal sealed class OpenConnection
     public void Finish()
     {
         _client.Dispose();
+        Choose(null);
         (Record.BytesSent, Record.BytesReceived) = Bytes;
         Record.Duration = Age;
         _loop.Remove(this);

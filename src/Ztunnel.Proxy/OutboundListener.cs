@@ -6,8 +6,10 @@ using Ztunnel.Telemetry;
 namespace Ztunnel.Proxy;
 
 /// <summary>Port 15001: connections that the pod opens, captured on their way out.</summary>
-internal sealed class OutboundListener(PodProxy pod, MeshState mesh)
+internal sealed class OutboundListener(PodProxy pod, MeshState mesh, ProxyOptions options)
 {
+    private static readonly List<Endpoint> NoneTried = [];
+
     /// <summary>Serves one captured connection from accept to its log line. Runs on <paramref name="on"/>'s loop and owns the client.</summary>
     public async ValueTask Serve(ProxyLoop on, TcpConnection client)
     {
@@ -39,35 +41,66 @@ internal sealed class OutboundListener(PodProxy pod, MeshState mesh)
         }
     }
 
+    /// <summary>
+    /// Opens the way to the server, or refuses the client and returns null. Of a service's endpoints another is tried when
+    /// one cannot be connected to: the client has seen nothing of it yet, nor has a server seen anything of the client.
+    /// </summary>
     private async ValueTask<Channel?> Open(ProxyLoop on, OpenConnection connection, IPEndPoint destination)
     {
-        switch (mesh.Decide(connection.Record.SourceWorkload!, destination, on.Picker))
+        Workload source = connection.Record.SourceWorkload!;
+        IEndpointPicker picker = on.Picker;
+        List<Endpoint> tried = NoneTried;
+        ChannelFailure? failure = null;
+        while (true)
         {
-            case Route.Tunnel tunnel:
-                return await TunnelClient.Open(on, tunnel, connection);
-            case Route.Passthrough passthrough:
-                return await Connect(on, connection, passthrough, destination);
-            case Route.Deny deny:
-                connection.Refuse(FailureKind.Refused, $"{deny.Reason}: {deny.Detail}");
+            Route route = mesh.Decide(source, destination, picker);
+            if (route is Route.Deny deny)
+            {
+                Refuse(connection, failure ?? new ChannelFailure(FailureKind.Refused, $"{deny.Reason}: {deny.Detail}"), tried.Count);
                 return null;
-            case var other:
-                throw new InvalidOperationException($"No way to take the route {other.GetType().Name}.");
+            }
+
+            connection.Choose(route.Endpoint);
+            Attempt attempt = await Take(on, connection, route, destination);
+            on.Judge(route.Endpoint, attempt);
+            if (attempt.Server is { } server)
+                return server;
+            failure = attempt.Failure!;
+            if (route.Endpoint is not { } endpoint || !attempt.AnotherMayDo || tried.Count + 1 >= options.EndpointAttempts)
+            {
+                Refuse(connection, failure, tried.Count + 1);
+                return null;
+            }
+
+            tried = [.. tried, endpoint];
+            picker = on.Picker.Without(tried);
         }
     }
 
-    private async ValueTask<Channel?> Connect(ProxyLoop on, OpenConnection connection, Route.Passthrough route, IPEndPoint destination)
+    private ValueTask<Attempt> Take(ProxyLoop on, OpenConnection connection, Route route, IPEndPoint destination) => route switch
     {
+        Route.Tunnel tunnel => TunnelClient.Open(on, tunnel, connection),
+        Route.Passthrough passthrough => Connect(on, connection, passthrough, destination),
+        _ => throw new InvalidOperationException($"No way to take the route {route.GetType().Name}."),
+    };
+
+    private async ValueTask<Attempt> Connect(ProxyLoop on, OpenConnection connection, Route.Passthrough route, IPEndPoint destination)
+    {
+        connection.Record.SourceIdentity = null;
         connection.Record.Destination = route.Destination ?? destination;
+        connection.Record.HboneAddress = null;
         connection.Record.DestinationWorkload = route.Workload;
         connection.Record.DestinationService = route.Service;
         try
         {
-            return await pod.Connect(on.Loop, connection.Record.Destination);
+            return Attempt.Opened(await pod.Connect(on.Loop, connection.Record.Destination));
         }
         catch (ChannelException e)
         {
-            connection.Refuse(e.Failure.Kind, e.Failure.Detail);
-            return null;
+            return Attempt.Failed(e.Failure);
         }
     }
+
+    private static void Refuse(OpenConnection connection, ChannelFailure failure, int tried) =>
+        connection.Refuse(failure.Kind, tried > 1 ? $"{failure.Detail} (the last of {tried} endpoints tried)" : failure.Detail);
 }

@@ -14,14 +14,16 @@ internal sealed class ProxyLoop
 {
     private readonly HashSet<OpenConnection> _open = [];
     private readonly Dictionary<HboneConnection, PodProxy> _peers = [];
+    private readonly Ejections _ejections;
 
-    public ProxyLoop(EventLoop loop, TunnelClient tunnels, AccessLog accessLog, TimeProvider time)
+    public ProxyLoop(EventLoop loop, TunnelClient tunnels, Ejections ejections, AccessLog accessLog, TimeProvider time)
     {
         Loop = loop;
         AccessLog = accessLog;
         Time = time;
         Tunnels = tunnels.CreatePool(loop);
-        Picker = new RandomPicker((ulong)Random.Shared.NextInt64());
+        _ejections = ejections;
+        Picker = new LeastConnectionsPicker(ejections, (ulong)Random.Shared.NextInt64());
     }
 
     public EventLoop Loop { get; }
@@ -32,7 +34,7 @@ internal sealed class ProxyLoop
 
     public HbonePool<TunnelKey> Tunnels { get; }
 
-    public IEndpointPicker Picker { get; }
+    public LeastConnectionsPicker Picker { get; }
 
     public IReadOnlyCollection<OpenConnection> Open => _open;
 
@@ -41,6 +43,17 @@ internal sealed class ProxyLoop
 
     /// <summary>Connections on which peers tunnel to pods of this node, each with the pod.</summary>
     public IReadOnlyDictionary<HboneConnection, PodProxy> Peers => _peers;
+
+    /// <summary>Learns from an attempt to connect to an endpoint whether it can be connected to.</summary>
+    public void Judge(Endpoint? endpoint, in Attempt attempt)
+    {
+        if (endpoint is null)
+            return;
+        if (attempt.EndpointFailed)
+            _ejections.Failed(endpoint);
+        else if (attempt.Server is not null)
+            _ejections.Succeeded(endpoint);
+    }
 
     public void Add(OpenConnection connection) => _open.Add(connection);
 

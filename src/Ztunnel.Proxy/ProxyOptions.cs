@@ -13,6 +13,12 @@ public sealed record ProxyOptions
     /// <summary>How long a TLS handshake may take.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How many endpoints of a service are tried for one connection before the client is refused.</summary>
+    public int EndpointAttempts { get; init; } = 3;
+
+    /// <summary>When an endpoint that cannot be connected to is passed over, and for how long.</summary>
+    public EjectionOptions Ejection { get; init; } = new();
+
     /// <summary>
     /// Socket options of connections to and from applications. They are redirected, so they live only as long as their entry
     /// in the connection tracker, which the kernel drops 60 s after the last packet of a half-closed one: keepalive comes first.

@@ -15,8 +15,8 @@ internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions o
         (key, cancellationToken) => ConnectPeer(loop, key, cancellationToken),
         new HbonePoolOptions { Connection = options.Hbone, ConnectTimeout = options.ConnectTimeout });
 
-    /// <summary>Opens a tunnel along <paramref name="route"/>, or refuses the connection and returns null.</summary>
-    public static async ValueTask<Channel?> Open(ProxyLoop on, Route.Tunnel route, OpenConnection connection)
+    /// <summary>Opens a tunnel along <paramref name="route"/>.</summary>
+    public static async ValueTask<Attempt> Open(ProxyLoop on, Route.Tunnel route, OpenConnection connection)
     {
         Workload source = connection.Record.SourceWorkload!;
         connection.Record.SourceIdentity = source.Identity;
@@ -30,16 +30,15 @@ internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions o
         {
             case ConnectOutcome.Opened opened:
                 connection.Record.DestinationIdentity = route.Destination.Identity;
-                return opened.Stream;
+                return Attempt.Opened(opened.Stream);
+            case ConnectOutcome.Refused { Status: 503 }:
+                return Attempt.Failed(new ChannelFailure(FailureKind.Refused, "the peer could not connect to the application (503)"));
             case ConnectOutcome.Refused refused:
-                connection.Refuse(FailureKind.Refused, Explain(refused.Status));
-                return null;
+                return Attempt.Refused(Explain(refused.Status));
             case ConnectOutcome.NotProcessed { Failure: var failure }:
-                connection.Refuse(failure.Kind, failure.Detail);
-                return null;
+                return Attempt.Failed(failure);
             case ConnectOutcome.Failed { Failure: var failure }:
-                connection.Refuse(failure.Kind, failure.Detail);
-                return null;
+                return Attempt.Failed(failure);
             case var other:
                 throw new InvalidOperationException($"No meaning for the outcome {other.GetType().Name}.");
         }
@@ -64,7 +63,6 @@ internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions o
         400 => "the peer found the tunnel request malformed (400)",
         401 => "the peer did not accept our identity (401)",
         403 => "denied by the destination's policy (403)",
-        503 => "the peer could not connect to the application (503)",
         _ => $"the peer answered the tunnel request with status {status}",
     };
 }

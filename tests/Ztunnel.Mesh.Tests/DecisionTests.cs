@@ -138,7 +138,7 @@ public sealed class DecisionTests
         Service service = Service("web", ["10.96.0.20"], Http);
         MeshState mesh = State(plain, service, Endpoints("web", "a", Targets, At("10.244.2.7", "plain")));
 
-        Assert.Equal(new Route.Passthrough(EndPoint("10.244.2.7:8080"), plain, service), mesh.Decide("10.96.0.20:8000"));
+        AssertClear(new Route.Passthrough(EndPoint("10.244.2.7:8080"), plain, service), mesh.Decide("10.96.0.20:8000"));
     }
 
     [Fact]
@@ -147,7 +147,7 @@ public sealed class DecisionTests
         Service service = Service("db", ["10.96.0.30"], Http);
         MeshState mesh = State(service, Endpoints("db", "a", Targets, At("192.0.2.9")));
 
-        Assert.Equal(new Route.Passthrough(EndPoint("192.0.2.9:8080"), null, service), mesh.Decide("10.96.0.30:8000"));
+        AssertClear(new Route.Passthrough(EndPoint("192.0.2.9:8080"), null, service), mesh.Decide("10.96.0.30:8000"));
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class DecisionTests
         Service service = Service("agent", ["10.96.0.40"], Http);
         MeshState mesh = State(other, agent, service, Endpoints("agent", "a", Targets, At("172.30.0.12", "agent")));
 
-        Assert.Equal(new Route.Passthrough(EndPoint("172.30.0.12:8080"), agent, service), mesh.Decide("10.96.0.40:8000"));
+        AssertClear(new Route.Passthrough(EndPoint("172.30.0.12:8080"), agent, service), mesh.Decide("10.96.0.40:8000"));
     }
 
     [Theory]
@@ -265,7 +265,7 @@ public sealed class DecisionTests
                 "10.96.0.20:8000", "[fd00:10:96::20]:9000", "10.96.0.20:1",
             }.Select(EndPoint),
         ];
-        var picker = new RandomPicker(1);
+        var picker = new Pick(0);
         foreach (IPEndPoint destination in destinations)
             mesh.Decide(Client, destination, picker);
 
@@ -289,6 +289,13 @@ public sealed class DecisionTests
 
         Assert.Same(mesh.Decide("10.244.2.7:1"), mesh.Decide("10.244.2.7:1"));
         Assert.NotSame(mesh.Decide("10.244.2.7:65535"), mesh.Decide("10.244.2.7:65535"));
+    }
+
+    private static void AssertClear(Route.Passthrough expected, Route actual)
+    {
+        var clear = Assert.IsType<Route.Passthrough>(actual);
+        Assert.Equal((expected.Destination, expected.Workload, expected.Service), (clear.Destination, clear.Workload, clear.Service));
+        Assert.Equal(expected.Destination, clear.Endpoint?.Address);
     }
 
     private static string[] Authorities(MeshState mesh, string destination, int picks) =>

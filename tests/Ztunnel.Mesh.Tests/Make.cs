@@ -70,9 +70,18 @@ internal static class Make
 
     public static Route Decide(this MeshState mesh, string destination) => mesh.Decide(Client, EndPoint(destination), new Pick(0));
 
-    /// <summary>Always picks the endpoint of that index, counted around.</summary>
+    /// <summary>Always picks the endpoint of that index, counted around, or the next that can be used.</summary>
     public sealed class Pick(int index) : IEndpointPicker
     {
-        int IEndpointPicker.Pick(ReadOnlySpan<Endpoint> ready) => index % ready.Length;
+        Route? IEndpointPicker.Pick(in EndpointChoice choice)
+        {
+            for (int i = 0; i < choice.Candidates.Length; i++)
+            {
+                if (choice.Candidates[(index + i) % choice.Candidates.Length].Route is { } route)
+                    return route;
+            }
+
+            return null;
+        }
     }
 }

@@ -196,7 +196,7 @@ public sealed class MeshStateTests
         Task<long> reader = Task.Run(() =>
         {
             long decisions = 0;
-            var picker = new RandomPicker(7);
+            var picker = new Pick(0);
             while (!stop.IsCancellationRequested)
             {
                 decisions++;

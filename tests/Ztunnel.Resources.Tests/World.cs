@@ -62,6 +62,15 @@ internal sealed class World
 
     private sealed class Pick(int index) : IEndpointPicker
     {
-        int IEndpointPicker.Pick(ReadOnlySpan<Endpoint> ready) => index % ready.Length;
+        Mesh.Route? IEndpointPicker.Pick(in EndpointChoice choice)
+        {
+            for (int i = 0; i < choice.Candidates.Length; i++)
+            {
+                if (choice.Candidates[(index + i) % choice.Candidates.Length].Route is { } route)
+                    return route;
+            }
+
+            return null;
+        }
     }
 }

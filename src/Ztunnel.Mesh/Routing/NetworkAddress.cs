@@ -21,6 +21,17 @@ public readonly record struct NetworkAddress
     /// <summary>Whether this is an IPv4 address, given as such or IPv4-mapped.</summary>
     public bool IsIPv4 => _value >> 32 == MappedPrefix >> 32;
 
+    /// <summary>A number for the address, evenly spread and the same on every node and in every run.</summary>
+    public ulong Hash
+    {
+        get
+        {
+            ulong mixed = ((ulong)(_value >> 64) * 0x9E37_79B9_7F4A_7C15) ^ (ulong)_value;
+            mixed = (mixed ^ (mixed >> 32)) * 0xD6E8_FEB8_6659_FD93;
+            return mixed ^ (mixed >> 32);
+        }
+    }
+
     /// <summary>The value of <paramref name="address"/>; allocates nothing.</summary>
     public static NetworkAddress From(IPAddress address)
     {

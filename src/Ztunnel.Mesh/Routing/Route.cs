@@ -13,6 +13,12 @@ public abstract record Route
     {
     }
 
+    /// <summary>
+    /// The endpoint that was chosen, where the client asked for a service: what to count the connection on, and what to leave
+    /// out when another is to be tried in its place.
+    /// </summary>
+    public Endpoint? Endpoint { get; internal init; }
+
     /// <summary>Connect in the clear: the destination is not in the mesh.</summary>
     /// <param name="Destination">Where to connect; null means the address the client asked for.</param>
     /// <param name="Workload">The pod there, where it is known.</param>

@@ -14,9 +14,9 @@ public sealed class Endpoint
     {
         Service = service;
         Port = port;
+        Given = address;
         Address = new IPEndPoint(address.Address, number);
-        Ready = address.Ready;
-        Pod = address.Pod;
+        Hash = NetworkAddress.From(address.Address).Hash ^ number;
     }
 
     /// <summary>The service it belongs to.</summary>
@@ -29,10 +29,16 @@ public sealed class Endpoint
     public IPEndPoint Address { get; }
 
     /// <summary>Whether its slice says it may be given new connections.</summary>
-    public bool Ready { get; }
+    public bool Ready => Given.Ready;
 
     /// <summary>The pod its slice names, in the service's namespace, or null.</summary>
-    public string? Pod { get; }
+    public string? Pod => Given.Pod;
+
+    /// <summary>A number for its address and port, evenly spread and the same on every node and in every run.</summary>
+    public ulong Hash { get; }
+
+    /// <summary>What its set says of it.</summary>
+    internal EndpointAddress Given { get; }
 
     /// <summary>How to reach it; null while the pod its slice names is not known or does not hold the address.</summary>
     public Route? Route => _route;
@@ -44,8 +50,8 @@ public sealed class Endpoint
         if (workload is null && (Pod is not null || cell.Contested))
             _route = null;
         else if (workload is { Ambient: true })
-            _route = WorkloadRoutes.Tunnel(workload, Address, Service);
+            _route = WorkloadRoutes.Tunnel(workload, Address, this);
         else
-            _route = new Route.Passthrough(Address, workload, Service);
+            _route = new Route.Passthrough(Address, workload, Service) { Endpoint = this };
     }
 }

@@ -60,15 +60,9 @@ internal sealed class ServiceTable
             Endpoint[] ready = isIPv4 ? _readyIPv4 : _readyIPv6;
             if (ready.Length == 0)
                 return _noneReady;
-            int picked = picker.Pick(ready);
-            // An endpoint whose pod is not known (yet, or any more) is passed over; that is rare and short.
-            for (int tried = 0; tried < ready.Length; tried++)
-            {
-                if (ready[(picked + tried) % ready.Length].Route is { } route)
-                    return route;
-            }
-
-            return _noneReady;
+            return picker.Pick(new EndpointChoice { Candidates = ready })
+                ?? picker.Pick(new EndpointChoice { Candidates = ready, LastResort = true })
+                ?? _noneReady;
         }
     }
 
