@@ -94,6 +94,9 @@ public sealed partial class NodeAgent : IAsyncDisposable
         }
     }
 
+    /// <summary>The mesh as this node knows it.</summary>
+    public MeshState Mesh => _mesh;
+
     /// <summary>Where this node's pods stand.</summary>
     public ImmutableArray<PodStatus> Pods => _enroller.Snapshot();
 

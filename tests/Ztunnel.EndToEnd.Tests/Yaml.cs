@@ -54,5 +54,26 @@ internal static class Yaml
 
         """;
 
+    /// <summary>A slice named like its service, whose port is named <c>http</c>.</summary>
+    public static string Slice(string service, int port, params IReadOnlyList<string> endpoints) => $$"""
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        metadata:
+          name: {{service}}
+          namespace: default
+          labels: {kubernetes.io/service-name: {{service}}}
+        addressType: IPv4
+        ports: [{name: http, port: {{port}}}]
+        endpoints: [{{string.Join(", ", endpoints)}}]
+
+        """;
+
+    /// <summary>An endpoint of a slice; one outside the slice's namespace is there by its address only, as Kubernetes has it.</summary>
+    public static string Endpoint(LabPod pod, string conditions = "{ready: true}", string more = "")
+    {
+        string reference = pod.Namespace == "default" ? $", targetRef: {{kind: Pod, name: {pod.Name}}}" : "";
+        return $"{{addresses: [{pod.IPv4}], conditions: {conditions}{reference}{more}}}";
+    }
+
     public static string Join(params IEnumerable<string> documents) => string.Join("---\n", documents);
 }

@@ -1,0 +1,48 @@
+using System.Net;
+using Ztunnel.Lab;
+
+namespace Ztunnel.EndToEnd.Tests;
+
+/// <summary>What a client of a service notices of its endpoints: nothing, while one of them works.</summary>
+[Collection(nameof(DestinationLab))]
+public sealed class EndpointTests(DestinationLab lab)
+{
+    [Theory]
+    [InlineData("mute", 1)]
+    [InlineData("lost", 2)]
+    [InlineData("plain", 3)]
+    public async Task A_client_does_not_notice_an_endpoint_that_cannot_be_connected_to(string name, byte number)
+    {
+        // The application of the first refuses, the agent of the second does not run, the third is reached without a tunnel.
+        LabPod dead = lab.Mesh.Pod(name);
+        var address = new IPAddress([10, 96, 1, number]);
+        await using PodHttpServer server = PodHttpServer.Start(lab.Far, DestinationLab.HttpPort);
+        lab.Mesh.Manifests.Write($"half-{name}.yaml", Yaml.Join(
+            Yaml.Service($"half-{name}", "default", "{}", 80, "8080", address.ToString()),
+            Yaml.Slice($"half-{name}", DestinationLab.HttpPort, Yaml.Endpoint(lab.Far), Yaml.Endpoint(dead))));
+        await lab.UntilServed(address);
+
+        for (int i = 0; i < 16; i++)
+            Assert.Equal("far", await lab.Ask(address));
+
+        string line = await lab.Mesh.AccessLine("direction=\"outbound\"", $"dst.service=\"half-{name}.default.svc.cluster.local\"");
+        Assert.Contains("dst.workload=\"far\"", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("error", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_client_is_refused_when_no_endpoint_can_be_connected_to_and_the_log_says_how_many_were_tried()
+    {
+        IPAddress address = IPAddress.Parse("10.96.1.9");
+        lab.Mesh.Manifests.Write("dead.yaml", Yaml.Join(
+            Yaml.Service("dead", "default", "{}", 80, "8080", address.ToString()),
+            Yaml.Slice("dead", 8081, Yaml.Endpoint(lab.Mute), Yaml.Endpoint(lab.Lost), Yaml.Endpoint(lab.Plain), Yaml.Endpoint(lab.Near))));
+        await lab.UntilServed(address);
+
+        FailedConnection failed = await PodSocket.Fail(lab.Client, address, 80);
+
+        string line = await lab.Mesh.AccessLine($"src.addr={failed.Client}", "direction=\"outbound\"");
+        Assert.Contains("(the last of 3 endpoints tried)", line, StringComparison.Ordinal);
+        Assert.Contains("dst.service=\"dead.default.svc.cluster.local\"", line, StringComparison.Ordinal);
+    }
+}
