@@ -18,6 +18,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     private static readonly TimeSpan TunnelGrace = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<PodProxy, byte> _pods = new();
+    private readonly LocalPods _localPods = new();
     private readonly EventLoopGroup _loops;
     private readonly ProxyLoop[] _perLoop;
     private readonly Ejections _ejections;
@@ -69,12 +70,13 @@ public sealed partial class NodeProxy : IAsyncDisposable
         _pods.TryAdd(pod, 0);
         try
         {
-            var outbound = new OutboundListener(pod, _mesh, _options);
+            var outbound = new OutboundListener(pod, _mesh, _localPods, _options);
             var inbound = new InboundListener(pod, _mesh, _certificates, _verifier, _options);
             var plaintext = new PlaintextListener(pod, _mesh);
             Listen(pod, CaptureContract.OutboundPort, _options.Application, outbound.Serve);
             Listen(pod, CaptureContract.HbonePort, _options.Transport, inbound.Serve);
             Listen(pod, CaptureContract.PlaintextPort, _options.Application, plaintext.Serve);
+            _localPods.Add(pod);
             return pod;
         }
         catch
@@ -91,7 +93,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     public async Task Release(PodProxy pod, TimeSpan patience)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        pod.StopListening();
+        StopListening(pod);
         await Task.WhenAll(_perLoop.Select(on => on.Loop.RunAsync(() => DrainPod(on, pod, patience))));
         Forget(pod);
     }
@@ -113,7 +115,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     public async Task<int> Drain(TimeSpan patience)
     {
         foreach (PodProxy pod in _pods.Keys)
-            pod.StopListening();
+            StopListening(pod);
         int[] broken = await Task.WhenAll(_perLoop.Select(on => on.Loop.RunAsync(() => DrainLoop(on, patience))));
         return broken.Sum();
     }
@@ -159,7 +161,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
         OpenConnection[] open = [.. on.OpenOf(pod)];
         foreach (OpenConnection connection in open)
             connection.Abort(new ChannelFailure(FailureKind.Closed, reason));
-        return open.Length;
+        return open.Count(connection => !connection.IsOtherEnd);
     }
 
     private static TunnelSnapshot Describe(ProxyLoop on, HbonePeer<TunnelKey> peer) => new(
@@ -204,9 +206,15 @@ public sealed partial class NodeProxy : IAsyncDisposable
             _ = OnEachLoop(on => on.Tunnels.Evict(key => key.DestinationUid == subject.Uid));
     }
 
+    private void StopListening(PodProxy pod)
+    {
+        _localPods.Remove(pod);
+        pod.StopListening();
+    }
+
     private void Forget(PodProxy pod)
     {
-        pod.StopListening();
+        StopListening(pod);
         if (_pods.TryRemove(pod, out _))
             _certificates.Release(pod.Identity);
     }

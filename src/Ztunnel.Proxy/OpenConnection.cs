@@ -15,6 +15,7 @@ internal sealed class OpenConnection
     private readonly long _started;
     private Relay? _relay;
     private Endpoint? _endpoint;
+    private OpenConnection? _otherEnd;
 
     public OpenConnection(ProxyLoop loop, Channel client, PodProxy pod, ConnectionRecord record)
     {
@@ -30,6 +31,9 @@ internal sealed class OpenConnection
     public PodProxy Pod { get; }
 
     public ConnectionRecord Record { get; }
+
+    /// <summary>True of the inbound half of a connection between two pods of this node, which the outbound half carries.</summary>
+    public bool IsOtherEnd { get; private init; }
 
     public TimeSpan Age => _loop.Time.GetElapsedTime(_started);
 
@@ -50,19 +54,39 @@ internal sealed class OpenConnection
             _loop.Picker.Enter(endpoint);
     }
 
+    /// <summary>
+    /// Counts this connection as one of <paramref name="pod"/> too, which it leads to without a tunnel: what happens to it
+    /// from now on happens to both, and both are logged.
+    /// </summary>
+    public void AddOtherEnd(PodProxy pod, ConnectionRecord record) =>
+        _otherEnd = new OpenConnection(_loop, _client, pod, record) { IsOtherEnd = true };
+
+    /// <summary>The pod's application could not be connected to: the pod's half is over, this one may go elsewhere.</summary>
+    public void EndOther(string error)
+    {
+        if (_otherEnd is not { } other)
+            return;
+        _otherEnd = null;
+        other.Record.Error = error;
+        other.Finish();
+    }
+
     /// <summary>Moves bytes until both directions have ended, and disposes the server's side.</summary>
     public async ValueTask RelayAsync(Channel server)
     {
-        _relay = new Relay(_client, server);
+        var relay = new Relay(_client, server);
+        _relay = relay;
+        if (_otherEnd is { } other)
+            other._relay = relay;
         using (server)
-            await _relay.RunAsync();
-        Record.Error = _relay.Failure?.Detail;
+            await relay.RunAsync();
+        NoteError(relay.Failure?.Detail);
     }
 
     /// <summary>Turns the connection away: the client sees a reset at once, the log says why.</summary>
     public void Refuse(FailureKind kind, string reason)
     {
-        Record.Error = reason;
+        NoteError(reason);
         _client.Abort(new ChannelFailure(kind, reason));
     }
 
@@ -80,11 +104,20 @@ internal sealed class OpenConnection
     /// <summary>Lets go of the client and writes the log line.</summary>
     public void Finish()
     {
-        _client.Dispose();
+        if (!IsOtherEnd)
+            _client.Dispose();
         Choose(null);
         (Record.BytesSent, Record.BytesReceived) = Bytes;
         Record.Duration = Age;
         _loop.Remove(this);
         _loop.AccessLog.Write(Record);
+        _otherEnd?.Finish();
+    }
+
+    private void NoteError(string? error)
+    {
+        Record.Error = error;
+        if (_otherEnd is { } other)
+            other.Record.Error = error;
     }
 }

@@ -6,7 +6,7 @@ using Ztunnel.Telemetry;
 namespace Ztunnel.Proxy;
 
 /// <summary>Port 15001: connections that the pod opens, captured on their way out.</summary>
-internal sealed class OutboundListener(PodProxy pod, MeshState mesh, ProxyOptions options)
+internal sealed class OutboundListener(PodProxy pod, MeshState mesh, LocalPods localPods, ProxyOptions options)
 {
     private static readonly List<Endpoint> NoneTried = [];
 
@@ -79,6 +79,8 @@ internal sealed class OutboundListener(PodProxy pod, MeshState mesh, ProxyOption
 
     private ValueTask<Attempt> Take(ProxyLoop on, OpenConnection connection, Route route, IPEndPoint destination) => route switch
     {
+        Route.Tunnel tunnel when options.SameNode == SameNodePath.Direct && localPods.Find(tunnel) is var (local, application) =>
+            LocalHandover.Open(on, connection, tunnel, local, application),
         Route.Tunnel tunnel => TunnelClient.Open(on, tunnel, connection),
         Route.Passthrough passthrough => Connect(on, connection, passthrough, destination),
         _ => throw new InvalidOperationException($"No way to take the route {route.GetType().Name}."),

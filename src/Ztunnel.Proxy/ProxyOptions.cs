@@ -33,6 +33,9 @@ public sealed record ProxyOptions
     /// <summary>Socket options of connections that carry tunnels: little unsent data in the kernel, so that one tunnel's bulk does not delay another's bytes.</summary>
     public TcpOptions Transport { get; init; } = new() { Mark = CaptureContract.SocketMark, NotSentLowWater = 128 * 1024 };
 
+    /// <summary>How connections get from one pod of this node to another.</summary>
+    public SameNodePath SameNode { get; init; }
+
     /// <summary>HTTP/2 behaviour of tunnels, both as client and as server.</summary>
     public HboneOptions Hbone { get; init; } = HboneOptions.Default;
 }

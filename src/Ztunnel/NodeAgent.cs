@@ -44,7 +44,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         var verifier = new MeshPeerVerifier([options.TrustDomain]);
         _certificates = new CertificateStore(authority, verifier, logger: loggers.CreateLogger<CertificateStore>());
         _proxy = new NodeProxy(
-            new ProxyOptions { Hbone = options.Hbone },
+            options.Proxy,
             _loops,
             _mesh,
             _certificates,

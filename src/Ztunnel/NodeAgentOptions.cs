@@ -1,6 +1,6 @@
 using Ztunnel.Diagnostics;
-using Ztunnel.Hbone;
 using Ztunnel.IO;
+using Ztunnel.Proxy;
 
 namespace Ztunnel;
 
@@ -31,6 +31,6 @@ public sealed record NodeAgentOptions
     /// <summary>The node's own network namespace, in which the diagnostics listen; null for that of this process.</summary>
     public NetworkNamespace? NodeNamespace { get; init; }
 
-    /// <summary>How tunnels behave.</summary>
-    public HboneOptions Hbone { get; init; } = HboneOptions.Default;
+    /// <summary>How the data path behaves.</summary>
+    public ProxyOptions Proxy { get; init; } = new();
 }

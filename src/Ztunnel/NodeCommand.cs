@@ -41,10 +41,12 @@ internal static partial class NodeCommand
         Option<string> admin = Address("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
         Option<string> readiness = Address("--readiness", $"[::]:{DiagnosticsOptions.ReadinessPort}", "Address of /healthz/ready.");
 
+        var proxy = new ProxyFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
             node, manifests, namespaces, authority, trustDomain, workers, drain, accessLog, levels, admin, readiness,
         };
+        proxy.AddTo(command);
         command.SetAction((parsed, stop) => Run(
             new NodeAgentOptions
             {
@@ -54,6 +56,7 @@ internal static partial class NodeCommand
                 TrustDomain = parsed.GetRequiredValue(trustDomain),
                 Workers = parsed.GetRequiredValue(workers),
                 DrainTime = TimeSpan.FromSeconds(parsed.GetRequiredValue(drain)),
+                Proxy = proxy.Read(parsed),
                 Diagnostics = new DiagnosticsOptions
                 {
                     Admin = [IPEndPoint.Parse(parsed.GetRequiredValue(admin))],

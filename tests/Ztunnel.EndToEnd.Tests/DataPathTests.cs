@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using Ztunnel.IO;
 using Ztunnel.Lab;
 
@@ -176,10 +175,10 @@ public sealed class DataPathTests(DataPathLab lab)
         await Task.WhenAll(Enumerable.Range(0, Connections).Select(async index =>
         {
             using PodConnection connection = await PodConnection.Open(lab.Client, lab.Server, lab.Server.Addresses[index % 2]);
-            Task<byte[]> up = SendRandom(connection.Client, seed: index, BytesEachWay);
-            Task<byte[]> down = SendRandom(connection.Server, seed: -index - 1, BytesEachWay);
-            Task<(byte[] Hash, long Length)> atServer = ReceiveHashed(connection.Server);
-            Task<(byte[] Hash, long Length)> atClient = ReceiveHashed(connection.Client);
+            Task<byte[]> up = RandomBytes.Send(connection.Client, seed: index, BytesEachWay);
+            Task<byte[]> down = RandomBytes.Send(connection.Server, seed: -index - 1, BytesEachWay);
+            Task<(byte[] Hash, long Length)> atServer = RandomBytes.ReceiveHashed(connection.Server);
+            Task<(byte[] Hash, long Length)> atClient = RandomBytes.ReceiveHashed(connection.Client);
 
             Assert.Equal((Convert.ToHexString(await up), BytesEachWay), (Convert.ToHexString((await atServer).Hash), (await atServer).Length));
             Assert.Equal((Convert.ToHexString(await down), BytesEachWay), (Convert.ToHexString((await atClient).Hash), (await atClient).Length));
@@ -196,36 +195,5 @@ public sealed class DataPathTests(DataPathLab lab)
         Assert.Equal(lab.Client.IPv4, connection.Server.Remote().Address);
         string line = await lab.Mesh.AccessLine("direction=\"inbound\"", $"dst.addr={lab.Neighbour.IPv4}:{connection.Port}");
         Assert.Contains($"src.identity=\"{ClientIdentity}\"", line, StringComparison.Ordinal);
-    }
-
-    private static async Task<byte[]> SendRandom(Socket socket, int seed, int length)
-    {
-        var random = new Random(seed);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        byte[] block = new byte[100_000];
-        for (int sent = 0; sent < length; sent += block.Length)
-        {
-            random.NextBytes(block);
-            hash.AppendData(block);
-            await socket.SendAll(block);
-        }
-
-        socket.Shutdown(SocketShutdown.Send);
-        return hash.GetHashAndReset();
-    }
-
-    private static async Task<(byte[] Hash, long Length)> ReceiveHashed(Socket socket)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        byte[] block = new byte[100_000];
-        long length = 0;
-        int read;
-        while ((read = await socket.ReceiveAsync(block).WaitAsync(MeshLab.Patience)) > 0)
-        {
-            hash.AppendData(block.AsSpan(0, read));
-            length += read;
-        }
-
-        return (hash.GetHashAndReset(), length);
     }
 }

@@ -166,6 +166,7 @@ public sealed partial class EventLoop
         RunPosted();
         foreach (LoopOperation operation in _operations.ToArray())
             operation.Abandon();
+        Pipes.Dispose();
         _wakeUp.Dispose();
         _clock.Dispose();
         _epoll.Dispose();

@@ -55,6 +55,7 @@ public sealed partial class EventLoop : IDisposable
         _scratch = new ScratchStack(options.ScratchSize);
         _yields = new YieldQueue();
         Buffers = new LoopBuffers(this);
+        Pipes = new SplicePipes(this);
         _thread = new Thread(Run) { IsBackground = true, Name = $"{options.ThreadName}{index}" };
     }
 
@@ -80,6 +81,12 @@ public sealed partial class EventLoop : IDisposable
     public string Name => _thread.Name!;
 
     internal ILogger? Logger => _logger;
+
+    /// <summary>Pipes that connections of this loop are spliced through.</summary>
+    internal SplicePipes Pipes { get; }
+
+    /// <summary>True once the end was asked for.</summary>
+    internal bool IsStopping => _stopping;
 
     internal Epoll Epoll => _epoll;
 

@@ -41,7 +41,12 @@ internal static class Constants
     public const int MsgNoSignal = 0x4000;
 
     public const int OpenReadOnly = 0;
+    public const int OpenNonBlock = 0x800;
     public const int OpenCloseOnExec = 0x80000;
+    public const int SetPipeSize = 1031;
+    public const uint SpliceMove = 1;
+    public const uint SpliceNonBlock = 2;
+
     public const int CloneNewNet = 0x40000000;
     public const nuint NsGetNsType = 0xb703;
     public const nuint SetInterfaceFlags = 0x8914;
@@ -51,6 +56,7 @@ internal static class Constants
     public const int EpollCloseOnExec = 0x80000;
     public const int EpollCtlAdd = 1;
     public const uint EpollIn = 0x1;
+    public const uint EpollPri = 0x2;
     public const uint EpollOut = 0x4;
     public const uint EpollErr = 0x8;
     public const uint EpollHup = 0x10;

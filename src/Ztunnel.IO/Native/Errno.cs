@@ -17,6 +17,7 @@ internal static class Errno
     public const int FileTableFull = 23;
     public const int TooManyFiles = 24;
     public const int BrokenPipe = 32;
+    public const int NotImplemented = 38;
     public const int ConnectionAborted = 103;
     public const int ConnectionReset = 104;
     public const int NoBuffers = 105;

@@ -19,7 +19,7 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
     private const uint ReadEvents = Constants.EpollIn | Hangup;
     private const uint WriteEvents = Constants.EpollOut | Constants.EpollErr | Constants.EpollHup;
     private const uint Hangup = Constants.EpollRdHup | Constants.EpollHup | Constants.EpollErr;
-    private const uint AllEvents = Constants.EpollIn | Constants.EpollOut | Constants.EpollRdHup;
+    private const uint AllEvents = Constants.EpollIn | Constants.EpollPri | Constants.EpollOut | Constants.EpollRdHup;
     private const int Nothing = -1;
 
     // After a reader left something over, it is slow: reading less at once keeps the block it leaves small.
@@ -43,6 +43,7 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
     private bool _readable;
     private bool _writable;
     private bool _hungUp;
+    private bool _urgent;
     private bool _ended;
     private bool _writeShut;
     private bool _cautious;
@@ -214,6 +215,7 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
         if ((events & Constants.EpollErr) != 0)
             NoteError();
         _hungUp |= (events & Hangup) != 0;
+        _urgent |= (events & Constants.EpollPri) != 0;
         _readable |= (events & ReadEvents) != 0;
         _writable |= (events & WriteEvents) != 0;
         if (_readable)

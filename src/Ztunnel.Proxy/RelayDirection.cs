@@ -1,0 +1,161 @@
+using System.Runtime.CompilerServices;
+using Ztunnel.IO;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>
+/// One direction of a <see cref="Relay"/>. Bytes are lent by the sender's channel to the receiver's; between two plain TCP
+/// connections that carry much at a time they are spliced, which never brings them into this process.
+/// </summary>
+internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
+{
+    /// <summary>Bytes moved before the loop's other work has its turn.</summary>
+    private const int TurnBytes = 1024 * 1024;
+
+    /// <summary>Most bytes spliced at once: what a receiver that stalls leaves in a pipe.</summary>
+    private const int SpliceBytes = 1024 * 1024;
+
+    /// <summary>A read of this many bytes, all taken, shows bulk. Measured: below it two splices cost more than a read and a write.</summary>
+    private const int BulkBytes = 64 * 1024;
+
+    private Splice? _splice;
+    private long _total;
+    private int _sinceWait;
+    private bool _bulk;
+
+    private enum Step
+    {
+        AwaitData,
+        AwaitRoom,
+        GiveTurn,
+        Finished,
+    }
+
+    /// <summary>Bytes taken by the receiver so far.</summary>
+    public long Total => Volatile.Read(ref _total);
+
+    /// <summary>Moves bytes until the direction has ended or broken.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask RunAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                switch (MoveTurn())
+                {
+                    case Step.AwaitData:
+                        await from.WaitForReadAsync();
+                        break;
+                    case Step.AwaitRoom:
+                        await to.WaitForWriteAsync();
+                        break;
+                    case Step.GiveTurn:
+                        await from.Loop.YieldAsync();
+                        break;
+                    default:
+                        return;
+                }
+            }
+        }
+        finally
+        {
+            _splice?.Discard();
+        }
+    }
+
+    private Step MoveTurn()
+    {
+        int turn = TurnBytes;
+        while (turn > 0)
+        {
+            if ((_bulk ? MoveSpliced(ref turn) : MoveLent(ref turn)) is { } step)
+                return step;
+        }
+
+        return Step.GiveTurn;
+    }
+
+    /// <summary>Null to go on.</summary>
+    private Step? MoveLent(ref int turn)
+    {
+        switch (from.TryRead(out Chunk chunk))
+        {
+            case ReadStatus.Pending:
+                return Step.AwaitData;
+            case ReadStatus.End:
+                return End();
+            case ReadStatus.Failed:
+                return Break(from.Failure!, to);
+            default:
+                break;
+        }
+
+        int length = chunk.Length;
+        int taken = to.TryWrite(chunk);
+        from.Consume(taken);
+        if (to.Failure is { } failure)
+            return Break(failure, from);
+        Count(taken, ref turn);
+        if (taken < length)
+            return Step.AwaitRoom;
+        if (length >= BulkBytes)
+            BeginSplicing();
+        return null;
+    }
+
+    /// <summary>Null to go on.</summary>
+    private Step? MoveSpliced(ref int turn)
+    {
+        SpliceStatus status = _splice!.Move(SpliceBytes, out int moved);
+        Count(moved, ref turn);
+        _sinceWait += moved;
+        switch (status)
+        {
+            case SpliceStatus.Moved:
+                return null;
+            case SpliceStatus.AwaitRoom:
+                return Step.AwaitRoom;
+            case SpliceStatus.AwaitData:
+                _bulk = _sinceWait >= BulkBytes;
+                _sinceWait = 0;
+                return Step.AwaitData;
+            case SpliceStatus.Unable:
+                _bulk = false;
+                return null;
+            case SpliceStatus.End:
+                return End();
+            case SpliceStatus.DestinationFailed:
+                return Break(to.Failure!, from);
+            default:
+                return Break(from.Failure!, to);
+        }
+    }
+
+    private void BeginSplicing()
+    {
+        if (_splice is null && from is TcpConnection source && to is TcpConnection destination)
+            _splice = new Splice(source, destination);
+        _bulk = _splice is not null;
+        _sinceWait = 0;
+    }
+
+    private void Count(int bytes, ref int turn)
+    {
+        Volatile.Write(ref _total, _total + bytes);
+        turn -= bytes;
+    }
+
+    private Step End()
+    {
+        to.ShutdownWrite();
+        return Step.Finished;
+    }
+
+    private Step Break(ChannelFailure failure, Channel other)
+    {
+        relay.Fail(failure);
+        other.Abort(failure);
+        return Step.Finished;
+    }
+}
