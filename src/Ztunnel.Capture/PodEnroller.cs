@@ -98,14 +98,18 @@ public sealed class PodEnroller : IAsyncDisposable
         {
             if (_pods.TryGetValue(workload.Uid, out (PodEnrolment Enrolment, Task Driving) pod))
                 pod.Enrolment.Want(workload, wanted);
-            else if (wanted && !_stopping.IsCancellationRequested)
-                Begin(workload);
+            else if ((wanted || MayHoldRules(change)) && !_stopping.IsCancellationRequested)
+                Begin(workload, wanted);
         }
     }
 
-    private void Begin(Workload workload)
+    /// <summary>Whether a pod not in the mesh is one that was, as far as an earlier agent is concerned.</summary>
+    private bool MayHoldRules(WorkloadChange change) =>
+        change is { Old: null, New: { HostNetwork: false, NetworkNamespace: not null } pod } && pod.Node == _around.Options.Node;
+
+    private void Begin(Workload workload, bool wanted)
     {
-        var enrolment = new PodEnrolment(_around, workload);
+        var enrolment = new PodEnrolment(_around, workload, wanted);
         _pods[workload.Uid] = (enrolment, Task.Run(() => enrolment.Drive(() => Finished(enrolment), _stopping.Token)));
     }
 

@@ -9,15 +9,16 @@ namespace Ztunnel.Capture;
 /// One pod on its way into the mesh, in it, or out of it. One task does everything that is done for the pod, one thing after
 /// the other, always towards what was wanted last: whatever the order and pace of changes, no two steps overlap.
 /// </summary>
-internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload workload)
+internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload workload, bool wanted)
 {
     private readonly Signal _signal = new();
     private readonly Lock _lock = new();
     private readonly List<Enrolled> _leaving = [];
+    private bool _clean;
     private Workload _workload = workload;
-    private bool _wanted = true;
+    private bool _wanted = wanted;
     private Enrolled? _enrolled;
-    private PodStatus _status = new(workload, new EnrolmentState.Pending("waiting for its turn"), around.Time.GetUtcNow(), 0, around.Namespaces.PathOf(workload), 0, null);
+    private PodStatus _status = new(workload, wanted ? new EnrolmentState.Pending("waiting for its turn") : new EnrolmentState.Removing("looking for rules of an earlier agent"), around.Time.GetUtcNow(), 0, around.Namespaces.PathOf(workload), 0, null);
 
     /// <summary>What all pods of an agent share.</summary>
     internal sealed record Surroundings(
@@ -75,7 +76,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
             while (true)
             {
                 TimeSpan rest = await Step(stopping);
-                if (_enrolled is null && _leaving.Count == 0 && finished())
+                if (_enrolled is null && _leaving.Count == 0 && _clean && finished())
                     return;
                 await _signal.Wait(rest, around.Time, stopping);
             }
@@ -99,10 +100,14 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
         try
         {
             await Finish(stopping);
-            if (_enrolled is not null && (!wanted || !around.Namespaces.IsStill(_enrolled.Namespace, _enrolled.Workload, workload)))
+            if (_enrolled is not null && (!wanted || !IsStill(_enrolled, workload)))
                 await Leave(workload, stopping);
             if (!wanted)
+            {
+                await Clean(workload, stopping);
                 return Timeout.InfiniteTimeSpan;
+            }
+
             return _enrolled is null ? await Enter(workload, stopping) : await Keep(_enrolled, workload, stopping);
         }
         catch (EnrolmentException failure)
@@ -131,7 +136,10 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
         }
 
         using Turn turn = await Turn.Take(around.Turns, stopping);
+        if (Target() != (workload, true))
+            return TimeSpan.Zero;
         NetworkNamespace ns = around.Namespaces.Claim(workload);
+        _clean = false;
         Enrolled entering;
         try
         {
@@ -245,12 +253,53 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
                 using Turn turn = await Turn.Take(around.Turns, stopping);
                 await PodFirewall.Remove(left.Namespace, stopping);
                 CaptureLog.Removed(around.Logger, left.Workload, left.Namespace.Path);
+                _clean = true;
             }
 
             _leaving.Remove(left);
             LetGo(left.Namespace);
         }
     }
+
+    /// <summary>
+    /// Takes away what an earlier agent left in a pod that left the mesh while no agent was there: rules that lead its
+    /// connections to nobody. What cannot be told to be this pod's namespace is left alone.
+    /// </summary>
+    private async Task Clean(Workload workload, CancellationToken stopping)
+    {
+        if (_clean || _enrolled is not null || _leaving.Count > 0)
+            return;
+        using Turn turn = await Turn.Take(around.Turns, stopping);
+        NetworkNamespace ns;
+        try
+        {
+            ns = around.Namespaces.Claim(workload);
+        }
+        catch (EnrolmentException)
+        {
+            _clean = true;
+            return;
+        }
+
+        try
+        {
+            if (await PodFirewall.IsPresent(ns, stopping))
+            {
+                await PodFirewall.Remove(ns, stopping);
+                CaptureLog.Removed(around.Logger, workload, ns.Path);
+            }
+
+            _clean = true;
+        }
+        finally
+        {
+            LetGo(ns);
+        }
+    }
+
+    /// <summary>Whether a pod can stay enrolled as it is: in the namespace it is in, under the identity its listeners speak under.</summary>
+    private bool IsStill(Enrolled enrolled, Workload workload) =>
+        enrolled.Workload.Identity == workload.Identity && around.Namespaces.IsStill(enrolled.Namespace, enrolled.Workload, workload);
 
     private void LetGo(NetworkNamespace ns)
     {

@@ -7,6 +7,9 @@ namespace Ztunnel.Capture;
 /// <summary>Puts <see cref="PodRules"/> into network namespaces with <c>nft</c>, looks whether they are still there, and takes them away.</summary>
 internal sealed class PodFirewall
 {
+    /// <summary>How long nft may take, so that one that hangs holds up no other pod for good.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     private string? _listing;
 
     /// <summary>
@@ -17,6 +20,10 @@ internal sealed class PodFirewall
 
     /// <summary>Ends capture of new connections.</summary>
     public static Task Drain(NetworkNamespace ns, CancellationToken cancellationToken) => Apply(ns, PodRules.Drain, cancellationToken);
+
+    /// <summary>Whether a table of ours is there.</summary>
+    public static async Task<bool> IsPresent(NetworkNamespace ns, CancellationToken cancellationToken) =>
+        (await List(ns, cancellationToken)).ExitCode == 0;
 
     /// <summary>Takes the rules and the routing away.</summary>
     public static async Task Remove(NetworkNamespace ns, CancellationToken cancellationToken)
@@ -104,9 +111,15 @@ internal sealed class PodFirewall
 
     private static async Task<ProcessResult> Nft(NetworkNamespace ns, string[] arguments, string? input, CancellationToken cancellationToken)
     {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(Patience);
         try
         {
-            return await ns.RunProcess("nft", arguments, input, cancellationToken);
+            return await ns.RunProcess("nft", arguments, input, deadline.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new EnrolmentException(EnrolmentFailure.RulesRefused, $"nft did not end within {Patience.TotalSeconds:0} s");
         }
         catch (Win32Exception failure)
         {

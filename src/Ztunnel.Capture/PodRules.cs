@@ -16,6 +16,9 @@ public static class PodRules
     /// <summary>The bits of a mark that are ours; the others are kept as they are.</summary>
     public const int MarkMask = 0xfff;
 
+    /// <summary>The connection tracking zone of the original direction of connections the proxy opens.</summary>
+    public const int OwnZone = 1;
+
     /// <summary>The table's name, of family <c>inet</c>.</summary>
     public const string Table = "ztunnel";
 
@@ -26,14 +29,20 @@ public static class PodRules
     public static LocalDelivery ReplyRouting { get; } = new(ReplyMark, MarkMask, Table: 100, Priority: 32764, Protocol: 122);
 
     /// <summary>
-    /// Puts the table there, or anew. Only the first packet of a connection (SYN) is ever redirected: connections that were
-    /// there before the rules are unknown to connection tracking, look new to it in mid-stream, and would be torn off.
+    /// What connections live on that the proxy opens to the app from a borrowed address. Both ends of such a connection and
+    /// of one that its client opens itself can be the same, as the kernel chooses the port by our sockets only; a tracking
+    /// zone of their own keeps the two apart.
     /// </summary>
-    public static string Install { get; } = Render("""
-        table inet $TABLE
-        delete table inet $TABLE
-        table inet $TABLE {
-            comment "Made by ztunnel: takes this pod's TCP into the ambient mesh. Put back when changed."
+    private const string OpenedConnections = """
+            chain own_zone {
+                type filter hook output priority raw; policy accept;
+                meta mark and $MASK == $SOCKET ct original zone set $ZONE comment "ztunnel's own connections: tracked apart, so that none is taken for one of the client whose address it borrows"
+            }
+
+            chain own_zone_looped {
+                type filter hook prerouting priority raw; policy accept;
+                iifname "lo" meta mark and $MASK == $SOCKET ct original zone set $ZONE comment "the same, as they arrive at the app"
+            }
 
             chain mark_connections {
                 type filter hook prerouting priority mangle; policy accept;
@@ -45,6 +54,19 @@ public static class PodRules
                 ct direction reply ct mark and $MASK == $REPLY counter meta mark set meta mark and $KEEP or $REPLY comment "the app's reply on such a connection: ip rule $RULE takes it to ztunnel, not out of the pod"
             }
 
+        """;
+
+    /// <summary>
+    /// Puts the table there, or anew. Only the first packet of a connection (SYN) is ever redirected: connections that were
+    /// there before the rules are unknown to connection tracking, look new to it in mid-stream, and would be torn off.
+    /// </summary>
+    public static string Install { get; } = Render("""
+        table inet $TABLE
+        delete table inet $TABLE
+        table inet $TABLE {
+            comment "Made by ztunnel: takes this pod's TCP into the ambient mesh. Put back when changed."
+
+        $OPENED
             chain outbound {
                 type nat hook output priority -100; policy accept;
                 oifname "lo" accept comment "loopback, and the pod talking to its own address: left alone"
@@ -72,7 +94,7 @@ public static class PodRules
 
     /// <summary>
     /// Ends capture of new connections and keeps those under way: they live on the translation that the two empty chains keep
-    /// the kernel doing, and on the way back for replies.
+    /// the kernel doing, and on the way back for replies. Tunnels that cross this still open connections to the app.
     /// </summary>
     public static string Drain { get; } = Render("""
         table inet $TABLE
@@ -80,11 +102,7 @@ public static class PodRules
         table inet $TABLE {
             comment "Made by ztunnel: this pod has left the ambient mesh. Goes when its last captured connection has ended."
 
-            chain return_replies {
-                type route hook output priority mangle; policy accept;
-                ct direction reply ct mark and $MASK == $REPLY counter meta mark set meta mark and $KEEP or $REPLY comment "the app's reply on a connection ztunnel opened to it: ip rule $RULE takes it to ztunnel"
-            }
-
+        $OPENED
             chain outbound {
                 type nat hook output priority -100; policy accept;
             }
@@ -122,6 +140,8 @@ public static class PodRules
     private static string[] Lines(string listing) => listing.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     private static string Render(string template) => template
+        .Replace("$OPENED\n", OpenedConnections, StringComparison.Ordinal)
+        .Replace("$ZONE", Number(OwnZone), StringComparison.Ordinal)
         .Replace("$TABLE", Table, StringComparison.Ordinal)
         .Replace("$MASK", Hexadecimal(MarkMask), StringComparison.Ordinal)
         .Replace("$KEEP", Hexadecimal(~MarkMask), StringComparison.Ordinal)

@@ -310,6 +310,8 @@ public sealed class HboneStream : Channel
         Set(Flags.ResetWithoutError, withoutError);
         _readWait?.Complete();
         _writeWait?.Complete();
+        if (!withoutError)
+            TellBroken();
     }
 
     private bool Has(Flags flags) => (_flags & flags) != Flags.None;

@@ -27,6 +27,12 @@ public abstract class Channel : IDisposable
     public abstract ChannelFailure? Failure { get; }
 
     /// <summary>
+    /// Called at most once, on the loop, when the peer or the network breaks the channel: also while nobody waits on it, as
+    /// after the end of what it had to say. Not for an <see cref="Abort"/> of its own holder.
+    /// </summary>
+    public Action<Channel>? Broken { get; set; }
+
+    /// <summary>
     /// Tries to read. With <see cref="ReadStatus.Data"/> <paramref name="chunk"/> lends at least one byte until
     /// <see cref="Consume"/>, which must follow before anything else is asked of this channel's reading side and before
     /// the caller awaits.
@@ -60,6 +66,14 @@ public abstract class Channel : IDisposable
     /// <see cref="Abort"/>. Idempotent.
     /// </summary>
     public abstract void Dispose();
+
+    /// <summary>Tells <see cref="Broken"/>.</summary>
+    protected void TellBroken()
+    {
+        Action<Channel>? broken = Broken;
+        Broken = null;
+        broken?.Invoke(this);
+    }
 
     /// <summary>Reads into a caller's buffer: the count, or 0 at the end of the stream. Throws <see cref="ChannelException"/> on failure.</summary>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

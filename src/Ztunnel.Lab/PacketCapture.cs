@@ -44,7 +44,15 @@ public sealed partial class PacketCapture : IAsyncDisposable
         await CatchUp();
         await _tcpdump.Signal("INT");
         using var deadline = new CancellationTokenSource(Patience);
-        await _tcpdump.WaitForExit(deadline.Token);
+        try
+        {
+            await _tcpdump.WaitForExit(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new LabException($"{_tcpdump} does not end: {_tcpdump.Error}");
+        }
+
         return LinkTraffic.Read(await System.IO.File.ReadAllBytesAsync(File));
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Extensions.Logging;
 using Ztunnel.Hbone;
 using Ztunnel.Identity;
 using Ztunnel.IO;
@@ -8,7 +9,7 @@ using Ztunnel.Telemetry;
 namespace Ztunnel.Proxy;
 
 /// <summary>Port 15008: tunnels to the pod. One TLS connection carries many, each a CONNECT to an address of the pod.</summary>
-internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateStore certificates, MeshPeerVerifier verifier, ProxyOptions options)
+internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateStore certificates, MeshPeerVerifier verifier, ProxyOptions options, ILogger logger)
 {
     /// <summary>Serves one peer's connection until it is closed. Runs on <paramref name="on"/>'s loop and owns the transport.</summary>
     public async ValueTask Serve(ProxyLoop on, TcpConnection transport)
@@ -26,10 +27,17 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
             return;
         }
 
+        // The pod may have been let go during the handshake; what is not in the table by then would never be drained.
+        if (!pod.IsListening)
+        {
+            tls.Dispose();
+            return;
+        }
+
         if (verifier.IdentityOf(tls.PeerCertificateDer) is not { } peer)
             throw new InvalidOperationException("A peer without an identity passed the handshake.");
         HboneConnection connection = HboneConnection.Serve(
-            tls, incoming => ServeTunnel(on, transport.RemoteEndPoint, peer, incoming), options.Hbone);
+            tls, incoming => ServeTunnel(on, transport.RemoteEndPoint, peer, incoming), options.Hbone, logger);
         on.Add(connection, pod);
         try
         {

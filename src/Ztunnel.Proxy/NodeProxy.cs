@@ -51,7 +51,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
         _logger = logger;
         time ??= TimeProvider.System;
         _ejections = new Ejections(options.Ejection, time);
-        var tunnels = new TunnelClient(certificates, options);
+        var tunnels = new TunnelClient(certificates, options, logger);
         _perLoop = [.. loops.Loops.Select(loop => new ProxyLoop(loop, tunnels, _ejections, accessLog, time))];
         _observation = mesh.Observe(OnWorkloadChange);
     }
@@ -68,10 +68,13 @@ public sealed partial class NodeProxy : IAsyncDisposable
         var pod = new PodProxy(workload, @namespace, _options);
         _certificates.Request(pod.Identity);
         _pods.TryAdd(pod, 0);
+        // A change that came before it was in the table has passed it by.
+        if (_mesh.WorkloadByUid(workload.Uid) is { } newest)
+            pod.Workload = newest;
         try
         {
             var outbound = new OutboundListener(pod, _mesh, _localPods, _options);
-            var inbound = new InboundListener(pod, _mesh, _certificates, _verifier, _options);
+            var inbound = new InboundListener(pod, _mesh, _certificates, _verifier, _options, _logger);
             var plaintext = new PlaintextListener(pod, _mesh);
             Listen(pod, CaptureContract.OutboundPort, _options.Application, outbound.Serve);
             Listen(pod, CaptureContract.HbonePort, _options.Transport, inbound.Serve);

@@ -91,7 +91,13 @@ internal sealed class OpenConnection
     }
 
     /// <summary>Breaks the connection off, as at the end of a drain.</summary>
-    public void Abort(ChannelFailure failure) => _client.Abort(failure);
+    public void Abort(ChannelFailure failure)
+    {
+        if (_relay is { } relay)
+            relay.Abort(failure);
+        else
+            _client.Abort(failure);
+    }
 
     /// <summary>The connection as it stands, for diagnostics.</summary>
     public ConnectionSnapshot Snapshot()

@@ -16,6 +16,7 @@ public sealed class PodProxy
     private readonly TcpOptions _borrowedSource;
     private readonly List<TcpListener> _listeners = [];
     private Workload _workload;
+    private volatile bool _stopped;
 
     internal PodProxy(Workload workload, NetworkNamespace @namespace, ProxyOptions options)
     {
@@ -35,6 +36,9 @@ public sealed class PodProxy
         get => Volatile.Read(ref _workload);
         internal set => Volatile.Write(ref _workload, value);
     }
+
+    /// <summary>Whether it still takes connections.</summary>
+    internal bool IsListening => !_stopped;
 
     /// <summary>
     /// Listens on <paramref name="port"/> inside the pod's namespace, on every address of each family the namespace has.
@@ -78,6 +82,7 @@ public sealed class PodProxy
     /// <summary>Stops accepting; what was accepted lives on.</summary>
     internal void StopListening()
     {
+        _stopped = true;
         foreach (TcpListener listener in _listeners)
             listener.Stop();
     }

@@ -11,6 +11,8 @@ namespace Ztunnel.Proxy;
 /// </summary>
 public sealed class Relay
 {
+    private readonly Channel _client;
+    private readonly Channel _server;
     private readonly RelayDirection _toServer;
     private readonly RelayDirection _toClient;
 
@@ -19,6 +21,8 @@ public sealed class Relay
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(server);
+        _client = client;
+        _server = server;
         _toServer = new RelayDirection(this, client, server);
         _toClient = new RelayDirection(this, server, client);
     }
@@ -32,15 +36,38 @@ public sealed class Relay
     /// <summary>What broke the relay, or null if both directions ended in order.</summary>
     public ChannelFailure? Failure { get; private set; }
 
+    /// <summary>Breaks both channels at once, whichever directions have ended: <see cref="RunAsync"/> then comes to its end.</summary>
+    public void Abort(ChannelFailure failure)
+    {
+        Fail(failure);
+        _client.Abort(failure);
+        _server.Abort(failure);
+    }
+
     /// <summary>Runs until both directions have ended. Never throws for a failure of a channel; disposes neither.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask RunAsync()
     {
+        _client.Broken = _server.Broken = OnBroken;
         ValueTask toServer = _toServer.RunAsync();
         await _toClient.RunAsync();
         await toServer;
+        _client.Broken = _server.Broken = null;
     }
 
     /// <summary>Notes what broke a direction; the first to break is the cause.</summary>
     internal void Fail(ChannelFailure failure) => Failure ??= failure;
+
+    /// <summary>
+    /// A channel that still has something to say shows its failure when that is read. One that has said all shows it to
+    /// nobody, while the other may keep silent for ever.
+    /// </summary>
+    private void OnBroken(Channel broken)
+    {
+        (RelayDirection said, Channel other) = broken == _client ? (_toServer, _server) : (_toClient, _client);
+        if (!said.Finished)
+            return;
+        Fail(broken.Failure!);
+        other.Abort(broken.Failure!);
+    }
 }

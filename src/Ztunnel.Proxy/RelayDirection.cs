@@ -34,6 +34,9 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
     /// <summary>Bytes taken by the receiver so far.</summary>
     public long Total => Volatile.Read(ref _total);
 
+    /// <summary>Whether it has ended, in order or not.</summary>
+    public bool Finished { get; private set; }
+
     /// <summary>Moves bytes until the direction has ended or broken.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask RunAsync()
@@ -60,6 +63,7 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
         }
         finally
         {
+            Finished = true;
             _splice?.Discard();
         }
     }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Ztunnel.Hbone;
 using Ztunnel.Hbone.Pool;
 using Ztunnel.Identity;
@@ -7,25 +8,26 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Proxy;
 
 /// <summary>Opens tunnels for captured connections: over a pooled connection of the same key, or a new one under the source pod's identity.</summary>
-internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions options)
+internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions options, ILogger logger)
 {
     /// <summary>The pool of one loop.</summary>
     public HbonePool<TunnelKey> CreatePool(EventLoop loop) => new(
         loop,
         (key, cancellationToken) => ConnectPeer(loop, key, cancellationToken),
-        new HbonePoolOptions { Connection = options.Hbone, ConnectTimeout = options.ConnectTimeout });
+        new HbonePoolOptions { Connection = options.Hbone, ConnectTimeout = options.ConnectTimeout },
+        logger);
 
     /// <summary>Opens a tunnel along <paramref name="route"/>.</summary>
     public static async ValueTask<Attempt> Open(ProxyLoop on, Route.Tunnel route, OpenConnection connection)
     {
-        Workload source = connection.Record.SourceWorkload!;
-        connection.Record.SourceIdentity = source.Identity;
+        SpiffeId source = connection.Pod.Identity;
+        connection.Record.SourceIdentity = source;
         connection.Record.Destination = route.NextHop;
         connection.Record.HboneAddress = route.Authority;
         connection.Record.DestinationWorkload = route.Destination;
         connection.Record.DestinationService = route.Service;
 
-        var key = new TunnelKey(connection.Pod, source.Identity, route.Destination.Uid, route.Destination.Identity, route.NextHop);
+        var key = new TunnelKey(connection.Pod, source, route.Destination.Uid, route.Destination.Identity, route.NextHop);
         switch (await on.Tunnels.OpenAsync(key, new ConnectRequest(route.Authority)))
         {
             case ConnectOutcome.Opened opened:

@@ -109,12 +109,15 @@ public sealed partial class NodeAgent : IAsyncDisposable
 
     /// <summary>
     /// Stops in order: not ready any more, accepts nothing, tells peers (GOAWAY), waits for open connections up to the drain
-    /// time. The capture rules stay, so that no pod's traffic leaves in the clear while the agent is away.
+    /// time. The capture rules stay, so that no pod's traffic leaves in the clear while the agent is away, unless
+    /// <see cref="NodeAgentOptions.ReleaseOnExit"/> says otherwise.
     /// </summary>
     public async Task Drain()
     {
         _readiness.State = ReadinessState.Draining;
         LogDraining(_options.DrainTime);
+        if (_options.ReleaseOnExit)
+            await _enroller.ReleaseAll(_stopping.Token);
         int broken = await _proxy.Drain(_options.DrainTime);
         LogDrained(broken);
     }

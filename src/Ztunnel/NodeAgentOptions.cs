@@ -25,6 +25,12 @@ public sealed record NodeAgentOptions
     /// <summary>How long a stop waits for open connections.</summary>
     public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// Whether a stop takes the rules out of the pods too, so that they go on in the clear: for taking a node out of the mesh.
+    /// Otherwise the rules stay and nothing leaves a pod until the next agent is there.
+    /// </summary>
+    public bool ReleaseOnExit { get; init; }
+
     /// <summary>Where the diagnostics listen.</summary>
     public DiagnosticsOptions Diagnostics { get; init; } = new();
 

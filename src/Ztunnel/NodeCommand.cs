@@ -29,6 +29,11 @@ internal static partial class NodeCommand
         var workers = new Option<int>("--workers") { Description = "Worker threads, one event loop each.", DefaultValueFactory = _ => Environment.ProcessorCount };
         workers.Validators.Add(result => Require(result, result.GetValueOrDefault<int>() is >= 1 and <= 256, "must be from 1 to 256"));
         var drain = new Option<double>("--drain-seconds") { Description = "How long a stop waits for open connections.", DefaultValueFactory = _ => 5 };
+        var release = new Option<bool>("--release-on-exit")
+        {
+            Description = "Take the capture rules out of all pods on SIGTERM, so that they go on in the clear. "
+                + "Without it they stay, and connections are refused until an agent is there again.",
+        };
         drain.Validators.Add(result => Require(result, result.GetValueOrDefault<double>() is >= 0 and <= 86_400, "must be from 0 to 86400"));
         var accessLog = new Option<string>("--access-log") { Description = "Shape of the log: text, json, or none for no access log.", DefaultValueFactory = _ => "text" };
         accessLog.AcceptOnlyFromAmong("text", "json", "none");
@@ -44,7 +49,7 @@ internal static partial class NodeCommand
         var proxy = new ProxyFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
-            node, manifests, namespaces, authority, trustDomain, workers, drain, accessLog, levels, admin, readiness,
+            node, manifests, namespaces, authority, trustDomain, workers, drain, release, accessLog, levels, admin, readiness,
         };
         proxy.AddTo(command);
         command.SetAction((parsed, stop) => Run(
@@ -57,6 +62,7 @@ internal static partial class NodeCommand
                 Workers = parsed.GetRequiredValue(workers),
                 DrainTime = TimeSpan.FromSeconds(parsed.GetRequiredValue(drain)),
                 Proxy = proxy.Read(parsed),
+                ReleaseOnExit = parsed.GetValue(release),
                 Diagnostics = new DiagnosticsOptions
                 {
                     Admin = [IPEndPoint.Parse(parsed.GetRequiredValue(admin))],

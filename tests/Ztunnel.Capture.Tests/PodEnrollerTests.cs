@@ -248,6 +248,38 @@ public sealed class PodEnrollerTests
     }
 
     [Fact]
+    public async Task A_pod_that_left_while_no_agent_was_there_is_cleaned_by_the_next()
+    {
+        await using var agent = new Agent();
+        NetworkNamespace ns = await agent.MakeNamespace("pod", "10.0.0.1");
+        string before = await PodRulesTests.Everything(ns);
+        Workload pod = Agent.Workload("pod", "10.0.0.1");
+        agent.Mesh.Put(pod);
+        await agent.Until("pod", status => status?.State is EnrolmentState.Enrolled);
+        await agent.Enroller.DisposeAsync();
+        agent.Mesh.Put(pod with { Enrolment = Enrolment.NotLabelled });
+        Assert.NotEqual(before, await PodRulesTests.Everything(ns), StringComparer.Ordinal);
+
+        await agent.Restart();
+
+        await agent.UntilGone("pod");
+        Assert.Equal(before, await PodRulesTests.Everything(ns));
+    }
+
+    [Fact]
+    public async Task A_pod_that_gets_another_service_account_is_enrolled_anew()
+    {
+        await using var agent = new Agent();
+        (Workload pod, _) = await agent.Enrol("pod");
+        SpiffeId identity = SpiffeId.Create("cluster.local", pod.Namespace, "another");
+
+        agent.Mesh.Put(pod with { ServiceAccount = "another", Identity = identity });
+
+        await agent.Until("pod", status => status is { Workload.ServiceAccount: "another", State: EnrolmentState.Enrolled } && agent.Proxies.Sessions.Count == 2);
+        Assert.Equal(identity, agent.Proxies.Sessions.ToArray()[^1].Workload.Identity);
+    }
+
+    [Fact]
     public async Task A_pod_without_ipv6_in_its_namespace_is_enrolled()
     {
         await using var agent = new Agent();

@@ -122,6 +122,61 @@ public sealed partial class PodRulesTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public async Task A_borrowed_address_and_port_may_be_in_use_by_their_owner(bool ipv6)
+    {
+        await using World world = await World.Captured();
+        using Acceptor app = world.Listen(world.Pod, AppPort, ipv6);
+        using Acceptor plaintext = world.Listen(world.Pod, CaptureContract.PlaintextPort, ipv6);
+        (IPAddress pod, IPAddress client) = (World.AddressOf(world.Pod, ipv6), World.AddressOf(world.Peer, ipv6));
+
+        TcpConnection plain = await world.Connect(world.Peer, pod, AppPort);
+        TcpConnection captured = await plaintext.Next();
+        TcpConnection toApp = await world.Connect(world.Pod, pod, AppPort, Borrowing, client, captured.RemoteEndPoint.Port);
+        TcpConnection atApp = await app.Next();
+
+        Assert.Equal(captured.RemoteEndPoint, atApp.RemoteEndPoint);
+        await world.Converse(toApp, atApp);
+        await world.Converse(plain, captured);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_owner_of_a_borrowed_address_and_port_may_call_from_it(bool ipv6)
+    {
+        await using World world = await World.Captured();
+        using Acceptor app = world.Listen(world.Pod, AppPort, ipv6);
+        using Acceptor plaintext = world.Listen(world.Pod, CaptureContract.PlaintextPort, ipv6);
+        (IPAddress pod, IPAddress client) = (World.AddressOf(world.Pod, ipv6), World.AddressOf(world.Peer, ipv6));
+
+        TcpConnection toApp = await world.Connect(world.Pod, pod, AppPort, Borrowing, client, 40_000);
+        TcpConnection atApp = await app.Next();
+        TcpConnection plain = await world.Connect(world.Peer, pod, AppPort, source: client, sourcePort: 40_000);
+        TcpConnection captured = await plaintext.Next();
+
+        Assert.Equal(new IPEndPoint(client, 40_000), captured.RemoteEndPoint);
+        await world.Converse(plain, captured);
+        await world.Converse(toApp, atApp);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_tunnel_that_crosses_the_end_of_capture_reaches_the_app(bool ipv6)
+    {
+        await using World world = await World.Captured();
+        using Acceptor app = world.Listen(world.Pod, AppPort, ipv6);
+        await world.Nft(PodRules.Drain);
+
+        TcpConnection toApp = await world.Connect(
+            world.Pod, World.AddressOf(world.Pod, ipv6), AppPort, Borrowing, World.AddressOf(world.Peer, ipv6));
+
+        await world.Converse(toApp, await app.Next());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public async Task An_address_borrowed_from_far_away_works_while_its_owner_calls_directly(bool ipv6)
     {
         await using World world = await World.Captured();
@@ -253,7 +308,7 @@ public sealed partial class PodRulesTests
         string listing = (await world.Pod.NetworkNamespace.RunProcess("nft", ["list", "ruleset"])).Output;
         string[] rules = [.. listing.Split('\n').Where(line => Verdict().IsMatch(line) && !line.Contains("policy", StringComparison.Ordinal))];
 
-        Assert.Equal(13, rules.Length);
+        Assert.Equal(15, rules.Length);
         Assert.All(rules, rule => Assert.Contains("comment \"", rule, StringComparison.Ordinal));
     }
 

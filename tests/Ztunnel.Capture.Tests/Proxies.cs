@@ -45,6 +45,8 @@ internal sealed class Proxies : IPodListeners
 
     internal sealed class Session(Proxies proxies, Workload workload) : IPodSession
     {
+        public Workload Workload => workload;
+
         public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task Drain()

@@ -50,9 +50,9 @@ internal sealed class World : IAsyncDisposable
         new(Loop, host.NetworkNamespace, new IPEndPoint(ipv6 ? IPAddress.IPv6Any : IPAddress.Any, port));
 
     /// <summary>Connects and sends a line, so that whoever accepts it can tell that it works.</summary>
-    public Task<TcpConnection> Connect(LabHost from, IPAddress to, int port, TcpOptions? options = null, IPAddress? source = null) =>
+    public Task<TcpConnection> Connect(LabHost from, IPAddress to, int port, TcpOptions? options = null, IPAddress? source = null, int sourcePort = 0) =>
         Loop.RunAsync(async () => await TcpConnection.ConnectAsync(
-            Loop, from.NetworkNamespace, source is null ? null : new IPEndPoint(source, 0), new IPEndPoint(to, port), options ?? new TcpOptions(), NoAnswer));
+            Loop, from.NetworkNamespace, source is null ? null : new IPEndPoint(source, sourcePort), new IPEndPoint(to, port), options ?? new TcpOptions(), NoAnswer));
 
     public async Task<FailureKind> ConnectFails(LabHost from, IPAddress to, int port) =>
         (await Assert.ThrowsAsync<ChannelException>(() => Connect(from, to, port))).Failure.Kind;

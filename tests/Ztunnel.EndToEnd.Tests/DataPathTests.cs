@@ -168,6 +168,16 @@ public sealed class DataPathTests(DataPathLab lab)
     }
 
     [Fact]
+    public async Task More_than_two_gigabytes_each_way_at_once_arrive_on_one_connection()
+    {
+        using PodConnection connection = await PodConnection.Open(lab.Client, lab.Server);
+        Task sending = Task.WhenAll(NumberedBlocks.Send(connection.Client), NumberedBlocks.Send(connection.Server));
+
+        await Task.WhenAll(NumberedBlocks.Receive(connection.Server), NumberedBlocks.Receive(connection.Client));
+        await sending;
+    }
+
+    [Fact]
     public async Task Bulk_both_ways_on_several_connections_arrives_unchanged()
     {
         const int Connections = 4;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Ztunnel.IO;
 using Ztunnel.Lab;
 
@@ -32,6 +33,36 @@ public sealed class LifecycleTests
         await mesh.UntilCaptured(mesh.Pod("server"));
         Assert.Equal($"server {client.IPv4}", await EchoServer.Greeting(client, mesh.Pod("server").IPv4));
         await MeshLab.Eventually("the connection to be logged by both nodes", () => Task.FromResult(mesh.Lines.Count(IsConnection) == logged + 2));
+    }
+
+    [Fact]
+    public async Task A_half_closed_connection_ends_on_both_nodes_when_its_pod_has_left_and_patience_is_over()
+    {
+        await using MeshLab mesh = await Start(options => options with { DrainTime = TimeSpan.FromMilliseconds(200) });
+        LabPod client = mesh.Pod("client");
+        using PodConnection waiting = await PodConnection.Open(client, mesh.Pod("server"));
+        await waiting.Exchange();
+        waiting.Client.Shutdown(SocketShutdown.Send);
+        Assert.Equal(0, await waiting.Server.ReceiveAsync(new byte[1]));
+
+        mesh.Manifests.Write("mesh.yaml", Manifests(mesh.Network, ambient: true, "{app: client, istio.io/dataplane-mode: none}"));
+
+        await mesh.AccessLine("direction=\"outbound\"", $"src.addr={client.IPv4}", "the pod left the mesh");
+        await mesh.AccessLine("direction=\"inbound\"", $"src.addr={client.IPv4}", "error=");
+        await UntilNothingIsLeft(client);
+    }
+
+    [Fact]
+    public async Task An_agent_that_is_told_to_release_its_pods_leaves_nothing_in_them()
+    {
+        await using MeshLab mesh = await Start(options => options with { ReleaseOnExit = true });
+        await using EchoServer server = EchoServer.Start(mesh.Pod("server"));
+
+        await Task.WhenAll(mesh.StopAgent("a"), mesh.StopAgent("b"));
+
+        Assert.False(await HasTable(mesh.Pod("client")));
+        Assert.Equal("", await Routing(mesh.Pod("server")));
+        Assert.Equal($"server {mesh.Pod("client").IPv4}", await EchoServer.Greeting(mesh.Pod("client"), mesh.Pod("server").IPv4));
     }
 
     [Fact]
@@ -95,13 +126,14 @@ public sealed class LifecycleTests
         await mesh.UntilCaptured(spare);
     }
 
-    private static Task<MeshLab> Start() => MeshLab.Start(
+    private static Task<MeshLab> Start(Func<NodeAgentOptions, NodeAgentOptions>? configure = null) => MeshLab.Start(
         lab =>
         {
             lab.Node("a").Pod("client").Pod("spare", "other");
             lab.Node("b").Pod("server");
         },
-        network => Manifests(network, ambient: true));
+        network => Manifests(network, ambient: true),
+        configure);
 
     private static string Manifests(LabNetwork network, bool ambient, string? clientLabels = null) => Yaml.Join(
         Yaml.Namespace("default", ambient), Yaml.Pod(network.Pod("client"), clientLabels), Yaml.Pod(network.Pod("server")));

@@ -43,6 +43,41 @@ public sealed class RelayTests
         });
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_side_that_ended_and_then_breaks_ends_the_other_though_it_keeps_silent(bool byClient)
+    {
+        await OnLoop(async (client, server, relay) =>
+        {
+            (MemoryChannel one, MemoryChannel other) = byClient ? (client, server) : (server, client);
+            Task relaying = relay.RunAsync().AsTask();
+            one.ShutdownWrite();
+            Assert.Equal(0, await other.ReadAsync(new byte[1]));
+
+            one.Abort(new ChannelFailure(FailureKind.Reset, "reset in the test"));
+            await relaying;
+
+            Assert.NotNull(relay.Failure);
+        });
+    }
+
+    [Fact]
+    public async Task An_aborted_relay_ends_whichever_direction_has_ended_before()
+    {
+        await OnLoop(async (client, server, relay) =>
+        {
+            Task relaying = relay.RunAsync().AsTask();
+            client.ShutdownWrite();
+            Assert.Equal(0, await server.ReadAsync(new byte[1]));
+
+            relay.Abort(new ChannelFailure(FailureKind.Closed, "aborted in the test"));
+            await relaying;
+
+            Assert.Equal("aborted in the test", relay.Failure!.Detail);
+        });
+    }
+
     [Fact]
     public async Task What_the_receiver_does_not_take_is_not_lost()
     {

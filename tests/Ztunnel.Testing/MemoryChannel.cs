@@ -157,6 +157,7 @@ public sealed class MemoryChannel : Channel
         _disposed = true;
         Fail(failure);
         _peer.Fail(new ChannelFailure(FailureKind.Reset, "the other end reset the channel"));
+        Loop.Post(static state => ((MemoryChannel)state!).TellBroken(), _peer);
     }
 
     /// <inheritdoc/>

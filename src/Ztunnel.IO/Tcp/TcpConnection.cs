@@ -222,6 +222,8 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
             _readWait?.Complete();
         if (_writable)
             _writeWait?.Complete();
+        if (_failure is not null)
+            TellBroken();
     }
 
     void IEpollHandler.OnLoopStopping() => Abort(new ChannelFailure(FailureKind.Closed, "the event loop stopped"));
@@ -307,7 +309,7 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
             return _failure is null ? ReadStatus.Pending : ReadStatus.Failed;
         }
 
-        Broken(Errno.ToFailure(errno, "read"));
+        Fail(Errno.ToFailure(errno, "read"));
         return ReadStatus.Failed;
     }
 
@@ -319,7 +321,7 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
             return 0;
         }
 
-        Broken(Errno.ToFailure(errno, "write"));
+        Fail(Errno.ToFailure(errno, "write"));
         return length;
     }
 
@@ -328,11 +330,11 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
     {
         int errno = TcpSocket.Get(_fd, Constants.SolSocket, Constants.SoError);
         if (errno != 0)
-            Broken(Errno.ToFailure(errno, _connecting ? $"connect to {RemoteEndPoint}" : "connection"));
+            Fail(Errno.ToFailure(errno, _connecting ? $"connect to {RemoteEndPoint}" : "connection"));
     }
 
     /// <summary>Both directions may find the failure now.</summary>
-    private void Broken(ChannelFailure failure)
+    private void Fail(ChannelFailure failure)
     {
         _failure ??= failure;
         _readable = true;

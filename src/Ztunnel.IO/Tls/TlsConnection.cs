@@ -245,6 +245,7 @@ public sealed partial class TlsConnection : Channel
 
         _failure = failure;
         _output.WhenSent(End);
+        TellBroken();
     }
 
     /// <summary>Opens what came with the handshake's last bytes.</summary>

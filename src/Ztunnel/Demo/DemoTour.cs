@@ -88,8 +88,8 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
     private async Task<IReadOnlyList<string>> ShowAccessLog(CancellationToken stop)
     {
         string[] both = ["src.identity=\"spiffe://cluster.local/ns/default/sa/curl\"", "dst.identity=\"spiffe://cluster.local/ns/default/sa/httpbin\""];
-        string outbound = await LogLine(["direction=\"outbound\"", "dst.service=", .. both]);
-        string inbound = await LogLine(["direction=\"inbound\"", .. both]);
+        string outbound = await LogLine(["direction=\"outbound\"", "dst.service=", .. both], stop);
+        string inbound = await LogLine(["direction=\"inbound\"", .. both], stop);
         return [$"{_client.Plan.Node}: {outbound}", $"{_server.Plan.Node}: {inbound}"];
     }
 
@@ -108,7 +108,7 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
     private async Task<IReadOnlyList<string>> CurlFromStranger(CancellationToken stop)
     {
         IReadOnlyList<string> seen = ExpectOrigin(await Curl(_stranger, $"http://{_server.IPv4}:8080/ip"), _stranger.IPv4);
-        string line = await LogLine(["direction=\"inbound\"", $"src.addr={_stranger.IPv4}"]);
+        string line = await LogLine(["direction=\"inbound\"", $"src.addr={_stranger.IPv4}"], stop);
         Expect(!line.Contains("src.identity", StringComparison.Ordinal), $"an identity is logged: {line}");
         return [.. seen, line];
     }
@@ -120,20 +120,26 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
         TimeSpan took = TimeProvider.System.GetElapsedTime(started);
         Expect(result.ExitCode is 7 or 52 or 56, $"curl ended with {result.ExitCode}: {result.Error}");
         Expect(took < TimeSpan.FromSeconds(3), $"it took {took.TotalSeconds:0.0} s");
-        return [result.Error.Trim(), $"after {took.TotalMilliseconds:0} ms; {await LogLine(["direction=\"outbound\"", "error="])}"];
+        return [result.Error.Trim(), $"after {took.TotalMilliseconds:0} ms; {await LogLine(["direction=\"outbound\"", $"{_server.IPv4}:9", "error="], stop)}"];
     }
 
     private async Task<IReadOnlyList<string>> FlushRules(CancellationToken stop)
     {
+        int tunnelled = Tunnelled();
         await Output(_client, "nft", "flush", "ruleset");
         long started = TimeProvider.System.GetTimestamp();
         await Until(
             async () => (await _client.Exec("nft", "list", "table", "inet", "ztunnel")).ExitCode == 0,
-            "the rules did not come back");
+            "the rules did not come back",
+            stop);
         TimeSpan took = TimeProvider.System.GetElapsedTime(started);
         await Curl(_client, $"http://{_server.IPv4}:8080/ip");
+        await Until(() => Task.FromResult(Tunnelled() > tunnelled), "the request after that was not tunnelled", stop);
         return [$"back after {took.TotalMilliseconds:0} ms"];
     }
+
+    private int Tunnelled() => mesh.Log.All.Count(line =>
+        line.Contains("direction=\"outbound\"", StringComparison.Ordinal) && line.Contains("dst.identity=", StringComparison.Ordinal));
 
     private static IReadOnlyList<string> ExpectOrigin(string body, IPAddress address)
     {
@@ -167,15 +173,16 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
         return result.Output;
     }
 
-    private async Task<string> LogLine(string[] parts)
+    private async Task<string> LogLine(string[] parts, CancellationToken stop)
     {
         string? found = null;
         await Until(
             () => Task.FromResult((found = mesh.Log.FirstOrDefault(line => parts.All(p => line.Contains(p, StringComparison.Ordinal)))) is not null),
-            $"no log line with {string.Join(" and ", parts)}");
+            $"no log line with {string.Join(" and ", parts)}",
+            stop);
         return found!;
     }
 
-    private static Task Until(Func<Task<bool>> met, string otherwise) =>
-        Condition.Wait(met, Patience, () => otherwise, CancellationToken.None);
+    private static Task Until(Func<Task<bool>> met, string otherwise, CancellationToken stop) =>
+        Condition.Wait(met, Patience, () => otherwise, stop);
 }
