@@ -21,6 +21,10 @@ internal static class ObjectReader
     public static ObjectKind? KindOf(string apiVersion, string kind) =>
         Readers.TryGetValue((apiVersion, kind), out (ObjectKind Kind, KindReader Read) known) ? known.Kind : null;
 
+    /// <summary>The kinds read, each with the <c>apiVersion</c>s it is read of.</summary>
+    public static IEnumerable<IGrouping<ObjectKind, string>> Kinds { get; } =
+        [.. Readers.GroupBy(entry => entry.Value.Kind, entry => entry.Key.ApiVersion)];
+
     /// <summary>
     /// Reads an object of a known kind. The key is null when the object's name could not be read; the object is null when
     /// anything in it is wrong, which the reading then tells.
@@ -34,9 +38,8 @@ internal static class ObjectReader
         return (key, key is not null && reading.Problems.Count == 0 ? read : null);
     }
 
-    private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
-
-    private static ObjectKey? ReadKey(ObjectKind kind, Field metadata, ObjectReading reading)
+    /// <summary>Reads which object it is, and has the reading name it from then on; null when that cannot be read.</summary>
+    public static ObjectKey? ReadKey(ObjectKind kind, Field metadata, ObjectReading reading)
     {
         reading.Subject = kind.Name;
         Func<string, string?> rule = kind == ObjectKind.Namespace || kind == ObjectKind.Service
@@ -52,6 +55,8 @@ internal static class ObjectReader
         reading.Subject = key.ToString();
         return key;
     }
+
+    private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
 
     private static ObjectMetadata ReadMetadata(ObjectKey? key, Field metadata)
     {
