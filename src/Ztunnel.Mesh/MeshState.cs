@@ -18,11 +18,17 @@ public sealed class MeshState
     private readonly ConcurrentDictionary<ServiceName, ServiceCell> _services = new();
     private ImmutableArray<Action<WorkloadChange>> _observers = [];
 
+    /// <summary>A mesh of which nothing is known yet.</summary>
+    public MeshState() => Policies = new PolicyTable(_workloads.ContainsKey);
+
     /// <summary>All workloads, in no order. A snapshot taken while the model changes may hold some changes and not others.</summary>
     public IEnumerable<Workload> Workloads => _workloads.Select(entry => entry.Value);
 
     /// <summary>All services, in no order; as <see cref="Workloads"/>.</summary>
     public IEnumerable<Service> Services => _services.Select(entry => entry.Value.Table?.Service).OfType<Service>();
+
+    /// <summary>The policies about who may connect to whom.</summary>
+    public PolicyTable Policies { get; }
 
     /// <summary>How many immutable entries have been replaced so far: what the changes have cost.</summary>
     internal long EntriesWritten { get; private set; }
@@ -71,6 +77,12 @@ public sealed class MeshState
     }
 
     /// <summary>
+    /// Whether a connection to a workload is let in, by the policies about it. Takes no lock and allocates nothing but what
+    /// policies that are only watched have to say, and what is worked out afresh after a change.
+    /// </summary>
+    public AuthorizationVerdict Authorize(in ConnectionFacts facts) => Policies.Authorize(facts);
+
+    /// <summary>
     /// Tells <paramref name="observer"/> of every workload there is, as if it had just appeared, and then of every change, on
     /// the writer's thread, after the change shows to readers. It must not throw and should return soon. Dispose the result to
     /// stop.
@@ -112,6 +124,7 @@ public sealed class MeshState
             if (!_workloads.TryRemove(uid, out Workload? old))
                 return;
             EntriesWritten++;
+            Policies.Forget(uid);
             Readdress(old, null);
             Tell(new WorkloadChange(old, null));
         }

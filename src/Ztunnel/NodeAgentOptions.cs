@@ -19,6 +19,12 @@ public sealed record NodeAgentOptions
     /// <summary>Trust domain of all identities.</summary>
     public string TrustDomain { get; init; } = "cluster.local";
 
+    /// <summary>Former names of the trust domain, whose identities and principals still count.</summary>
+    public IReadOnlyList<string> TrustDomainAliases { get; init; } = [];
+
+    /// <summary>The namespace whose policies are about the whole mesh.</summary>
+    public string RootNamespace { get; init; } = "istio-system";
+
     /// <summary>Worker threads, one event loop each.</summary>
     public int Workers { get; init; } = Environment.ProcessorCount;
 

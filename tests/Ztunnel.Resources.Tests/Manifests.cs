@@ -64,6 +64,24 @@ internal static class Manifests
 
         """;
 
+    /// <summary>An AuthorizationPolicy; <paramref name="rules"/> are the items of its rules, null for none.</summary>
+    public static string Policy(string name, string action, string? rules, string @namespace = "default", string spec = "", string metadata = "") => $$"""
+        apiVersion: security.istio.io/v1
+        kind: AuthorizationPolicy
+        metadata: {name: {{name}}, namespace: {{@namespace}}{{Also(metadata)}} }
+        spec: {action: {{action}}{{(rules is null ? "" : $", rules: [{rules}]")}}{{Also(spec)}} }
+
+        """;
+
+    /// <summary>A PeerAuthentication; <paramref name="mode"/> null leaves its mode out.</summary>
+    public static string PeerAuthentication(string name, string? mode, string @namespace = "default", string spec = "", string metadata = "") => $$"""
+        apiVersion: security.istio.io/v1
+        kind: PeerAuthentication
+        metadata: {name: {{name}}, namespace: {{@namespace}}{{Also(metadata)}} }
+        spec: { {{(mode is null ? "mtls: {}" : $"mtls: {{mode: {mode}}}")}}{{Also(spec)}} }
+
+        """;
+
     public static string Join(params string[] documents) => string.Join("---\n", documents);
 
     private static string Also(string fields) => fields.Length == 0 ? "" : ", " + fields;

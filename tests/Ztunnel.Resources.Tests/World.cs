@@ -1,6 +1,5 @@
 using System.Net;
 using Ztunnel.Mesh;
-using Ztunnel.Testing;
 
 namespace Ztunnel.Resources.Tests;
 
@@ -24,13 +23,11 @@ internal sealed class World
 
     public World(TranslatorOptions options, params string[] documents)
     {
-        Translator = new Translator(Mesh, options, Log);
+        Translator = new Translator(Mesh, options);
         Put(documents);
     }
 
     public MeshState Mesh { get; } = new();
-
-    public TextLog Log { get; } = new();
 
     public Translator Translator { get; }
 

@@ -82,8 +82,7 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
         time ??= TimeProvider.System;
         var files = new SigningDirectory(directory);
         BuiltInCertificateAuthority? authority = null;
-        // The key is not watched, to leave it unread: a new key always comes with a new certificate. Where it comes later than
-        // that, the certificate is tried again until it does.
+        // The key is not watched, to leave it unread: a new key always comes with a new certificate.
         var watch = new FileWatch(
             [files.Certificate, files.Chain, files.Root], options.WatchInterval, time, () => authority!.Reload(files));
         try
@@ -147,7 +146,7 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
         }
     }
 
-    private bool Reload(SigningDirectory files)
+    private void Reload(SigningDirectory files)
     {
         try
         {
@@ -160,15 +159,11 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
 
             _fault = null;
             LogReloaded(files.Certificate);
-            return true;
         }
-        catch (Exception e)
+        catch (CertificateFileException e)
         {
-            // Whatever it is, there is nobody above a timer to tell, and the last good files are still good.
-            if (!string.Equals(_fault, e.Message, StringComparison.Ordinal))
-                LogKept(e.Message);
             _fault = e.Message;
-            return false;
+            LogKept(e.Message);
         }
     }
 

@@ -109,16 +109,10 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
         _released = true;
         _settled.TrySetResult();
         await _stop.CancelAsync();
-        try
-        {
-            await _loop;
-        }
-        finally
-        {
-            lock (_gate)
-                _context.Dispose();
-            _stop.Dispose();
-        }
+        await _loop;
+        lock (_gate)
+            _context.Dispose();
+        _stop.Dispose();
     }
 
     private async ValueTask<IWorkloadContext> GetFirst(CancellationToken cancellationToken)
@@ -156,9 +150,9 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
                     await Task.Delay(Piece(left), _time, stop);
             }
         }
-        catch (Exception) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // Disposed; what failed at the same moment is nobody's any more.
+            // Disposed.
         }
     }
 

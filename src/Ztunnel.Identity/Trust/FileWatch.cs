@@ -3,8 +3,7 @@ using System.Security.Cryptography;
 namespace Ztunnel.Identity;
 
 /// <summary>
-/// Calls back when the content of some small files has changed and has then stayed the same for one more look, and again at
-/// each look while what is there cannot be taken: what it waits for may be a file that is not watched, or a time. Looking at
+/// Calls back when the content of some small files has changed and has then stayed the same for one more look. Looking at
 /// content instead of times and inodes makes a write in place, a rename over the file and the symlink swap of a Kubernetes
 /// volume all the same case, and the second look keeps half a write in place from being taken for a whole file.
 /// </summary>
@@ -12,23 +11,19 @@ internal sealed class FileWatch : IDisposable
 {
     private readonly IReadOnlyList<string> _files;
     private readonly TimeSpan _interval;
-    private readonly Func<bool> _take;
+    private readonly Action _changed;
     private readonly ITimer _timer;
     private byte[] _seen;
-    private bool _due;
+    private byte[] _settled;
     private volatile bool _disposed;
 
     /// <summary>Takes the present content as known; load the files after this and before <see cref="Start"/>.</summary>
-    /// <param name="files">The files.</param>
-    /// <param name="interval">From look to look.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="take">Takes what the files hold into use and says whether it could. It must not throw.</param>
-    public FileWatch(IReadOnlyList<string> files, TimeSpan interval, TimeProvider time, Func<bool> take)
+    public FileWatch(IReadOnlyList<string> files, TimeSpan interval, TimeProvider time, Action changed)
     {
         _files = files;
         _interval = interval;
-        _take = take;
-        _seen = Fingerprint();
+        _changed = changed;
+        _settled = _seen = Fingerprint();
         _timer = time.CreateTimer(
             static state => ((FileWatch)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -44,14 +39,12 @@ internal sealed class FileWatch : IDisposable
     private void Look()
     {
         byte[] now = Fingerprint();
-        if (!now.AsSpan().SequenceEqual(_seen))
+        bool same = now.AsSpan().SequenceEqual(_seen);
+        _seen = now;
+        if (same && !now.AsSpan().SequenceEqual(_settled))
         {
-            _seen = now;
-            _due = true;
-        }
-        else if (_due)
-        {
-            _due = !_take();
+            _settled = now;
+            _changed();
         }
 
         if (!_disposed)

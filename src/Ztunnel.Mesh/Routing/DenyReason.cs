@@ -11,4 +11,13 @@ public enum DenyReason
 
     /// <summary>Two pods claim the address and nothing tells which of them is the later, so no identity can be expected there.</summary>
     AddressConflict,
+
+    /// <summary>A DENY policy of the destination matches the connection.</summary>
+    DeniedByPolicy,
+
+    /// <summary>The destination has ALLOW policies and none of them matches the connection.</summary>
+    NotAllowedByPolicy,
+
+    /// <summary>The destination takes mutual TLS only, and the connection is plaintext.</summary>
+    PlaintextRefused,
 }

@@ -15,19 +15,19 @@ internal static class ObjectReader
         [Key(ObjectKind.Pod)] = (ObjectKind.Pod, PodReader.Read),
         [Key(ObjectKind.Service)] = (ObjectKind.Service, ServiceReader.Read),
         [Key(ObjectKind.EndpointSlice)] = (ObjectKind.EndpointSlice, EndpointSliceReader.Read),
+        [Key(ObjectKind.AuthorizationPolicy)] = (ObjectKind.AuthorizationPolicy, AuthorizationPolicyReader.Read),
+        [("security.istio.io/v1beta1", "AuthorizationPolicy")] = (ObjectKind.AuthorizationPolicy, AuthorizationPolicyReader.Read),
+        [Key(ObjectKind.PeerAuthentication)] = (ObjectKind.PeerAuthentication, PeerAuthenticationReader.Read),
+        [("security.istio.io/v1beta1", "PeerAuthentication")] = (ObjectKind.PeerAuthentication, PeerAuthenticationReader.Read),
     };
 
     /// <summary>The kind of that name, or null when it is none we use.</summary>
     public static ObjectKind? KindOf(string apiVersion, string kind) =>
         Readers.TryGetValue((apiVersion, kind), out (ObjectKind Kind, KindReader Read) known) ? known.Kind : null;
 
-    /// <summary>The kinds read, each with the <c>apiVersion</c>s it is read of.</summary>
-    public static IEnumerable<IGrouping<ObjectKind, string>> Kinds { get; } =
-        [.. Readers.GroupBy(entry => entry.Value.Kind, entry => entry.Key.ApiVersion)];
-
     /// <summary>
-    /// Reads an object of a known kind. The key is null when the object's name could not be read; the object is null when
-    /// anything in it is wrong, which the reading then tells.
+    /// Reads an object of a known kind. The key is null when the object's name could not be read. When anything in the object
+    /// is wrong, which the reading then tells, it is null or what <see cref="KubernetesObject.StandsIn"/> for it.
     /// </summary>
     public static (ObjectKey? Key, KubernetesObject? Object) Read(ObjectKind kind, Field root, ObjectReading reading)
     {
@@ -35,11 +35,14 @@ internal static class ObjectReader
         root.CheckKeys();
         ObjectMetadata metadata = ReadMetadata(key, root["metadata"]);
         KubernetesObject read = Readers[Key(kind)].Read(metadata, root);
-        return (key, key is not null && reading.Problems.Count == 0 ? read : null);
+        if (key is null)
+            return (null, null);
+        return (key, reading.Problems.Count == 0 ? read : read.StandIn());
     }
 
-    /// <summary>Reads which object it is, and has the reading name it from then on; null when that cannot be read.</summary>
-    public static ObjectKey? ReadKey(ObjectKind kind, Field metadata, ObjectReading reading)
+    private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
+
+    private static ObjectKey? ReadKey(ObjectKind kind, Field metadata, ObjectReading reading)
     {
         reading.Subject = kind.Name;
         Func<string, string?> rule = kind == ObjectKind.Namespace || kind == ObjectKind.Service
@@ -55,8 +58,6 @@ internal static class ObjectReader
         reading.Subject = key.ToString();
         return key;
     }
-
-    private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
 
     private static ObjectMetadata ReadMetadata(ObjectKey? key, Field metadata)
     {

@@ -23,7 +23,7 @@ internal static class PodReader
             Addresses = [.. ReadAddresses(status)],
             Phase = status["phase"].OneOf(Phases) ?? PodPhase.Running,
             ReadyCondition = ReadReady(status["conditions"]),
-            HasRunningContainer = ReadRunning(status),
+            AllContainersStopped = ReadStopped(status["containerStatuses"]),
         };
     }
 
@@ -117,13 +117,9 @@ internal static class PodReader
         return ready;
     }
 
-    private static bool? ReadRunning(Field status)
+    private static bool ReadStopped(Field statuses)
     {
-        // Init containers that restart always are stopped only after the others.
-        Field[] all =
-        [
-            .. status["containerStatuses"].Items(), .. status["initContainerStatuses"].Items(), .. status["ephemeralContainerStatuses"].Items(),
-        ];
-        return all.Length == 0 ? null : all.Any(container => container["state"]["running"].Present);
+        Field[] all = [.. statuses.Items()];
+        return all.Length > 0 && all.All(status => !status["state"]["running"].Present);
     }
 }

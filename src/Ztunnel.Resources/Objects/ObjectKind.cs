@@ -21,6 +21,12 @@ public sealed record ObjectKind(string ApiVersion, string Name, bool Namespaced)
     /// <summary>Endpoint slices.</summary>
     public static readonly ObjectKind EndpointSlice = new("discovery.k8s.io/v1", "EndpointSlice", Namespaced: true);
 
+    /// <summary>Who may connect to whom.</summary>
+    public static readonly ObjectKind AuthorizationPolicy = new("security.istio.io/v1", "AuthorizationPolicy", Namespaced: true);
+
+    /// <summary>Who must connect with mutual TLS.</summary>
+    public static readonly ObjectKind PeerAuthentication = new("security.istio.io/v1", "PeerAuthentication", Namespaced: true);
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 }
