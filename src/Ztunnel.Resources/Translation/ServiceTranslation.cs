@@ -8,9 +8,11 @@ namespace Ztunnel.Resources;
 /// and no slice, to the pods it selects. Each derived endpoint set is one pod's, so that a pod's change touches nothing of
 /// its siblings.
 /// </summary>
-internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions options, Func<string, IEnumerable<PodObject>> podsIn)
+internal sealed class ServiceTranslation(
+    MeshState mesh, TranslatorOptions options, NamespaceLabels namespaces, Func<string, IEnumerable<PodObject>> podsIn)
 {
     private readonly Dictionary<ServiceName, ServiceObject> _services = [];
+    private readonly Dictionary<string, HashSet<ServiceName>> _byNamespace = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, EndpointSliceObject> _slices = [];
     private readonly Dictionary<ServiceName, int> _sliceCounts = [];
     private readonly Dictionary<ServiceName, HashSet<string>> _derived = [];
@@ -24,6 +26,9 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
         ServiceName name = ObjectTranslation.NameOf(service);
         Unselect(name);
         _services[name] = service;
+        if (!_byNamespace.TryGetValue(name.Namespace, out HashSet<ServiceName>? siblings))
+            _byNamespace.Add(name.Namespace, siblings = []);
+        siblings.Add(name);
         if (SelectorEntry(service) is { } entry)
         {
             if (!_bySelector.TryGetValue(entry, out HashSet<ServiceName>? services))
@@ -31,17 +36,22 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
             services.Add(name);
         }
 
-        if (service.ExternalName)
-            mesh.RemoveService(name);
-        else
-            mesh.Put(ObjectTranslation.Service(service, options));
+        Settle(name, service);
         Derive(name);
+    }
+
+    /// <summary>Lets the services of a namespace follow its labels.</summary>
+    public void FollowNamespace(string @namespace)
+    {
+        foreach (ServiceName name in _byNamespace.GetValueOrDefault(@namespace) ?? [])
+            Settle(name, _services[name]);
     }
 
     public void Remove(ServiceName name)
     {
         Unselect(name);
-        _services.Remove(name);
+        if (_services.Remove(name) && _byNamespace[name.Namespace].Remove(name) && _byNamespace[name.Namespace].Count == 0)
+            _byNamespace.Remove(name.Namespace);
         mesh.RemoveService(name);
         Derive(name);
     }
@@ -96,6 +106,14 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
 
     private static (string Namespace, string Key, string Value)? SelectorEntry(ServiceObject service) =>
         service.Selector.Entries is [var first, ..] && !service.ExternalName ? (service.Metadata.Namespace, first.Key, first.Value) : null;
+
+    private void Settle(ServiceName name, ServiceObject service)
+    {
+        if (service.ExternalName)
+            mesh.RemoveService(name);
+        else
+            mesh.Put(ObjectTranslation.Service(service, namespaces.Of(name.Namespace), options));
+    }
 
     private bool Derives(ServiceName name) =>
         options.DeriveEndpoints
