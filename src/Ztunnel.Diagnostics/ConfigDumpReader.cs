@@ -40,7 +40,7 @@ public sealed class ConfigDumpReader
             Version = Version,
             Workloads = await Take("workloads", () => ValueTask.FromResult(MeshSection.Workloads(_node.Mesh)), errors, cancellationToken),
             Services = await Take("services", () => ValueTask.FromResult(MeshSection.Services(_node.Mesh)), errors, cancellationToken),
-            Policies = [],
+            Policies = await Take("policies", () => ValueTask.FromResult(PolicySection.Describe(_node)), errors, cancellationToken),
             Certificates = await Take("certificates", () => _node.Certificates(cancellationToken), errors, cancellationToken),
             WorkloadState = pods is null && connections is null ? null : WorkloadStateSection.Describe(pods ?? [], connections ?? []),
             Pools = await Take("pools", () => _node.Pools(cancellationToken), errors, cancellationToken),

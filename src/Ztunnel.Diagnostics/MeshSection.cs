@@ -13,7 +13,7 @@ internal static class MeshSection
         .. mesh.Workloads
             .OrderBy(workload => workload.Namespace, StringComparer.Ordinal)
             .ThenBy(workload => workload.Name, StringComparer.Ordinal)
-            .Select(workload => Describe(workload, mesh)),
+            .Select(Describe),
     ];
 
     public static IReadOnlyList<ServiceDump> Services(MeshState mesh) =>
@@ -24,7 +24,7 @@ internal static class MeshSection
             .Select(service => Describe(service, mesh)),
     ];
 
-    private static WorkloadDump Describe(Workload workload, MeshState mesh) => new()
+    private static WorkloadDump Describe(Workload workload) => new()
     {
         Uid = workload.Uid,
         WorkloadIps = [.. workload.Addresses.Select(address => address.ToString())],
@@ -39,8 +39,6 @@ internal static class MeshSection
         Node = workload.Node,
         Status = workload.Ready ? "Healthy" : "Unhealthy",
         Enrolment = workload.Enrolment.ToString(),
-        Waypoint = WaypointDump.Of(mesh.WaypointOf(workload)),
-        WaypointBound = WaypointBoundDump.Of(mesh.WaypointOf(workload)),
     };
 
     private static ServiceDump Describe(Service service, MeshState mesh) => new()
@@ -52,8 +50,6 @@ internal static class MeshSection
         Ports = service.Ports.ToDictionary(port => Text(port.Port), port => (int)port.TargetPort, StringComparer.Ordinal),
         Endpoints = Endpoints(service, mesh),
         IpFamilies = Families(service),
-        Waypoint = WaypointDump.Of(mesh.WaypointOf(service)),
-        WaypointBound = WaypointBoundDump.Of(mesh.WaypointOf(service)),
     };
 
     private static Dictionary<string, EndpointDump> Endpoints(Service service, MeshState mesh)

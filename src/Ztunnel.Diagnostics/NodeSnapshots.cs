@@ -20,6 +20,9 @@ public sealed record NodeSnapshots
     /// <summary>What objects there are and what is wrong with them.</summary>
     public ResourceInventory Resources { get; init; } = new();
 
+    /// <summary>What policies that are only watched found of connections; null for one that has found nothing.</summary>
+    public Func<AuthorizationPolicy, PolicyObservationCounts?> PolicyObservations { get; init; } = static _ => null;
+
     /// <summary>This node's pods and their capture.</summary>
     public Snapshot<PodStatus> Pods { get; init; } = Nothing<PodStatus>;
 

@@ -10,7 +10,7 @@ namespace Ztunnel.Mesh;
 /// the mesh. Reading takes no locks and may happen on any thread: what is read is immutable, and each change shows at once.
 /// Writing is for one thread at a time.
 /// </summary>
-public sealed partial class MeshState
+public sealed class MeshState
 {
     private readonly Lock _writing = new();
     private readonly ConcurrentDictionary<NetworkAddress, AddressCell> _addresses = new();
@@ -18,11 +18,17 @@ public sealed partial class MeshState
     private readonly ConcurrentDictionary<ServiceName, ServiceCell> _services = new();
     private ImmutableArray<Action<WorkloadChange>> _observers = [];
 
+    /// <summary>A mesh of which nothing is known yet.</summary>
+    public MeshState() => Policies = new PolicyTable(_workloads.ContainsKey);
+
     /// <summary>All workloads, in no order. A snapshot taken while the model changes may hold some changes and not others.</summary>
     public IEnumerable<Workload> Workloads => _workloads.Select(entry => entry.Value);
 
     /// <summary>All services, in no order; as <see cref="Workloads"/>.</summary>
     public IEnumerable<Service> Services => _services.Select(entry => entry.Value.Table?.Service).OfType<Service>();
+
+    /// <summary>The policies about who may connect to whom.</summary>
+    public PolicyTable Policies { get; }
 
     /// <summary>How many immutable entries have been replaced so far: what the changes have cost.</summary>
     internal long EntriesWritten { get; private set; }
@@ -66,12 +72,15 @@ public sealed partial class MeshState
             return Route.Passthrough.Unchanged;
         AddressEntry entry = cell.Entry;
         if (entry.Service is null)
-            return _redirect.ToWorkload(source, entry, destination, picker) ?? entry.RouteTo((ushort)destination.Port);
-        if (entry.Service.Table is not { } table)
-            return Route.Passthrough.Unchanged;
-        return _redirect.ToService(source, table, destination, picker)
-            ?? _redirect.ToEndpoint(source, table, table.RouteTo(destination, picker), destination, picker);
+            return entry.RouteTo((ushort)destination.Port);
+        return entry.Service.Table?.RouteTo(destination, picker) ?? Route.Passthrough.Unchanged;
     }
+
+    /// <summary>
+    /// Whether a connection to a workload is let in, by the policies about it. Takes no lock and allocates nothing but what
+    /// policies that are only watched have to say, and what is worked out afresh after a change.
+    /// </summary>
+    public AuthorizationVerdict Authorize(in ConnectionFacts facts) => Policies.Authorize(facts);
 
     /// <summary>
     /// Tells <paramref name="observer"/> of every workload there is, as if it had just appeared, and then of every change, on
@@ -102,7 +111,6 @@ public sealed partial class MeshState
                 return;
             _workloads[workload.Uid] = workload;
             EntriesWritten++;
-            _gateways.Follow(old, workload);
             Readdress(old, workload);
             Tell(new WorkloadChange(old, workload));
         }
@@ -116,7 +124,7 @@ public sealed partial class MeshState
             if (!_workloads.TryRemove(uid, out Workload? old))
                 return;
             EntriesWritten++;
-            _gateways.Follow(old, null);
+            Policies.Forget(uid);
             Readdress(old, null);
             Tell(new WorkloadChange(old, null));
         }

@@ -39,6 +39,9 @@ public sealed record SpiffeId
     /// <summary>The Kubernetes service account.</summary>
     public string ServiceAccount { get; }
 
+    /// <summary>The identity as policies write it: <c>TRUST-DOMAIN/ns/NAMESPACE/sa/SERVICE-ACCOUNT</c>.</summary>
+    public ReadOnlySpan<char> WithoutScheme => _text.AsSpan(Scheme.Length);
+
     /// <summary>Makes the identity of a service account. Throws <see cref="FormatException"/> naming the part that is not allowed.</summary>
     public static SpiffeId Create(string trustDomain, string @namespace, string serviceAccount) =>
         TryCreate(trustDomain, @namespace, serviceAccount, out SpiffeId? id, out string? reason)

@@ -60,6 +60,13 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
             return;
         }
 
+        var request = new InboundRequest(client.Address, peer, destination);
+        if (pod.Gate.Admit(request) is { } refusal)
+        {
+            Refuse(on, incoming, refusal, Describe(client, peer, incoming.Authority, destination, refusal.Rejection));
+            return;
+        }
+
         TcpConnection application;
         try
         {
@@ -72,8 +79,17 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
             return;
         }
 
+        // Policy may have changed while we connected, before this was among the connections that are then judged again.
+        if (pod.Gate.Review(request) is { } late)
+        {
+            application.Dispose();
+            Refuse(on, incoming, late, Describe(client, peer, incoming.Authority, destination, late.Rejection));
+            return;
+        }
+
         var connection = new OpenConnection(
             on, incoming.Accept(), pod, Describe(client, peer, incoming.Authority, destination, error: null));
+        connection.AdmittedBy(pod.Gate, request);
         try
         {
             await connection.RelayAsync(application);
@@ -82,6 +98,12 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
         {
             connection.Finish();
         }
+    }
+
+    private static void Refuse(ProxyLoop on, IncomingConnect incoming, InboundRefusal refusal, ConnectionRecord record)
+    {
+        incoming.Refuse(refusal.Status);
+        on.AccessLog.Write(record);
     }
 
     private ConnectionRecord Describe(IPEndPoint client, SpiffeId peer, string authority, IPEndPoint? destination, string? error)

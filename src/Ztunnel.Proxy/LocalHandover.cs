@@ -22,7 +22,8 @@ internal static class LocalHandover
         outbound.DestinationWorkload = route.Destination;
         outbound.DestinationService = route.Service;
         outbound.HboneAddress = null;
-        connection.AddOtherEnd(destination, new ConnectionRecord
+        var request = new InboundRequest(SourceFor(connection.Pod, outbound.Source.Address, application), outbound.SourceIdentity, application);
+        var inbound = new ConnectionRecord
         {
             Direction = ConnectionDirection.Inbound,
             Source = outbound.Source,
@@ -31,11 +32,17 @@ internal static class LocalHandover
             Destination = application,
             DestinationWorkload = destination.Workload,
             DestinationIdentity = destination.Identity,
-        });
+        };
+        connection.AddOtherEnd(destination, inbound, request);
+        if (destination.Gate.Admit(request) is { } refusal)
+        {
+            connection.EndOther(refusal.Rejection);
+            return Attempt.Refused(refusal.Rejection);
+        }
+
         try
         {
-            TcpConnection server = await destination.ConnectToApplication(
-                on.Loop, SourceFor(connection.Pod, outbound.Source.Address, application), application, CancellationToken.None);
+            TcpConnection server = await destination.ConnectToApplication(on.Loop, request.Source, application, CancellationToken.None);
             outbound.DestinationIdentity = destination.Identity;
             return Attempt.Opened(server);
         }

@@ -27,6 +27,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     private readonly CertificateStore _certificates;
     private readonly MeshPeerVerifier _verifier;
     private readonly IDisposable _observation;
+    private readonly PolicyReview? _review;
     private readonly ILogger _logger;
 
     /// <summary>A data path without pods. The loops stay the caller's to stop, after this.</summary>
@@ -53,8 +54,13 @@ public sealed partial class NodeProxy : IAsyncDisposable
         _ejections = new Ejections(options.Ejection, time);
         var tunnels = new TunnelClient(certificates, options, logger);
         _perLoop = [.. loops.Loops.Select(loop => new ProxyLoop(loop, tunnels, _ejections, accessLog, time))];
+        PolicyObservations = new PolicyObservations(logger);
+        _review = options.PolicyCutsOpenConnections ? new PolicyReview(mesh, _perLoop) : null;
         _observation = mesh.Observe(OnWorkloadChange);
     }
+
+    /// <summary>What policies that are only watched found of the connections so far.</summary>
+    public PolicyObservations PolicyObservations { get; }
 
     /// <summary>
     /// Takes a pod on: asks for its certificate and listens inside <paramref name="namespace"/>, which stays the caller's and
@@ -65,7 +71,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(@namespace);
-        var pod = new PodProxy(workload, @namespace, _options);
+        var pod = new PodProxy(workload, @namespace, _options, _mesh, PolicyObservations);
         _certificates.Request(pod.Identity);
         _pods.TryAdd(pod, 0);
         // A change that came before it was in the table has passed it by.
@@ -127,6 +133,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _observation.Dispose();
+        _review?.Dispose();
         foreach (PodProxy pod in _pods.Keys)
             await Release(pod, TimeSpan.Zero);
     }
@@ -202,10 +209,14 @@ public sealed partial class NodeProxy : IAsyncDisposable
         if (change.New is { } changed)
         {
             foreach (PodProxy pod in _pods.Keys.Where(pod => pod.Workload.Uid == subject.Uid))
+            {
                 pod.Workload = changed;
+                if (change.Old is { } old && !old.Labels.Equals(changed.Labels))
+                    _review?.Request(changed.Namespace);
+            }
         }
 
-        if (change.New is null || change is { Old.Ambient: true, New.Ambient: false })
+        if (change.Old is not null && change.New is not { Ambient: true })
             _ = OnEachLoop(on => on.Tunnels.Evict(key => key.DestinationUid == subject.Uid));
     }
 

@@ -16,6 +16,7 @@ internal sealed class OpenConnection
     private Relay? _relay;
     private Endpoint? _endpoint;
     private OpenConnection? _otherEnd;
+    private (InboundGate Gate, InboundRequest Request)? _admission;
 
     public OpenConnection(ProxyLoop loop, Channel client, PodProxy pod, ConnectionRecord record)
     {
@@ -58,10 +59,13 @@ internal sealed class OpenConnection
     /// Counts this connection as one of <paramref name="pod"/> too, which it leads to without a tunnel: what happens to it
     /// from now on happens to both, and both are logged.
     /// </summary>
-    public void AddOtherEnd(PodProxy pod, ConnectionRecord record) =>
+    public void AddOtherEnd(PodProxy pod, ConnectionRecord record, in InboundRequest request)
+    {
         _otherEnd = new OpenConnection(_loop, _client, pod, record) { IsOtherEnd = true };
+        _otherEnd.AdmittedBy(pod.Gate, request);
+    }
 
-    /// <summary>The pod's application could not be connected to: the pod's half is over, this one may go elsewhere.</summary>
+    /// <summary>The pod's application could not be connected to, or the pod does not let it in: the pod's half is over, this one may go elsewhere.</summary>
     public void EndOther(string error)
     {
         if (_otherEnd is not { } other)
@@ -88,6 +92,16 @@ internal sealed class OpenConnection
     {
         NoteError(reason);
         _client.Abort(new ChannelFailure(kind, reason));
+    }
+
+    /// <summary>Remembers by what the connection was let into the pod, so that it can be judged again.</summary>
+    public void AdmittedBy(InboundGate gate, in InboundRequest request) => _admission = (gate, request);
+
+    /// <summary>Judges a connection into the pod again and cuts it when it would not be let in now; one out of it is left alone.</summary>
+    public void Review()
+    {
+        if (_admission is var (gate, request) && gate.Review(request) is { } refusal)
+            Abort(new ChannelFailure(FailureKind.Refused, refusal.LateRejection));
     }
 
     /// <summary>Breaks the connection off, as at the end of a drain.</summary>

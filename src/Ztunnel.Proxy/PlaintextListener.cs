@@ -1,3 +1,4 @@
+using System.Net;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
 using Ztunnel.Telemetry;
@@ -27,9 +28,7 @@ internal sealed class PlaintextListener(PodProxy pod, MeshState mesh)
         });
         try
         {
-            TcpConnection server = await pod.ConnectToApplication(
-                on.Loop, client.RemoteEndPoint.Address, destination, CancellationToken.None);
-            await connection.RelayAsync(server);
+            await Admit(on, connection, client, destination);
         }
         catch (ChannelException e)
         {
@@ -39,5 +38,19 @@ internal sealed class PlaintextListener(PodProxy pod, MeshState mesh)
         {
             connection.Finish();
         }
+    }
+
+    private async ValueTask Admit(ProxyLoop on, OpenConnection connection, TcpConnection client, IPEndPoint destination)
+    {
+        var request = new InboundRequest(client.RemoteEndPoint.Address, Identity: null, destination);
+        if (pod.Gate.Admit(request) is { } refusal)
+        {
+            connection.Refuse(FailureKind.Refused, refusal.Rejection);
+            return;
+        }
+
+        connection.AdmittedBy(pod.Gate, request);
+        TcpConnection server = await pod.ConnectToApplication(on.Loop, request.Source, destination, CancellationToken.None);
+        await connection.RelayAsync(server);
     }
 }

@@ -18,9 +18,10 @@ public sealed class PodProxy
     private Workload _workload;
     private volatile bool _stopped;
 
-    internal PodProxy(Workload workload, NetworkNamespace @namespace, ProxyOptions options)
+    internal PodProxy(Workload workload, NetworkNamespace @namespace, ProxyOptions options, MeshState mesh, PolicyObservations observations)
     {
         _workload = workload;
+        Gate = new InboundGate(this, mesh, observations);
         _namespace = @namespace;
         _options = options;
         Identity = workload.Identity;
@@ -39,6 +40,9 @@ public sealed class PodProxy
 
     /// <summary>Whether it still takes connections.</summary>
     internal bool IsListening => !_stopped;
+
+    /// <summary>What every connection to the pod's application passes.</summary>
+    internal InboundGate Gate { get; }
 
     /// <summary>
     /// Listens on <paramref name="port"/> inside the pod's namespace, on every address of each family the namespace has.

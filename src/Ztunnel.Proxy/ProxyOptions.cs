@@ -38,4 +38,7 @@ public sealed record ProxyOptions
 
     /// <summary>HTTP/2 behaviour of tunnels, both as client and as server.</summary>
     public HboneOptions Hbone { get; init; } = HboneOptions.Default;
+
+    /// <summary>Whether open connections that a change of policy would not let in any more are cut; otherwise they go on.</summary>
+    public bool PolicyCutsOpenConnections { get; init; } = true;
 }

@@ -13,10 +13,10 @@ namespace Ztunnel.Resources;
 public sealed partial class Translator
 {
     private readonly ILogger _logger;
-    private readonly NamespaceLabels _namespaces;
+    private readonly TranslatorOptions _options;
+    private readonly PolicyTable _policies;
     private readonly PodTranslation _pods;
     private readonly ServiceTranslation _services;
-    private readonly GatewayTranslation _gateways;
     private readonly AddressConflicts _conflicts;
     private readonly Dictionary<string, SourceReport> _reports = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, KubernetesObject> _objects = [];
@@ -29,10 +29,10 @@ public sealed partial class Translator
         options ??= new TranslatorOptions();
         SpiffeId.Create(options.TrustDomain, "default", "default");
         _logger = logger ?? NullLogger.Instance;
-        _namespaces = new NamespaceLabels(mesh);
-        _pods = new PodTranslation(mesh, options, _namespaces, Inventory);
-        _services = new ServiceTranslation(mesh, options, _namespaces, _pods.In);
-        _gateways = new GatewayTranslation(mesh, options, Inventory);
+        _options = options;
+        _policies = mesh.Policies;
+        _pods = new PodTranslation(mesh, options, Inventory);
+        _services = new ServiceTranslation(mesh, options, _pods.In);
         _conflicts = new AddressConflicts(Inventory);
     }
 
@@ -106,7 +106,7 @@ public sealed partial class Translator
         switch (@object)
         {
             case NamespaceObject:
-                PutNamespace(key.Name, @object.Metadata.Labels);
+                _pods.PutNamespace(key.Name, ObjectTranslation.DataplaneMode(@object.Metadata));
                 break;
             case PodObject pod:
                 _pods.Put(pod);
@@ -118,23 +118,15 @@ public sealed partial class Translator
             case EndpointSliceObject slice:
                 _services.Put(slice);
                 break;
-            case GatewayObject gateway:
-                _gateways.Put(gateway);
+            case AuthorizationPolicyObject policy:
+                _policies.Put(PolicyTranslation.Authorization(policy, _options));
                 break;
-            case GatewayClassObject @class:
-                _gateways.PutClass(key.Name, @class);
+            case PeerAuthenticationObject policy:
+                _policies.Put(PolicyTranslation.PeerAuthentication(policy, _options));
                 break;
         }
 
         _conflicts.Change(key, AddressesOf(old), AddressesOf(@object));
-    }
-
-    private void PutNamespace(string name, StringMap? labels)
-    {
-        if (!_namespaces.Put(name, labels))
-            return;
-        _pods.FollowNamespace(name);
-        _services.FollowNamespace(name);
     }
 
     private void Remove(ObjectKey key)
@@ -144,7 +136,7 @@ public sealed partial class Translator
         switch (old)
         {
             case NamespaceObject:
-                PutNamespace(key.Name, null);
+                _pods.PutNamespace(key.Name, null);
                 break;
             case PodObject:
                 _pods.Remove(key);
@@ -156,11 +148,11 @@ public sealed partial class Translator
             case EndpointSliceObject:
                 _services.Remove(key);
                 break;
-            case GatewayObject:
-                _gateways.Remove(key);
+            case AuthorizationPolicyObject:
+                _policies.RemoveAuthorization(new PolicyName(key.Namespace, key.Name));
                 break;
-            case GatewayClassObject:
-                _gateways.PutClass(key.Name, null);
+            case PeerAuthenticationObject:
+                _policies.RemovePeerAuthentication(new PolicyName(key.Namespace, key.Name));
                 break;
         }
 

@@ -23,7 +23,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Readiness _readiness = new();
-    private readonly MeshState _mesh;
+    private readonly MeshState _mesh = new();
     private readonly Translator _translator;
     private readonly EventLoopGroup _loops;
     private readonly LoopWatchdog _watchdog;
@@ -37,12 +37,17 @@ public sealed partial class NodeAgent : IAsyncDisposable
     {
         _options = options;
         _logger = loggers.CreateLogger<NodeAgent>();
-        _mesh = new MeshState(options.Mesh);
-        _translator = new Translator(_mesh, new TranslatorOptions { TrustDomain = options.TrustDomain }, loggers.CreateLogger<Translator>());
+        var translation = new TranslatorOptions
+        {
+            TrustDomain = options.TrustDomain,
+            TrustDomainAliases = [.. options.TrustDomainAliases],
+            RootNamespace = options.RootNamespace,
+        };
+        _translator = new Translator(_mesh, translation, loggers.CreateLogger<Translator>());
         ILogger loopLogger = loggers.CreateLogger<EventLoop>();
         _loops = EventLoopGroup.Start(options.Workers, new EventLoopOptions { ThreadName = $"{options.Node}-" }, loopLogger);
         _watchdog = new LoopWatchdog(_loops.Loops, loopLogger);
-        var verifier = new MeshPeerVerifier([options.TrustDomain]);
+        var verifier = new MeshPeerVerifier([options.TrustDomain, .. options.TrustDomainAliases]);
         _certificates = new CertificateStore(authority, verifier, logger: loggers.CreateLogger<CertificateStore>());
         _proxy = new NodeProxy(
             options.Proxy,
@@ -165,6 +170,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         Mesh = _mesh,
         Pods = _ => ValueTask.FromResult<IReadOnlyList<PodStatus>>(_enroller.Snapshot()),
         Resources = _translator.Inventory,
+        PolicyObservations = _proxy.PolicyObservations.Of,
         Certificates = _ => ValueTask.FromResult<IReadOnlyList<CertificateDump>>([.. _certificates.Snapshot().Select(DumpMapping.ToDump)]),
         Connections = async _ => await _proxy.Connections(),
         Pools = async _ => [.. (await _proxy.Tunnels()).Select(DumpMapping.ToDump)],

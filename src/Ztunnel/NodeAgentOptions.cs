@@ -1,6 +1,5 @@
 using Ztunnel.Diagnostics;
 using Ztunnel.IO;
-using Ztunnel.Mesh;
 using Ztunnel.Proxy;
 
 namespace Ztunnel;
@@ -20,6 +19,12 @@ public sealed record NodeAgentOptions
     /// <summary>Trust domain of all identities.</summary>
     public string TrustDomain { get; init; } = "cluster.local";
 
+    /// <summary>Former names of the trust domain, whose identities and principals still count.</summary>
+    public IReadOnlyList<string> TrustDomainAliases { get; init; } = [];
+
+    /// <summary>The namespace whose policies are about the whole mesh.</summary>
+    public string RootNamespace { get; init; } = "istio-system";
+
     /// <summary>Worker threads, one event loop each.</summary>
     public int Workers { get; init; } = Environment.ProcessorCount;
 
@@ -37,9 +42,6 @@ public sealed record NodeAgentOptions
 
     /// <summary>The node's own network namespace, in which the diagnostics listen; null for that of this process.</summary>
     public NetworkNamespace? NodeNamespace { get; init; }
-
-    /// <summary>How the model decides where there is a choice.</summary>
-    public MeshOptions Mesh { get; init; } = new();
 
     /// <summary>How the data path behaves.</summary>
     public ProxyOptions Proxy { get; init; } = new();

@@ -26,6 +26,8 @@ internal static partial class NodeCommand
                 + "Nodes that are to reach each other need the same root. Without it the node makes a root of its own.",
         };
         var trustDomain = new Option<string>("--trust-domain") { Description = "Trust domain of all identities.", DefaultValueFactory = _ => "cluster.local" };
+        var aliases = new Option<string[]>("--trust-domain-alias") { Description = "A former trust domain whose identities and principals still count. May be given several times." };
+        var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
         var workers = new Option<int>("--workers") { Description = "Worker threads, one event loop each.", DefaultValueFactory = _ => Environment.ProcessorCount };
         workers.Validators.Add(result => Require(result, result.GetValueOrDefault<int>() is >= 1 and <= 256, "must be from 1 to 256"));
         var drain = new Option<double>("--drain-seconds") { Description = "How long a stop waits for open connections.", DefaultValueFactory = _ => 5 };
@@ -47,13 +49,11 @@ internal static partial class NodeCommand
         Option<string> readiness = Address("--readiness", $"[::]:{DiagnosticsOptions.ReadinessPort}", "Address of /healthz/ready.");
 
         var proxy = new ProxyFlags();
-        var waypoints = new WaypointFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
-            node, manifests, namespaces, authority, trustDomain, workers, drain, release, accessLog, levels, admin, readiness,
+            node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, accessLog, levels, admin, readiness,
         };
         proxy.AddTo(command);
-        waypoints.AddTo(command);
         command.SetAction((parsed, stop) => Run(
             new NodeAgentOptions
             {
@@ -61,9 +61,10 @@ internal static partial class NodeCommand
                 Manifests = parsed.GetRequiredValue(manifests).FullName,
                 NamespaceDirectory = parsed.GetRequiredValue(namespaces),
                 TrustDomain = parsed.GetRequiredValue(trustDomain),
+                TrustDomainAliases = parsed.GetValue(aliases) ?? [],
+                RootNamespace = parsed.GetRequiredValue(root),
                 Workers = parsed.GetRequiredValue(workers),
                 DrainTime = TimeSpan.FromSeconds(parsed.GetRequiredValue(drain)),
-                Mesh = waypoints.Read(parsed),
                 Proxy = proxy.Read(parsed),
                 ReleaseOnExit = parsed.GetValue(release),
                 Diagnostics = new DiagnosticsOptions

@@ -7,6 +7,7 @@ namespace Ztunnel;
 internal sealed class ProxyFlags
 {
     private readonly Option<string> _sameNode;
+    private readonly Option<bool> _policyCuts;
 
     public ProxyFlags()
     {
@@ -17,14 +18,24 @@ internal sealed class ProxyFlags
             DefaultValueFactory = _ => "direct",
         };
         _sameNode.AcceptOnlyFromAmong("direct", "tunnel");
+        _policyCuts = new Option<bool>("--policy-cuts-open-connections")
+        {
+            Description = "Whether open connections that a change of policy would not let in any more are cut.",
+            DefaultValueFactory = _ => true,
+        };
     }
 
     /// <summary>Adds the flags to a command.</summary>
-    public void AddTo(Command command) => command.Add(_sameNode);
+    public void AddTo(Command command)
+    {
+        command.Add(_sameNode);
+        command.Add(_policyCuts);
+    }
 
     /// <summary>What they were set to.</summary>
     public ProxyOptions Read(ParseResult parsed) => new()
     {
         SameNode = parsed.GetRequiredValue(_sameNode) == "tunnel" ? SameNodePath.Tunnel : SameNodePath.Direct,
+        PolicyCutsOpenConnections = parsed.GetRequiredValue(_policyCuts),
     };
 }

@@ -60,6 +60,43 @@ public sealed class ConfigDumpTests
     }
 
     [Fact]
+    public async Task Policies_have_the_names_and_values_istioctl_reads_and_say_how_they_are_enforced()
+    {
+        MeshState mesh = Model.Mesh();
+        var translator = new Translator(mesh);
+        foreach (KubernetesObject policy in Model.Policies)
+            translator.Apply(new ResourceEvent.Put(policy, new Origin("policies.yaml", 1)));
+        translator.Apply(new ResourceEvent.Report(new SourceReport
+        {
+            Name = "policies.yaml",
+            Kept = [Model.Policies[1].Key],
+            Problems = [new ResourceProblem { Source = "policies.yaml", Object = Model.Policies[1].Key.ToString(), Message = "is wrong" }],
+        }));
+
+        JsonElement policies = (await Dump(new NodeSnapshots
+        {
+            Node = "node-a",
+            Mesh = mesh,
+            Resources = translator.Inventory,
+            PolicyObservations = policy => policy.DryRun ? new PolicyObservationCounts(7, 3, 0) : null,
+        })).GetProperty("policies");
+
+        Assert.Equal(
+            """
+            [{"name":"everywhere","namespace":"istio-system","scope":"Global","action":"Permissive","kind":"PeerAuthentication",
+            "dryRun":false,"accepted":true,"enforcement":"Full","workloads":1},
+            {"name":"ports","namespace":"web","scope":"WorkloadSelector","action":"Strict","kind":"PeerAuthentication",
+            "selector":{"app":"httpbin"},"ports":{"9090":"Permissive"},"dryRun":false,"accepted":false,"enforcement":"Full",
+            "notes":["has mistakes: what is enforced is its last version without"],"workloads":1},
+            {"name":"try","namespace":"web","scope":"Namespace","action":"Deny","kind":"AuthorizationPolicy","dryRun":true,
+            "accepted":true,"enforcement":"Partial","droppedAttributes":["methods"],
+            "notes":["only requests have these attributes, and a waypoint can look at them: methods. The DENY rules with them are enforced without them and so refuse more than they ask"],
+            "workloads":1,"observed":{"wouldAllow":7,"wouldDeny":3,"audited":0}}]
+            """.ReplaceLineEndings(""),
+            Compact(policies));
+    }
+
+    [Fact]
     public async Task An_empty_node_has_every_section_and_no_errors()
     {
         JsonElement dump = await Dump(new NodeSnapshots { Node = "node-a", Mesh = new MeshState() });

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Ztunnel.Mesh;
+using Ztunnel.Resources;
 
 namespace Ztunnel.Diagnostics.Tests;
 
@@ -10,6 +11,25 @@ internal static class Model
     public static Workload Httpbin { get; } = Pod("httpbin-7", "web", "10.2.0.2", Enrolment.Ambient);
 
     public static Workload Legacy { get; } = Pod("legacy", "old", "10.2.0.9", Enrolment.NotLabelled);
+
+    /// <summary>One policy for the whole mesh, one for the labels and ports of the ambient pod, one that is tried out and cannot be enforced whole.</summary>
+    public static ImmutableArray<KubernetesObject> Policies { get; } =
+    [
+        new PeerAuthenticationObject { Metadata = new ObjectMetadata { Name = "everywhere", Namespace = "istio-system" }, Mode = MutualTlsMode.Permissive },
+        new PeerAuthenticationObject
+        {
+            Metadata = new ObjectMetadata { Name = "ports", Namespace = "web" },
+            Selector = new StringMap([new("app", "httpbin")]),
+            Mode = MutualTlsMode.Strict,
+            Ports = [new PortMode(9090, MutualTlsMode.Permissive)],
+        },
+        new AuthorizationPolicyObject
+        {
+            Metadata = new ObjectMetadata { Name = "try", Namespace = "web", Annotations = new StringMap([new(AuthorizationPolicyObject.DryRunAnnotation, "true")]) },
+            Action = PolicyAction.Deny,
+            Rules = [new RuleSpec([], [new MatchSpec([new AttributeSpec("methods", false, ["GET"])])], [])],
+        },
+    ];
 
     public static MeshState Mesh()
     {
@@ -50,6 +70,7 @@ internal static class Model
         Enrolment = enrolment,
         Ready = true,
         WorkloadName = name,
+        Labels = new StringMap([new("app", "httpbin")]),
         CanonicalName = "httpbin",
     };
 }

@@ -6,7 +6,7 @@ using Ztunnel.Lab;
 namespace Ztunnel.EndToEnd.Tests;
 
 /// <summary>
-/// An application in a pod, on port 8080 of both families. It greets each client with <c>NAME ADDRESS</c>, its own pod's name
+/// An application in a pod, on port 8080 or another, of both families. It greets each client with <c>NAME ADDRESS</c>, its own pod's name
 /// and the client's address, on a line, then sends back what it gets until the client ends, and ends too.
 /// </summary>
 internal sealed class EchoServer : IAsyncDisposable
@@ -24,10 +24,10 @@ internal sealed class EchoServer : IAsyncDisposable
         _serving = Serve();
     }
 
-    public static EchoServer Start(LabPod pod) => new(pod, pod.NetworkNamespace.Run(() =>
+    public static EchoServer Start(LabPod pod, int port = Port) => new(pod, pod.NetworkNamespace.Run(() =>
     {
         var socket = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
-        socket.Bind(new IPEndPoint(IPAddress.IPv6Any, Port));
+        socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
         socket.Listen(4096);
         return socket;
     }));

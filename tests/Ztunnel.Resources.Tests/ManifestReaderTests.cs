@@ -175,7 +175,7 @@ public sealed class ManifestReaderTests
         ManifestFile file = Read(Join(
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: 7}\n",
             "apiVersion: v1\nkind: ServiceAccount\n",
-            "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nspec: anything\n",
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nspec: anything\n",
             "apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\n",
             "apiVersion: example.com/v1\nkind: AllowList\nspec: {}\n"));
 
@@ -183,7 +183,7 @@ public sealed class ManifestReaderTests
         Assert.Empty(file.Objects);
         Assert.Equal(
             [
-                "discovery.k8s.io/v1beta1 EndpointSlice 1", "example.com/v1 AllowList 1", "gateway.networking.k8s.io/v1 HTTPRoute 1", "v1 ServiceAccount 2",
+                "discovery.k8s.io/v1beta1 EndpointSlice 1", "example.com/v1 AllowList 1", "gateway.networking.k8s.io/v1 Gateway 1", "v1 ServiceAccount 2",
             ],
             file.UnknownKinds.Select(kind => $"{kind.Key} {kind.Value}").Order(StringComparer.Ordinal).ToArray());
     }

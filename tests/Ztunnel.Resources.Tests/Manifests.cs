@@ -33,20 +33,20 @@ internal static class Manifests
         """;
 
     /// <summary>A pod with label app=<paramref name="app"/> and a port named http.</summary>
-    public static string Pod(string name, string ip, string app = "web", string metadata = "", string spec = "", string status = "", string @namespace = "default", int http = 8080, string labels = "") => $$"""
+    public static string Pod(string name, string ip, string app = "web", string metadata = "", string spec = "", string status = "", string @namespace = "default", int http = 8080) => $$"""
         apiVersion: v1
         kind: Pod
-        metadata: {name: {{name}}, namespace: {{@namespace}}, labels: {app: {{app}}{{Also(labels)}} }{{Also(metadata)}} }
+        metadata: {name: {{name}}, namespace: {{@namespace}}, labels: {app: {{app}} }{{Also(metadata)}} }
         spec: {nodeName: node-a, serviceAccountName: {{name}}, containers: [{name: main, ports: [{name: http, containerPort: {{http}} }]}]{{Also(spec)}} }
         status: {podIP: "{{ip}}"{{Also(status)}} }
 
         """;
 
     /// <summary>A service of port 80 to the port http of pods with label app=<paramref name="app"/>.</summary>
-    public static string Service(string name, string ip, string app = "web", string spec = "", string target = "http", string @namespace = "default", string metadata = "") => $$"""
+    public static string Service(string name, string ip, string app = "web", string spec = "", string target = "http", string @namespace = "default") => $$"""
         apiVersion: v1
         kind: Service
-        metadata: {name: {{name}}, namespace: {{@namespace}}{{Also(metadata)}} }
+        metadata: {name: {{name}}, namespace: {{@namespace}} }
         spec: {clusterIP: "{{ip}}", selector: {app: {{app}} }, ports: [{name: web, port: 80, targetPort: {{target}} }]{{Also(spec)}} }
 
         """;
@@ -61,6 +61,24 @@ internal static class Manifests
         addressType: IPv4
         ports: [{name: web, port: {{port}}, protocol: TCP}]
         endpoints: [{{endpoints}}]
+
+        """;
+
+    /// <summary>An AuthorizationPolicy; <paramref name="rules"/> are the items of its rules, null for none.</summary>
+    public static string Policy(string name, string action, string? rules, string @namespace = "default", string spec = "", string metadata = "") => $$"""
+        apiVersion: security.istio.io/v1
+        kind: AuthorizationPolicy
+        metadata: {name: {{name}}, namespace: {{@namespace}}{{Also(metadata)}} }
+        spec: {action: {{action}}{{(rules is null ? "" : $", rules: [{rules}]")}}{{Also(spec)}} }
+
+        """;
+
+    /// <summary>A PeerAuthentication; <paramref name="mode"/> null leaves its mode out.</summary>
+    public static string PeerAuthentication(string name, string? mode, string @namespace = "default", string spec = "", string metadata = "") => $$"""
+        apiVersion: security.istio.io/v1
+        kind: PeerAuthentication
+        metadata: {name: {{name}}, namespace: {{@namespace}}{{Also(metadata)}} }
+        spec: { {{(mode is null ? "mtls: {}" : $"mtls: {{mode: {mode}}}")}}{{Also(spec)}} }
 
         """;
 

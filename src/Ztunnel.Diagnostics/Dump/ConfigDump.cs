@@ -21,7 +21,7 @@ public sealed record ConfigDump
     /// <summary>All services known, by namespace and name.</summary>
     public IReadOnlyList<ServiceDump>? Services { get; init; }
 
-    /// <summary>Authorization policies: none yet.</summary>
+    /// <summary>The policies about who may connect to whom and how, enforced here or not, by namespace and name.</summary>
     public IReadOnlyList<PolicyDump>? Policies { get; init; }
 
     /// <summary>The certificates of this node's workloads, without their keys.</summary>
@@ -36,6 +36,3 @@ public sealed record ConfigDump
     /// <summary>What is read from the manifests, and what is wrong with it and where.</summary>
     public ResourcesDump? Resources { get; init; }
 }
-
-/// <summary>An authorization policy; no field yet, because none is read yet.</summary>
-public sealed record PolicyDump;

@@ -23,12 +23,6 @@ public sealed record ServiceDump
 
     /// <summary><c>IPv4</c>, <c>IPv6</c> or <c>Dual</c>, by the virtual IPs; null for a headless service.</summary>
     public string? IpFamilies { get; init; }
-
-    /// <summary>The waypoint through which what is addressed to the service goes; null without one.</summary>
-    public WaypointDump? Waypoint { get; init; }
-
-    /// <summary>Ours: how the service stands with the waypoint it asks for; null when it asks for none.</summary>
-    public WaypointBoundDump? WaypointBound { get; init; }
 }
 
 /// <summary>One endpoint of a <see cref="ServiceDump"/>.</summary>

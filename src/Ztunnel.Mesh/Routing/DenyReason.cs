@@ -12,9 +12,12 @@ public enum DenyReason
     /// <summary>Two pods claim the address and nothing tells which of them is the later, so no identity can be expected there.</summary>
     AddressConflict,
 
-    /// <summary>The service or workload is bound to a waypoint that does not exist, does not let it attach, or has no ready instance.</summary>
-    WaypointMissing,
+    /// <summary>A DENY policy of the destination matches the connection.</summary>
+    DeniedByPolicy,
 
-    /// <summary>The connection reached a pod directly that is to be reached through its waypoint only.</summary>
-    WaypointBypassed,
+    /// <summary>The destination has ALLOW policies and none of them matches the connection.</summary>
+    NotAllowedByPolicy,
+
+    /// <summary>The destination takes mutual TLS only, and the connection is plaintext.</summary>
+    PlaintextRefused,
 }

@@ -18,6 +18,9 @@ public readonly record struct NetworkAddress
 
     private NetworkAddress(UInt128 value) => _value = value;
 
+    /// <summary>The bits of the IPv6 form, IPv4 being mapped.</summary>
+    internal UInt128 Value => _value;
+
     /// <summary>Whether this is an IPv4 address, given as such or IPv4-mapped.</summary>
     public bool IsIPv4 => _value >> 32 == MappedPrefix >> 32;
 

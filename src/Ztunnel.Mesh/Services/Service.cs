@@ -21,37 +21,17 @@ public sealed record Service
     /// <summary>The TCP ports.</summary>
     public ImmutableArray<ServicePort> Ports { get; init; } = [];
 
-    /// <summary>The waypoint it asks for; null when neither its labels nor its namespace's say anything.</summary>
-    public WaypointRequest? Waypoint { get; init; }
-
-    /// <summary>Whether ingress gateways go through its waypoint too.</summary>
-    public bool IngressUsesWaypoint { get; init; }
-
     /// <summary>Whether both describe the same service in every field.</summary>
     public bool Equals(Service? other) =>
         ReferenceEquals(this, other)
         || (other is not null
             && Name == other.Name
             && string.Equals(Hostname, other.Hostname, StringComparison.Ordinal)
-            && Waypoint == other.Waypoint
-            && IngressUsesWaypoint == other.IngressUsesWaypoint
             && VirtualIps.AsSpan().SequenceEqual(other.VirtualIps.AsSpan())
             && Ports.AsSpan().SequenceEqual(other.Ports.AsSpan()));
 
     /// <inheritdoc/>
     public override int GetHashCode() => Name.GetHashCode();
-
-    /// <summary>Whether <paramref name="port"/> is one of its ports.</summary>
-    internal bool Serves(int port)
-    {
-        foreach (ServicePort served in Ports)
-        {
-            if (served.Port == port)
-                return true;
-        }
-
-        return false;
-    }
 
     /// <inheritdoc/>
     public override string ToString() => Name.ToString();

@@ -22,9 +22,6 @@ internal sealed class ServiceTable
 
     public ImmutableArray<Endpoint> Endpoints { get; }
 
-    /// <summary>The ways to the service through its waypoint.</summary>
-    public RedirectedRoutes Redirected { get; } = new();
-
     public Route RouteTo(IPEndPoint destination, IEndpointPicker picker)
     {
         foreach (Port port in _ports)

@@ -35,6 +35,9 @@ internal sealed class Field
     /// <summary>Whether the value is a string, not a number or the like.</summary>
     public bool IsText => _node is YamlScalar { Type: YamlScalarType.String };
 
+    /// <summary>Whether it is a list without items.</summary>
+    public bool IsEmptyList => _node is YamlSequence { Items.Count: 0 };
+
     /// <summary>Where to point when something is wrong: the value, or what it is missing from.</summary>
     public YamlNode Place { get; }
 

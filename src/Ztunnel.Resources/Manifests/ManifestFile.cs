@@ -3,7 +3,7 @@ namespace Ztunnel.Resources;
 /// <summary>What a file of manifests says: the objects in it, where each stands, and what is wrong.</summary>
 internal sealed record ManifestFile
 {
-    /// <summary>The objects by key, with the line each begins at.</summary>
+    /// <summary>The objects by key, with the line each begins at; among them what stands in for broken ones.</summary>
     public required IReadOnlyDictionary<ObjectKey, (KubernetesObject Object, int Line)> Objects { get; init; }
 
     public required IReadOnlyList<ResourceProblem> Problems { get; init; }
@@ -32,8 +32,11 @@ internal sealed record ManifestFile
         var kept = new HashSet<ObjectKey>();
         foreach ((ObjectKey key, (KubernetesObject Object, int Line) held) in before.Objects)
         {
-            if ((HasUnnamed || Broken.Contains(key)) && objects.TryAdd(key, held))
-                kept.Add(key);
+            bool missing = !objects.TryGetValue(key, out (KubernetesObject Object, int Line) now) || (now.Object.StandsIn && !held.Object.StandsIn);
+            if (!missing || (!HasUnnamed && !Broken.Contains(key)))
+                continue;
+            objects[key] = held;
+            kept.Add(key);
         }
 
         return this with { Objects = objects, Kept = kept };

@@ -110,10 +110,16 @@ internal sealed class ManifestReader
             _hasUnnamed = true;
         else if (_objects.TryGetValue(read.Key, out (KubernetesObject Object, int Line) first))
             _problems.Add(ManifestProblems.Duplicate(new Origin(_source, node.Line), read.Key, new Origin(_source, first.Line)));
-        else if (read.Object is null)
-            _broken.Add(read.Key);
         else
-            _objects.Add(read.Key, (read.Object, node.Line));
+            AddFirst(read.Key, read.Object, node.Line);
+    }
+
+    private void AddFirst(ObjectKey key, KubernetesObject? @object, int line)
+    {
+        if (@object is null or { StandsIn: true })
+            _broken.Add(key);
+        if (@object is not null)
+            _objects.Add(key, (@object, line));
     }
 
     private void Unnamed(YamlFault fault)

@@ -6,7 +6,6 @@ internal delegate KubernetesObject KindReader(ObjectMetadata metadata, Field roo
 /// <summary>Reads single objects: tells their kind, reads their metadata, hands the rest to the kind's reader.</summary>
 internal static class ObjectReader
 {
-    private const string OldGatewayApi = "gateway.networking.k8s.io/v1beta1";
     private const string KubectlAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
 
     private static readonly Dictionary<(string ApiVersion, string Kind), (ObjectKind Kind, KindReader Read)> Readers = new()
@@ -16,10 +15,10 @@ internal static class ObjectReader
         [Key(ObjectKind.Pod)] = (ObjectKind.Pod, PodReader.Read),
         [Key(ObjectKind.Service)] = (ObjectKind.Service, ServiceReader.Read),
         [Key(ObjectKind.EndpointSlice)] = (ObjectKind.EndpointSlice, EndpointSliceReader.Read),
-        [Key(ObjectKind.Gateway)] = (ObjectKind.Gateway, GatewayReader.Read),
-        [Key(ObjectKind.GatewayClass)] = (ObjectKind.GatewayClass, GatewayReader.ReadClass),
-        [(OldGatewayApi, ObjectKind.Gateway.Name)] = (ObjectKind.Gateway, GatewayReader.Read),
-        [(OldGatewayApi, ObjectKind.GatewayClass.Name)] = (ObjectKind.GatewayClass, GatewayReader.ReadClass),
+        [Key(ObjectKind.AuthorizationPolicy)] = (ObjectKind.AuthorizationPolicy, AuthorizationPolicyReader.Read),
+        [("security.istio.io/v1beta1", "AuthorizationPolicy")] = (ObjectKind.AuthorizationPolicy, AuthorizationPolicyReader.Read),
+        [Key(ObjectKind.PeerAuthentication)] = (ObjectKind.PeerAuthentication, PeerAuthenticationReader.Read),
+        [("security.istio.io/v1beta1", "PeerAuthentication")] = (ObjectKind.PeerAuthentication, PeerAuthenticationReader.Read),
     };
 
     /// <summary>The kind of that name, or null when it is none we use.</summary>
@@ -27,8 +26,8 @@ internal static class ObjectReader
         Readers.TryGetValue((apiVersion, kind), out (ObjectKind Kind, KindReader Read) known) ? known.Kind : null;
 
     /// <summary>
-    /// Reads an object of a known kind. The key is null when the object's name could not be read; the object is null when
-    /// anything in it is wrong, which the reading then tells.
+    /// Reads an object of a known kind. The key is null when the object's name could not be read. When anything in the object
+    /// is wrong, which the reading then tells, it is null or what <see cref="KubernetesObject.StandsIn"/> for it.
     /// </summary>
     public static (ObjectKey? Key, KubernetesObject? Object) Read(ObjectKind kind, Field root, ObjectReading reading)
     {
@@ -36,7 +35,9 @@ internal static class ObjectReader
         root.CheckKeys();
         ObjectMetadata metadata = ReadMetadata(key, root["metadata"]);
         KubernetesObject read = Readers[Key(kind)].Read(metadata, root);
-        return (key, key is not null && reading.Problems.Count == 0 ? read : null);
+        if (key is null)
+            return (null, null);
+        return (key, reading.Problems.Count == 0 ? read : read.StandIn());
     }
 
     private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);

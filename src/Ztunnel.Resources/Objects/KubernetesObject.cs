@@ -15,4 +15,16 @@ public abstract record KubernetesObject
 
     /// <summary>What names it.</summary>
     public ObjectKey Key => new(Kind, Metadata.Namespace, Metadata.Name);
+
+    /// <summary>
+    /// Whether this stands in for an object with mistakes of which there is no earlier version: it says as little as can be
+    /// without letting in what the object would have kept out.
+    /// </summary>
+    public bool StandsIn { get; init; }
+
+    /// <summary>
+    /// What stands in for this object, which was read with mistakes, where there is no earlier version; null for kinds that do
+    /// no harm by being absent.
+    /// </summary>
+    internal virtual KubernetesObject? StandIn() => null;
 }

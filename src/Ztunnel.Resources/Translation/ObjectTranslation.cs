@@ -10,8 +10,10 @@ internal static class ObjectTranslation
     private const string ModeLabel = "istio.io/dataplane-mode";
     private const string SidecarAnnotation = "sidecar.istio.io/status";
 
-    /// <summary>The workload a pod is.</summary>
-    public static Workload Workload(PodObject pod, string uid, StringMap namespaceLabels, TranslatorOptions options) => new()
+    public static string? DataplaneMode(ObjectMetadata metadata) => metadata.Labels[ModeLabel];
+
+    /// <summary>The workload a pod is. <paramref name="namespaceMode"/> is the dataplane mode its namespace is labelled with.</summary>
+    public static Workload Workload(PodObject pod, string uid, string? namespaceMode, TranslatorOptions options) => new()
     {
         Uid = uid,
         Name = pod.Metadata.Name,
@@ -21,15 +23,13 @@ internal static class ObjectTranslation
         Addresses = pod.Terminated ? [] : [.. pod.Addresses],
         Node = pod.NodeName,
         HostNetwork = pod.HostNetwork,
-        Enrolment = EnrolmentOf(pod, namespaceLabels, options),
+        Enrolment = EnrolmentOf(pod, namespaceMode, options),
         Ready = pod.Ready,
         NetworkNamespace = pod.Metadata.Annotations[PodObject.NetworkNamespaceAnnotation],
         WorkloadName = WorkloadName(pod.Metadata),
         CanonicalName = FirstLabel(pod.Metadata, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app") ?? WorkloadName(pod.Metadata),
         CanonicalRevision = FirstLabel(pod.Metadata, "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version") ?? "latest",
         Labels = pod.Metadata.Labels,
-        Waypoint = WaypointLabels.RequestOf(pod.Metadata.Labels, namespaceLabels, pod.Metadata.Namespace),
-        Gateway = WaypointLabels.InstanceOf(pod.Metadata.Labels, pod.Metadata.Namespace),
         Created = pod.Metadata.Created,
     };
 
@@ -48,14 +48,12 @@ internal static class ObjectTranslation
 
     public static ServiceName NameOf(ServiceObject service) => new(service.Metadata.Namespace, service.Metadata.Name);
 
-    public static Service Service(ServiceObject service, StringMap namespaceLabels, TranslatorOptions options) => new()
+    public static Service Service(ServiceObject service, TranslatorOptions options) => new()
     {
         Name = NameOf(service),
         Hostname = $"{service.Metadata.Name}.{service.Metadata.Namespace}.svc.{options.ClusterDomain}",
         VirtualIps = [.. service.ClusterIps],
         Ports = [.. service.Ports.Where(port => port.Protocol == TransportProtocol.Tcp).Select(Port)],
-        Waypoint = WaypointLabels.RequestOfService(service.Metadata.Labels, namespaceLabels, service.Metadata.Namespace),
-        IngressUsesWaypoint = WaypointLabels.IngressUsesWaypoint(service.Metadata.Labels, namespaceLabels),
     };
 
     /// <summary>The endpoints a slice of <paramref name="service"/> lists.</summary>
@@ -97,11 +95,11 @@ internal static class ObjectTranslation
     private static ServicePort Port(ServicePortSpec port) =>
         new(port.Name, port.Port, port.Target is TargetPort.Numbered target ? target.Port : (ushort)0, port.AppProtocol);
 
-    private static Enrolment EnrolmentOf(PodObject pod, StringMap namespaceLabels, TranslatorOptions options) =>
+    private static Enrolment EnrolmentOf(PodObject pod, string? namespaceMode, TranslatorOptions options) =>
         EnrolmentRule.Decide(new EnrolmentFacts
         {
-            PodMode = pod.Metadata.Labels[ModeLabel],
-            NamespaceMode = namespaceLabels[ModeLabel],
+            PodMode = DataplaneMode(pod.Metadata),
+            NamespaceMode = namespaceMode,
             HostNetwork = pod.HostNetwork,
             HasSidecar = pod.Metadata.Annotations[SidecarAnnotation] is not null,
             Terminated = pod.Terminated,

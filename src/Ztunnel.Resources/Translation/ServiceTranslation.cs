@@ -8,11 +8,9 @@ namespace Ztunnel.Resources;
 /// and no slice, to the pods it selects. Each derived endpoint set is one pod's, so that a pod's change touches nothing of
 /// its siblings.
 /// </summary>
-internal sealed class ServiceTranslation(
-    MeshState mesh, TranslatorOptions options, NamespaceLabels namespaces, Func<string, IEnumerable<PodObject>> podsIn)
+internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions options, Func<string, IEnumerable<PodObject>> podsIn)
 {
     private readonly Dictionary<ServiceName, ServiceObject> _services = [];
-    private readonly Dictionary<string, HashSet<ServiceName>> _byNamespace = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, EndpointSliceObject> _slices = [];
     private readonly Dictionary<ServiceName, int> _sliceCounts = [];
     private readonly Dictionary<ServiceName, HashSet<string>> _derived = [];
@@ -26,9 +24,6 @@ internal sealed class ServiceTranslation(
         ServiceName name = ObjectTranslation.NameOf(service);
         Unselect(name);
         _services[name] = service;
-        if (!_byNamespace.TryGetValue(name.Namespace, out HashSet<ServiceName>? siblings))
-            _byNamespace.Add(name.Namespace, siblings = []);
-        siblings.Add(name);
         if (SelectorEntry(service) is { } entry)
         {
             if (!_bySelector.TryGetValue(entry, out HashSet<ServiceName>? services))
@@ -36,22 +31,17 @@ internal sealed class ServiceTranslation(
             services.Add(name);
         }
 
-        Settle(name, service);
+        if (service.ExternalName)
+            mesh.RemoveService(name);
+        else
+            mesh.Put(ObjectTranslation.Service(service, options));
         Derive(name);
-    }
-
-    /// <summary>Lets the services of a namespace follow its labels.</summary>
-    public void FollowNamespace(string @namespace)
-    {
-        foreach (ServiceName name in _byNamespace.GetValueOrDefault(@namespace) ?? [])
-            Settle(name, _services[name]);
     }
 
     public void Remove(ServiceName name)
     {
         Unselect(name);
-        if (_services.Remove(name) && _byNamespace[name.Namespace].Remove(name) && _byNamespace[name.Namespace].Count == 0)
-            _byNamespace.Remove(name.Namespace);
+        _services.Remove(name);
         mesh.RemoveService(name);
         Derive(name);
     }
@@ -106,14 +96,6 @@ internal sealed class ServiceTranslation(
 
     private static (string Namespace, string Key, string Value)? SelectorEntry(ServiceObject service) =>
         service.Selector.Entries is [var first, ..] && !service.ExternalName ? (service.Metadata.Namespace, first.Key, first.Value) : null;
-
-    private void Settle(ServiceName name, ServiceObject service)
-    {
-        if (service.ExternalName)
-            mesh.RemoveService(name);
-        else
-            mesh.Put(ObjectTranslation.Service(service, namespaces.Of(name.Namespace), options));
-    }
 
     private bool Derives(ServiceName name) =>
         options.DeriveEndpoints

@@ -6,6 +6,15 @@ public sealed record TranslatorOptions
     /// <summary>The trust domain of the identities.</summary>
     public string TrustDomain { get; init; } = "cluster.local";
 
+    /// <summary>The trust domain that in a policy's principals stands for the mesh's own, whatever that is called.</summary>
+    public const string LocalTrustDomain = "cluster.local";
+
+    /// <summary>Former names of the trust domain: a policy that names one of them means all, as Istio's <c>trustDomainAliases</c>.</summary>
+    public ValueArray<string> TrustDomainAliases { get; init; } = [];
+
+    /// <summary>The namespace whose policies are about the whole mesh.</summary>
+    public string RootNamespace { get; init; } = "istio-system";
+
     /// <summary>The DNS domain of services' hostnames.</summary>
     public string ClusterDomain { get; init; } = "cluster.local";
 
@@ -17,4 +26,7 @@ public sealed record TranslatorOptions
     /// For manifests, where no such controller runs; to be off for a cluster.
     /// </summary>
     public bool DeriveEndpoints { get; init; } = true;
+
+    /// <summary>The trust domain and its aliases.</summary>
+    internal IEnumerable<string> TrustDomains => TrustDomainAliases.Prepend(TrustDomain);
 }

@@ -1,0 +1,67 @@
+using System.Globalization;
+using Ztunnel.Mesh;
+using Ztunnel.Proxy;
+using Ztunnel.Resources;
+
+namespace Ztunnel.Diagnostics;
+
+/// <summary>The policies in the shape of the dump.</summary>
+internal static class PolicySection
+{
+    private const string LastGood = "has mistakes: what is enforced is its last version without";
+
+    public static IReadOnlyList<PolicyDump> Describe(NodeSnapshots node)
+    {
+        InventorySnapshot inventory = node.Resources.Snapshot();
+        var mistaken = inventory.Problems.Select(problem => problem.Object).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var kept = inventory.Objects.Where(status => status.KeptLastGood).Select(status => status.Key).ToHashSet();
+        IReadOnlyDictionary<IPolicy, int> selected = node.Mesh.Policies.CountSelected(node.Mesh.Workloads.Where(workload => workload.Ambient));
+        IEnumerable<PolicyDump> authorization = node.Mesh.Policies.Authorization.Select(policy => Authorization(policy, node.PolicyObservations(policy)));
+        IEnumerable<PolicyDump> peerAuthentication = node.Mesh.Policies.PeerAuthentication.Select(PeerAuthentication);
+        return
+        [
+            .. authorization.Concat(peerAuthentication)
+                .OrderBy(policy => policy.Namespace, StringComparer.Ordinal)
+                .ThenBy(policy => policy.Name, StringComparer.Ordinal)
+                .ThenBy(policy => policy.Kind, StringComparer.Ordinal),
+        ];
+
+        PolicyDump Authorization(AuthorizationPolicy policy, PolicyObservationCounts? counts) =>
+            Common(policy, ObjectKind.AuthorizationPolicy, policy.Action.ToString()) with
+            {
+                DryRun = policy.DryRun,
+                DroppedAttributes = policy.DroppedAttributes.IsEmpty ? null : policy.DroppedAttributes,
+                Observed = counts is null ? null : new ObservedDump(counts.WouldAllow, counts.WouldDeny, counts.Audited),
+            };
+
+        PolicyDump PeerAuthentication(PeerAuthentication policy) =>
+            Common(policy, ObjectKind.PeerAuthentication, policy.Mode.ToString()) with
+            {
+                Ports = policy.Ports.IsEmpty
+                    ? null
+                    : policy.Ports.ToDictionary(
+                        port => port.Key.ToString(CultureInfo.InvariantCulture), port => port.Value.ToString(), StringComparer.Ordinal),
+            };
+
+        PolicyDump Common(IPolicy policy, ObjectKind kind, string action)
+        {
+            var key = new ObjectKey(kind, policy.Name.Namespace, policy.Name.Name);
+            string[] notes = [.. policy.Notes, .. kept.Contains(key) ? [LastGood] : Array.Empty<string>()];
+            return new PolicyDump
+            {
+                Name = policy.Name.Name,
+                Namespace = policy.Name.Namespace,
+                Scope = policy.Scope.ToString(),
+                Action = action,
+                Kind = kind.Name,
+                Selector = policy.Scope.Selective
+                    ? policy.Scope.Selector.Entries.ToDictionary(label => label.Key, label => label.Value, StringComparer.Ordinal)
+                    : null,
+                Accepted = !mistaken.Contains(key.ToString()),
+                Enforcement = policy.Enforcement.ToString(),
+                Notes = notes.Length == 0 ? null : notes,
+                Workloads = selected.GetValueOrDefault(policy),
+            };
+        }
+    }
+}

@@ -1,0 +1,4 @@
+namespace Ztunnel.Mesh;
+
+/// <summary>Policies changed: those about workloads of <paramref name="Namespace"/>, or of every namespace when it is null.</summary>
+public sealed record PolicyChange(string? Namespace);
