@@ -122,11 +122,11 @@ def link(a, a_address, b, b_address):
 
 class Network:
     """
-    Two nodes joined by a wire, and on each a pod for every pair measured: client-PAIR on node-a, server-PAIR on node-b.
-    All pairs have the same links and the same hops.
+    Two nodes joined by a wire, and on each a pod for every pair measured: client-PAIR on node-a, server-PAIR on node-b, or
+    on node-a too. All pairs of a table have the same links and the same hops.
     """
 
-    def __init__(self, pairs):
+    def __init__(self, pairs, on_one_node=()):
         run("mount", "--make-rprivate", "/")
         os.makedirs("/run/netns", exist_ok=True)
         run("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
@@ -139,7 +139,7 @@ class Network:
         for index, pair in enumerate(pairs):
             self.pods[pair] = (
                 self._pod(f"client-{pair}", self.node_a, 1, index),
-                self._pod(f"server-{pair}", self.node_b, 2, index),
+                self._pod(f"server-{pair}", *((self.node_a, 3) if pair in on_one_node else (self.node_b, 2)), index),
             )
 
     @staticmethod

@@ -9,10 +9,11 @@ import time
 
 import loads
 from lab import Failed, Network
-from pairs import Certificates, Haproxy, Ztunnel
-from report import IDLE, LOADS, print_table
+from pairs import Certificates, Haproxy, SameNode, Ztunnel
+from report import IDLE, LOADS, SAME_NODE, print_table
 
 PAIRS = ["ztunnel", "haproxy"]
+SAME_NODE_PAIRS = ["direct", "tunnel"]
 WARM_UP = 2  # Seconds of every load before the first round.
 
 
@@ -26,6 +27,7 @@ def arguments():
     parser.add_argument("--access-log", choices=["none", "text"], default="none", help="ours; haproxy never logs (none)")
     parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=PAIRS, help="what to measure")
     parser.add_argument("--only", nargs="+", choices=["upload", "download", "requests", "connects", "idle"], help="these loads only")
+    parser.add_argument("--same-node", action="store_true", help="instead: two pods of one node, handed over and through a tunnel")
     parser.add_argument("--ztunnel", help="the executable; built when not given")
     parser.add_argument("--json", help="write all numbers of all rounds to this file")
     options = parser.parse_args()
@@ -95,11 +97,13 @@ def main():
     everything = {}
     with tempfile.TemporaryDirectory(prefix="compare-") as directory:
         certificates = Certificates(directory)
+        if options.same_node:
+            same_node(options, certificates, directory, started)
+            return
         network = Network(options.pairs)
         pairs = []
         if "ztunnel" in options.pairs:
-            if not options.ztunnel or not os.path.exists(options.ztunnel):
-                raise Failed("there is no ztunnel executable; give --ztunnel")
+            require_executable(options)
             pairs.append(Ztunnel(network, directory, certificates, os.path.abspath(options.ztunnel), options.access_log))
         if "haproxy" in options.pairs:
             pairs.append(Haproxy(network, directory, certificates))
@@ -123,6 +127,27 @@ def main():
         with open(options.json, "w", encoding="ascii") as out:
             json.dump({str(threads): {f"{pair} {load}": rounds for (pair, load), rounds in results.items()}
                        for threads, results in everything.items()}, out, indent=2)
+
+
+def same_node(options, certificates, directory, started):
+    """Two pods of one node: from socket to socket beside a tunnel between them."""
+    require_executable(options)
+    network = Network(SAME_NODE_PAIRS, on_one_node=SAME_NODE_PAIRS)
+    pairs = [SameNode(network, directory, certificates, os.path.abspath(options.ztunnel), options.access_log, name) for name in SAME_NODE_PAIRS]
+    for pair in pairs:
+        loads.start_servers(pair)
+    everything = {}
+    for threads in options.threads:
+        measure(pairs, threads, options.rounds, options, everything.setdefault(threads, {}))
+    print("\n[client] -> [one ztunnel] -> [server] on one node; CPU is that of the agent alone.")
+    for threads, results in everything.items():
+        print_table(f"{threads} worker thread{'s' * (threads > 1)}", SAME_NODE, results, *SAME_NODE_PAIRS)
+    print(f"\nmeasured in {time.monotonic() - started:.0f} s")
+
+
+def require_executable(options):
+    if not options.ztunnel or not os.path.exists(options.ztunnel):
+        raise Failed("there is no ztunnel executable; give --ztunnel")
 
 
 def describe(options):

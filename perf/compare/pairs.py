@@ -161,33 +161,58 @@ class Ztunnel(Pair):
 
     TUNNEL = 15008
 
-    def __init__(self, network, directory, certificates, executable, access_log):
-        super().__init__("ztunnel", network, directory)
+    def __init__(self, network, directory, certificates, executable, access_log, name="ztunnel"):
+        super().__init__(name, network, directory)
         self._executable = executable
         self._authority = certificates.directory
         self._access_log = access_log
-        self._manifests = os.path.join(directory, "manifests")
+        self._manifests = os.path.join(directory, f"manifests-{name}")
         os.makedirs(self._manifests)
         with open(os.path.join(self._manifests, "perf.yaml"), "w", encoding="ascii") as text:
             text.write("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: perf\n  labels:\n"
                        "    istio.io/dataplane-mode: ambient\n")
-            for pod, node in ((self.client, "node-a"), (self.server, "node-b")):
+            for pod, node in self._placed():
                 text.write(_pod(pod, node))
 
     def start(self, threads):
         self.processes = [self._start(node, threads) for node in (self.network.node_b, self.network.node_a)]
 
+    def _placed(self):
+        return (self.client, "node-a"), (self.server, "node-b")
+
     def passed(self):
         # Before the pods are captured the client reaches the server without us; a tunnel kept open shows that it no longer does.
         return self.server.run("ss", "-Htn", "state", "established", "sport", "=", f":{self.TUNNEL}") != ""
 
-    def _start(self, node, threads):
+    def _start(self, node, threads, *flags):
         return node.start(
-            f"ztunnel-{node.name}", self._executable, "node", "--node", node.name, "--manifests", self._manifests,
+            f"{self.name}-{node.name}", self._executable, "node", *flags, "--node", node.name, "--manifests", self._manifests,
             "--netns-dir", "/run/netns", "--ca-directory", self._authority, "--workers", str(threads),
             "--access-log", self._access_log,
             # As the container image sets it: OpenSSL's memory is in two arenas rather than one for each thread.
             directory=self.directory, env={"MALLOC_ARENA_MAX": "2"})
+
+
+class SameNode(Ztunnel):
+    """One ztunnel node with both pods. Named after how it takes a connection from one to the other: direct or tunnel."""
+
+    def start(self, threads):
+        self.processes = [self._start(
+            self.network.node_a, threads, "--same-node", self.name,
+            # Two nodes of this name may run at once, on one address.
+            "--admin", f"127.0.0.1:{self._diagnostics}", "--readiness", f"127.0.0.1:{self._diagnostics + 1}")]
+
+    @property
+    def _diagnostics(self):
+        return 16000 if self.name == "direct" else 16010
+
+    def _placed(self):
+        return (self.client, "node-a"), (self.server, "node-a")
+
+    def passed(self):
+        # Captured is what has a listener of ours; a tunnel shows besides only where one is made.
+        listens = all(pod.run("ss", "-Htln", "sport", "=", ":15001") != "" for pod in (self.client, self.server))
+        return listens and super().passed() == (self.name == "tunnel")
 
 
 def _pod(pod, node):

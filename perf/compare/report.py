@@ -46,6 +46,19 @@ LOADS = [
     Row("new connections beside resumed handshakes, 1/s", "connects", "rate", "{:.0f}"),
 ]
 
+SAME_NODE = [
+    Row("bulk upload, CPU s/GB", "upload", "cpu", "{:.3f}", target=0.4),
+    Row("bulk download, CPU s/GB", "download", "cpu", "{:.3f}", target=0.4),
+    Row("bulk upload, Gbit/s", "upload", "rate", "{:.2f}"),
+    Row("bulk download, Gbit/s", "download", "rate", "{:.2f}"),
+    Row("small requests on 50 connections, CPU us/request", "requests", "cpu", "{:.1f}", target=0.7),
+    Row("small requests, requests/s", "requests", "rate", "{:.0f}"),
+    Row("small requests, p50 ms", "requests", "p50", "{:.2f}"),
+    Row("small requests, p99 ms", "requests", "p99", "{:.2f}"),
+    Row("new connection, CPU us", "connects", "cpu", "{:.0f}"),
+    Row("new connections, 1/s", "connects", "rate", "{:.0f}"),
+]
+
 IDLE = [
     Row("an idle connection, bytes of memory (PSS)", "idle", "pss", "{:.0f}", limit=8192),
     Row("an idle connection, bytes of memory (RSS)", "idle", "rss", "{:.0f}"),

@@ -57,6 +57,9 @@ public sealed class HboneStream : Channel
     /// <inheritdoc/>
     public override ChannelFailure? Failure => _failure;
 
+    /// <inheritdoc/>
+    public override int Held => _inbox?.Length ?? 0;
+
     /// <summary>Bytes received and not consumed.</summary>
     public int Unread => (_inbox?.Length ?? 0) + _lentLength;
 
@@ -141,7 +144,7 @@ public sealed class HboneStream : Channel
             if (_inbox is null || count == 0)
                 return;
             _inbox.Consume(count);
-            _connection.Buffered(-count);
+            CountHeld(-count);
             if (_inbox.Length == 0)
                 DropInbox();
         }
@@ -260,7 +263,7 @@ public sealed class HboneStream : Channel
         _inbox ??= _connection.RentInbox();
         _inbox.Append(_connection.Lent.Slice(_lentOffset, left).Bytes, Loop.Buffers);
         _lentLength = 0;
-        _connection.Buffered(left);
+        CountHeld(left);
     }
 
     /// <summary>Gives the peer credit for bytes that need no consumer (padding) or that one has consumed.</summary>
@@ -318,12 +321,18 @@ public sealed class HboneStream : Channel
 
     private void Set(Flags flags, bool value) => _flags = value ? _flags | flags : _flags & ~flags;
 
+    private void CountHeld(int change)
+    {
+        _connection.Buffered(change);
+        Account?.Add(change);
+    }
+
     private void DropUnread()
     {
         _lentLength = 0;
         if (_inbox is null)
             return;
-        _connection.Buffered(-_inbox.Length);
+        CountHeld(-_inbox.Length);
         _inbox.Clear();
         DropInbox();
     }

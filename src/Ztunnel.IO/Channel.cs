@@ -26,6 +26,21 @@ public abstract class Channel : IDisposable
     /// <summary>Why the channel is broken, or null while it is not.</summary>
     public abstract ChannelFailure? Failure { get; }
 
+    /// <summary>Bytes of memory the channel holds because they were received and nobody took them yet.</summary>
+    public virtual int Held => 0;
+
+    /// <summary>Where <see cref="Held"/> is counted; null for nowhere.</summary>
+    public BufferAccount? Account
+    {
+        get;
+        set
+        {
+            field?.Add(-Held);
+            field = value;
+            value?.Add(Held);
+        }
+    }
+
     /// <summary>
     /// Called at most once, on the loop, when the peer or the network breaks the channel: also while nobody waits on it, as
     /// after the end of what it had to say. Not for an <see cref="Abort"/> of its own holder.

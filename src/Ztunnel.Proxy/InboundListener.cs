@@ -67,6 +67,27 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
             return;
         }
 
+        if (pod.Inbound.TryEnter() is { } limit)
+        {
+            incoming.Refuse(503);
+            on.AccessLog.Write(Describe(client, peer, incoming.Authority, destination, limit));
+            return;
+        }
+
+        try
+        {
+            await Carry(on, client, peer, incoming, request);
+        }
+        finally
+        {
+            pod.Inbound.Leave();
+        }
+    }
+
+    /// <summary>Connects a tunnel that was let in to the application, and moves its bytes until both ends have ended.</summary>
+    private async ValueTask Carry(ProxyLoop on, IPEndPoint client, SpiffeId peer, IncomingConnect incoming, InboundRequest request)
+    {
+        IPEndPoint destination = request.Destination;
         TcpConnection application;
         try
         {

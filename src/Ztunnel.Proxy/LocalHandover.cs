@@ -33,13 +33,19 @@ internal static class LocalHandover
             DestinationWorkload = destination.Workload,
             DestinationIdentity = destination.Identity,
         };
-        connection.AddOtherEnd(destination, inbound, request);
         if (destination.Gate.Admit(request) is { } refusal)
         {
-            connection.EndOther(refusal.Rejection);
+            Log(on, inbound, refusal.Rejection);
             return Attempt.Refused(refusal.Rejection);
         }
 
+        if (destination.Inbound.TryEnter() is { } limit)
+        {
+            Log(on, inbound, limit);
+            return Attempt.Failed(new ChannelFailure(FailureKind.Refused, limit));
+        }
+
+        connection.AddOtherEnd(destination, inbound, request);
         try
         {
             TcpConnection server = await destination.ConnectToApplication(on.Loop, request.Source, application, CancellationToken.None);
@@ -51,6 +57,12 @@ internal static class LocalHandover
             connection.EndOther(e.Failure.Detail);
             return Attempt.Failed(e.Failure);
         }
+    }
+
+    private static void Log(ProxyLoop on, ConnectionRecord inbound, string error)
+    {
+        inbound.Error = error;
+        on.AccessLog.Write(inbound);
     }
 
     /// <summary>The client's own address; where a service led it to the other address family, the address its pod would have connected from.</summary>

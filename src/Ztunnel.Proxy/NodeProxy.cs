@@ -28,6 +28,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     private readonly MeshPeerVerifier _verifier;
     private readonly IDisposable _observation;
     private readonly PolicyReview? _review;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
     /// <summary>A data path without pods. The loops stay the caller's to stop, after this.</summary>
@@ -50,10 +51,10 @@ public sealed partial class NodeProxy : IAsyncDisposable
         _certificates = certificates;
         _verifier = verifier;
         _logger = logger;
-        time ??= TimeProvider.System;
-        _ejections = new Ejections(options.Ejection, time);
+        _time = time ?? TimeProvider.System;
+        _ejections = new Ejections(options.Ejection, _time);
         var tunnels = new TunnelClient(certificates, options, logger);
-        _perLoop = [.. loops.Loops.Select(loop => new ProxyLoop(loop, tunnels, _ejections, accessLog, time))];
+        _perLoop = [.. loops.Loops.Select(loop => new ProxyLoop(loop, tunnels, _ejections, accessLog, _time))];
         PolicyObservations = new PolicyObservations(logger);
         _review = options.PolicyCutsOpenConnections ? new PolicyReview(mesh, _perLoop) : null;
         _observation = mesh.Observe(OnWorkloadChange);
@@ -71,7 +72,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(@namespace);
-        var pod = new PodProxy(workload, @namespace, _options, _mesh, PolicyObservations);
+        var pod = new PodProxy(workload, @namespace, _options, _mesh, PolicyObservations, _loops, _time, Relieve);
         _certificates.Request(pod.Identity);
         _pods.TryAdd(pod, 0);
         // A change that came before it was in the table has passed it by.
@@ -218,6 +219,34 @@ public sealed partial class NodeProxy : IAsyncDisposable
 
         if (change.Old is not null && change.New is not { Ambient: true })
             _ = OnEachLoop(on => on.Tunnels.Evict(key => key.DestinationUid == subject.Uid));
+    }
+
+    /// <summary>Too much is held for a pod: its greediest connections end, until what is held is within the limit.</summary>
+    private void Relieve(PodProxy pod) => _ = RelieveOnEachLoop(pod);
+
+    private async Task RelieveOnEachLoop(PodProxy pod)
+    {
+        try
+        {
+            await OnEachLoop(on => Relieve(on, pod));
+        }
+        catch (ObjectDisposedException)
+        {
+            // The loops have ended, and what was held with them.
+        }
+
+        pod.Memory.Rearm();
+    }
+
+    private void Relieve(ProxyLoop on, PodProxy pod)
+    {
+        var failure = new ChannelFailure(FailureKind.Local, ConnectionQuota.OverMemory(_options.Limits));
+        foreach (OpenConnection connection in on.OpenOf(pod).Where(connection => connection.Held > 0).OrderByDescending(connection => connection.Held).ToArray())
+        {
+            if (!pod.Memory.IsOver)
+                return;
+            connection.Abort(failure);
+        }
     }
 
     private void StopListening(PodProxy pod)

@@ -45,6 +45,9 @@ internal sealed class OpenConnection
             ? (relay.BytesToServer, relay.BytesToClient)
             : (relay.BytesToClient, relay.BytesToServer);
 
+    /// <summary>Bytes held because the receiver does not take them. The pod that opened a connection between two of this node answers for them.</summary>
+    public int Held => IsOtherEnd ? 0 : _relay?.Held ?? 0;
+
     /// <summary>Counts the connection on the endpoint it is being made to, in place of the one before; null for none.</summary>
     public void Choose(Endpoint? endpoint)
     {
@@ -56,8 +59,8 @@ internal sealed class OpenConnection
     }
 
     /// <summary>
-    /// Counts this connection as one of <paramref name="pod"/> too, which it leads to without a tunnel: what happens to it
-    /// from now on happens to both, and both are logged.
+    /// Counts this connection as one of <paramref name="pod"/> too, which it leads to without a tunnel and which has let it
+    /// enter: what happens to it from now on happens to both, and both are logged.
     /// </summary>
     public void AddOtherEnd(PodProxy pod, ConnectionRecord record, in InboundRequest request)
     {
@@ -65,7 +68,7 @@ internal sealed class OpenConnection
         _otherEnd.AdmittedBy(pod.Gate, request);
     }
 
-    /// <summary>The pod's application could not be connected to, or the pod does not let it in: the pod's half is over, this one may go elsewhere.</summary>
+    /// <summary>The pod's application could not be connected to: the pod's half is over, this one may go elsewhere.</summary>
     public void EndOther(string error)
     {
         if (_otherEnd is not { } other)
@@ -78,8 +81,10 @@ internal sealed class OpenConnection
     /// <summary>Moves bytes until both directions have ended, and disposes the server's side.</summary>
     public async ValueTask RelayAsync(Channel server)
     {
-        var relay = new Relay(_client, server);
+        var relay = new Relay(_client, server, Pod.ShareOf(_loop.Loop), Pod.HalfClosedTimeout);
         _relay = relay;
+        _client.Account = Pod.Memory;
+        server.Account = Pod.Memory;
         if (_otherEnd is { } other)
             other._relay = relay;
         using (server)
@@ -124,7 +129,9 @@ internal sealed class OpenConnection
     /// <summary>Lets go of the client and writes the log line.</summary>
     public void Finish()
     {
-        if (!IsOtherEnd)
+        if (IsOtherEnd)
+            Pod.Inbound.Leave();
+        else
             _client.Dispose();
         Choose(null);
         (Record.BytesSent, Record.BytesReceived) = Bytes;

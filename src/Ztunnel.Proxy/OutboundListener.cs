@@ -22,14 +22,20 @@ internal sealed class OutboundListener(PodProxy pod, MeshState mesh, LocalPods l
             return;
         }
 
-        Workload source = pod.Workload;
-        var connection = new OpenConnection(on, client, pod, new ConnectionRecord
+        var record = new ConnectionRecord
         {
             Direction = ConnectionDirection.Outbound,
             Source = client.RemoteEndPoint,
-            SourceWorkload = source,
+            SourceWorkload = pod.Workload,
             Destination = destination,
-        });
+        };
+        if (pod.Outbound.TryEnter() is { } limit)
+        {
+            on.Refuse(client, record, limit);
+            return;
+        }
+
+        var connection = new OpenConnection(on, client, pod, record);
         try
         {
             if (await Open(on, connection, destination) is { } server)
@@ -38,6 +44,7 @@ internal sealed class OutboundListener(PodProxy pod, MeshState mesh, LocalPods l
         finally
         {
             connection.Finish();
+            pod.Outbound.Leave();
         }
     }
 

@@ -18,14 +18,15 @@ internal sealed class PlaintextListener(PodProxy pod, MeshState mesh)
             return;
         }
 
-        var connection = new OpenConnection(on, client, pod, new ConnectionRecord
+        var record = new ConnectionRecord
         {
             Direction = ConnectionDirection.Inbound,
             Source = client.RemoteEndPoint,
             SourceWorkload = mesh.WorkloadByAddress(client.RemoteEndPoint.Address),
             Destination = destination,
             DestinationWorkload = pod.Workload,
-        });
+        };
+        var connection = new OpenConnection(on, client, pod, record);
         try
         {
             await Admit(on, connection, client, destination);
@@ -49,8 +50,21 @@ internal sealed class PlaintextListener(PodProxy pod, MeshState mesh)
             return;
         }
 
-        connection.AdmittedBy(pod.Gate, request);
-        TcpConnection server = await pod.ConnectToApplication(on.Loop, request.Source, destination, CancellationToken.None);
-        await connection.RelayAsync(server);
+        if (pod.Inbound.TryEnter() is { } limit)
+        {
+            connection.Refuse(FailureKind.Refused, limit);
+            return;
+        }
+
+        try
+        {
+            connection.AdmittedBy(pod.Gate, request);
+            TcpConnection server = await pod.ConnectToApplication(on.Loop, request.Source, destination, CancellationToken.None);
+            await connection.RelayAsync(server);
+        }
+        finally
+        {
+            pod.Inbound.Leave();
+        }
     }
 }

@@ -14,17 +14,30 @@ public sealed class PodProxy
     private readonly NetworkNamespace _namespace;
     private readonly ProxyOptions _options;
     private readonly TcpOptions _borrowedSource;
+    private readonly LoopShare[] _shares;
     private readonly List<TcpListener> _listeners = [];
     private Workload _workload;
     private volatile bool _stopped;
 
-    internal PodProxy(Workload workload, NetworkNamespace @namespace, ProxyOptions options, MeshState mesh, PolicyObservations observations)
+    internal PodProxy(
+        Workload workload,
+        NetworkNamespace @namespace,
+        ProxyOptions options,
+        MeshState mesh,
+        PolicyObservations observations,
+        EventLoopGroup loops,
+        TimeProvider time,
+        Action<PodProxy> holdsTooMuch)
     {
         _workload = workload;
         Gate = new InboundGate(this, mesh, observations);
         _namespace = @namespace;
         _options = options;
         Identity = workload.Identity;
+        Memory = new BufferAccount(options.Limits.HeldBytes, () => holdsTooMuch(this));
+        Inbound = new ConnectionQuota(options.Limits, Memory, time);
+        Outbound = new ConnectionQuota(options.Limits, Memory, time);
+        _shares = [.. loops.Loops.Select(loop => new LoopShare(loop))];
         _borrowedSource = options.Application with { Transparent = true, BindAddressNoPort = true };
     }
 
@@ -43,6 +56,21 @@ public sealed class PodProxy
 
     /// <summary>What every connection to the pod's application passes.</summary>
     internal InboundGate Gate { get; }
+
+    /// <summary>Connections to the pod.</summary>
+    internal ConnectionQuota Inbound { get; }
+
+    /// <summary>Connections the pod opens.</summary>
+    internal ConnectionQuota Outbound { get; }
+
+    /// <summary>What is held for receivers of its connections.</summary>
+    internal BufferAccount Memory { get; }
+
+    /// <summary>See <see cref="ProxyOptions.HalfClosedTimeout"/>.</summary>
+    internal TimeSpan HalfClosedTimeout => _options.HalfClosedTimeout;
+
+    /// <summary>Its part of a loop.</summary>
+    internal LoopShare ShareOf(EventLoop loop) => _shares[loop.Index];
 
     /// <summary>
     /// Listens on <paramref name="port"/> inside the pod's namespace, on every address of each family the namespace has.

@@ -55,6 +55,14 @@ internal sealed class ProxyLoop
             _ejections.Succeeded(endpoint);
     }
 
+    /// <summary>Turns a client away before anything was done for it, with a line in the log.</summary>
+    public void Refuse(TcpConnection client, ConnectionRecord record, string reason)
+    {
+        record.Error = reason;
+        client.Abort(new ChannelFailure(FailureKind.Refused, reason));
+        AccessLog.Write(record);
+    }
+
     public void Add(OpenConnection connection) => _open.Add(connection);
 
     public void Remove(OpenConnection connection) => _open.Remove(connection);

@@ -33,6 +33,16 @@ public sealed record ProxyOptions
     /// <summary>Socket options of connections that carry tunnels: little unsent data in the kernel, so that one tunnel's bulk does not delay another's bytes.</summary>
     public TcpOptions Transport { get; init; } = new() { Mark = CaptureContract.SocketMark, NotSentLowWater = 128 * 1024 };
 
+    /// <summary>
+    /// How long a connection may carry nothing once one side has ended before it is broken off; <see cref="Timeout.InfiniteTimeSpan"/>
+    /// for ever. Keepalive keeps both sides and the connection tracker content, so nothing else ends what an application forgot
+    /// to close; an hour is longer than anybody was seen to compute an answer in silence.
+    /// </summary>
+    public TimeSpan HalfClosedTimeout { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>What each pod may take of the node.</summary>
+    public WorkloadLimits Limits { get; init; } = new();
+
     /// <summary>How connections get from one pod of this node to another.</summary>
     public SameNodePath SameNode { get; init; }
 

@@ -15,14 +15,29 @@ public sealed class Relay
     private readonly Channel _server;
     private readonly RelayDirection _toServer;
     private readonly RelayDirection _toClient;
+    private readonly TimeSpan _halfClosedTimeout;
+    private LoopTimer? _reaper;
+    private long _movedAtLastLook;
+    private bool _halfClosed;
 
     /// <summary>Prepares a relay between two open channels of the same loop.</summary>
     public Relay(Channel client, Channel server)
+        : this(client, server, share: null, Timeout.InfiniteTimeSpan)
+    {
+    }
+
+    /// <summary>
+    /// The same, within a pod's share of the loop, and broken off when one side has ended and nothing has moved for
+    /// <paramref name="halfClosedTimeout"/>.
+    /// </summary>
+    internal Relay(Channel client, Channel server, LoopShare? share, TimeSpan halfClosedTimeout)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(server);
         _client = client;
         _server = server;
+        Share = share;
+        _halfClosedTimeout = halfClosedTimeout;
         _toServer = new RelayDirection(this, client, server);
         _toClient = new RelayDirection(this, server, client);
     }
@@ -32,6 +47,9 @@ public sealed class Relay
 
     /// <summary>Bytes taken by the client's channel so far.</summary>
     public long BytesToClient => _toClient.Total;
+
+    /// <summary>Bytes received that the other side has not taken.</summary>
+    public int Held => _client.Held + _server.Held + _toServer.InFlight + _toClient.InFlight;
 
     /// <summary>What broke the relay, or null if both directions ended in order.</summary>
     public ChannelFailure? Failure { get; private set; }
@@ -44,6 +62,9 @@ public sealed class Relay
         _server.Abort(failure);
     }
 
+    /// <summary>The part of the loop that this counts on; null for as much as there is.</summary>
+    internal LoopShare? Share { get; }
+
     /// <summary>Runs until both directions have ended. Never throws for a failure of a channel; disposes neither.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask RunAsync()
@@ -53,6 +74,7 @@ public sealed class Relay
         await _toClient.RunAsync();
         await toServer;
         _client.Broken = _server.Broken = null;
+        _reaper?.Dispose();
     }
 
     /// <summary>Notes what broke a direction; the first to break is the cause.</summary>
@@ -69,5 +91,27 @@ public sealed class Relay
             return;
         Fail(broken.Failure!);
         other.Abort(broken.Failure!);
+    }
+
+    /// <summary>A direction has ended in order. From the first on the other has to show now and then that it is of use.</summary>
+    internal void NoteEnd()
+    {
+        if (!_halfClosed && Failure is null && _halfClosedTimeout != Timeout.InfiniteTimeSpan)
+            LookLater();
+        _halfClosed = true;
+    }
+
+    private void LookLater()
+    {
+        _movedAtLastLook = BytesToServer + BytesToClient;
+        _reaper = _client.Loop.Schedule(_halfClosedTimeout, static state => ((Relay)state!).Look(), this);
+    }
+
+    private void Look()
+    {
+        if (BytesToServer + BytesToClient != _movedAtLastLook)
+            LookLater();
+        else
+            Abort(new ChannelFailure(FailureKind.TimedOut, $"HalfClosedTimeout: one side has ended and nothing has moved for {_halfClosedTimeout.TotalSeconds:0.###} s"));
     }
 }

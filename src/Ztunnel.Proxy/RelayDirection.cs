@@ -19,6 +19,7 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
     private const int BulkBytes = 64 * 1024;
 
     private Splice? _splice;
+    private ChannelWait? _place;
     private long _total;
     private int _sinceWait;
     private bool _bulk;
@@ -37,6 +38,9 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
     /// <summary>Whether it has ended, in order or not.</summary>
     public bool Finished { get; private set; }
 
+    /// <summary>Bytes taken from the sender and in a pipe.</summary>
+    public int InFlight => _splice?.InFlight ?? 0;
+
     /// <summary>Moves bytes until the direction has ended or broken.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask RunAsync()
@@ -45,6 +49,8 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
         {
             while (true)
             {
+                if (relay.Share is { } share && !share.TryBegin())
+                    await share.WaitAsync(_place ??= new ChannelWait(from.Loop));
                 switch (MoveTurn())
                 {
                     case Step.AwaitData:
@@ -53,8 +59,10 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
                     case Step.AwaitRoom:
                         await to.WaitForWriteAsync();
                         break;
-                    case Step.GiveTurn:
+                    case Step.GiveTurn when relay.Share is null:
                         await from.Loop.YieldAsync();
+                        break;
+                    case Step.GiveTurn:
                         break;
                     default:
                         return;
@@ -70,7 +78,7 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
 
     private Step MoveTurn()
     {
-        int turn = TurnBytes;
+        int turn = relay.Share is { } share ? Math.Min(TurnBytes, share.Left + LoopShare.ServiceCost) : TurnBytes;
         while (turn > 0)
         {
             if ((_bulk ? MoveSpliced(ref turn) : MoveLent(ref turn)) is { } step)
@@ -111,7 +119,7 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
     /// <summary>Null to go on.</summary>
     private Step? MoveSpliced(ref int turn)
     {
-        SpliceStatus status = _splice!.Move(SpliceBytes, out int moved);
+        SpliceStatus status = _splice!.Move(Math.Min(SpliceBytes, turn), out int moved);
         Count(moved, ref turn);
         _sinceWait += moved;
         switch (status)
@@ -148,11 +156,13 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
     {
         Volatile.Write(ref _total, _total + bytes);
         turn -= bytes;
+        relay.Share?.Spend(bytes);
     }
 
     private Step End()
     {
         to.ShutdownWrite();
+        relay.NoteEnd();
         return Step.Finished;
     }
 

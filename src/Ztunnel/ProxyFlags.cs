@@ -6,8 +6,24 @@ namespace Ztunnel;
 /// <summary>The flags of <c>ztunnel node</c> that say how its data path behaves.</summary>
 internal sealed class ProxyFlags
 {
+    private static readonly ProxyOptions Defaults = new();
+
     private readonly Option<string> _sameNode;
     private readonly Option<bool> _policyCuts;
+    private readonly Option<double> _halfClosed = Number(
+        "--half-closed-timeout",
+        Defaults.HalfClosedTimeout.TotalSeconds,
+        max: 31_536_000,
+        "Seconds without a byte after which a connection is broken off once one side has ended; 0 for never.");
+
+    private readonly Option<int> _connections = Number(
+        "--max-connections", Defaults.Limits.Connections, int.MaxValue, "Connections one pod may have open, each way; 0 for no limit.");
+
+    private readonly Option<int> _rate = Number(
+        "--max-connection-rate", Defaults.Limits.ConnectionsPerSecond, 100_000_000, "New connections a second one pod may make, each way; 0 for no limit.");
+
+    private readonly Option<long> _held = Number(
+        "--max-held-bytes", Defaults.Limits.HeldBytes, long.MaxValue, "Bytes held for receivers of one pod's connections; 0 for no limit.");
 
     public ProxyFlags()
     {
@@ -28,8 +44,8 @@ internal sealed class ProxyFlags
     /// <summary>Adds the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        command.Add(_sameNode);
-        command.Add(_policyCuts);
+        foreach (Option flag in new Option[] { _sameNode, _policyCuts, _halfClosed, _connections, _rate, _held })
+            command.Add(flag);
     }
 
     /// <summary>What they were set to.</summary>
@@ -37,5 +53,24 @@ internal sealed class ProxyFlags
     {
         SameNode = parsed.GetRequiredValue(_sameNode) == "tunnel" ? SameNodePath.Tunnel : SameNodePath.Direct,
         PolicyCutsOpenConnections = parsed.GetRequiredValue(_policyCuts),
+        HalfClosedTimeout = parsed.GetRequiredValue(_halfClosed) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : Timeout.InfiniteTimeSpan,
+        Limits = new WorkloadLimits
+        {
+            Connections = parsed.GetRequiredValue(_connections),
+            ConnectionsPerSecond = parsed.GetRequiredValue(_rate),
+            HeldBytes = parsed.GetRequiredValue(_held),
+        },
     };
+
+    private static Option<T> Number<T>(string name, T @default, T max, string description)
+        where T : struct, System.Numerics.INumber<T>
+    {
+        var option = new Option<T>(name) { Description = description, DefaultValueFactory = _ => @default };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<T>() is var value && (value < T.Zero || value > max))
+                result.AddError($"{name} must be from 0 to {max}, got {value}");
+        });
+        return option;
+    }
 }

@@ -136,6 +136,30 @@ public sealed class SpliceTests
     }
 
     [Fact]
+    public async Task What_is_in_flight_or_kept_is_on_the_account_for_as_long()
+    {
+        await Loops.OnLoop(async loop =>
+        {
+            using Joint joint = await Joint.Make(loop);
+            int exceeded = 0;
+            var account = new BufferAccount(1, () => exceeded++);
+            joint.Source.Account = account;
+            await joint.FillUp();
+            Assert.Equal(joint.Splice.InFlight, account.Held);
+            Assert.Equal(1, exceeded);
+            joint.Splice.Discard();
+            Assert.Equal(0, account.Held);
+
+            Assert.Equal(1, await joint.Source.ReadAsync(new byte[1]));
+            Assert.InRange(account.Held, joint.Source.BytesKept, LoopBuffers.LargeBlock);
+            Assert.Equal(joint.Source.Held, account.Held);
+            joint.Source.Abort(new ChannelFailure(FailureKind.Closed, "test"));
+            Assert.Equal(0, account.Held);
+            Assert.Equal(1, exceeded);
+        });
+    }
+
+    [Fact]
     public async Task Bytes_read_and_kept_go_first_and_are_not_spliced()
     {
         await Loops.OnLoop(async loop =>

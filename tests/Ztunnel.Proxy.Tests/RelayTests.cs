@@ -107,6 +107,70 @@ public sealed class RelayTests
             new MemoryChannelOptions { Capacity = 700 });
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_half_closed_connection_on_which_nothing_moves_is_broken_off_with_its_reason(bool clientEnds)
+    {
+        ManualTime time = new();
+        using EventLoop loop = EventLoop.Start(0, new EventLoopOptions { TimeProvider = time });
+        await loop.RunAsync(async () =>
+        {
+            (MemoryChannel client, MemoryChannel clientSide) = MemoryChannel.Pair(loop);
+            (MemoryChannel serverSide, MemoryChannel server) = MemoryChannel.Pair(loop);
+            var relay = new Relay(clientSide, serverSide, share: null, TimeSpan.FromMinutes(10));
+            Task relaying = relay.RunAsync().AsTask();
+            (MemoryChannel ended, MemoryChannel open) = clientEnds ? (client, server) : (server, client);
+            await AdvanceInSteps(time, loop, TimeSpan.FromHours(3));
+            Assert.Null(relay.Failure);
+
+            ended.ShutdownWrite();
+            Assert.Equal("", await ReadToEnd(open));
+            // As long as something moves now and then it lives.
+            for (int i = 0; i < 5; i++)
+            {
+                await AdvanceInSteps(time, loop, TimeSpan.FromMinutes(9));
+                await open.WriteAsync("x"u8.ToArray());
+                Assert.Equal(1, await ended.ReadAsync(new byte[1]));
+            }
+
+            await AdvanceInSteps(time, loop, TimeSpan.FromMinutes(20));
+            await relaying;
+            Assert.Equal("HalfClosedTimeout: one side has ended and nothing has moved for 600 s", relay.Failure!.Detail);
+            Assert.Equal(ReadStatus.Failed, open.TryRead(out _));
+            Assert.Equal(ReadStatus.Failed, ended.TryRead(out _));
+        }).WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task Breaking_a_relay_off_wakes_it_whatever_it_waits_for()
+    {
+        await OnLoop(
+            async (client, server, relay) =>
+            {
+                Task relaying = relay.RunAsync().AsTask();
+                Task writing = Assert.ThrowsAsync<ChannelException>(async () => await client.WriteAsync(new byte[100_000]));
+                while (server.Unread < 700)
+                    await server.Loop.YieldAsync();
+
+                relay.Abort(new ChannelFailure(FailureKind.Closed, "enough"));
+
+                await relaying;
+                await writing;
+                Assert.Equal("enough", relay.Failure!.Detail);
+            },
+            new MemoryChannelOptions { Capacity = 700 });
+    }
+
+    private static async Task AdvanceInSteps(ManualTime time, EventLoop loop, TimeSpan by)
+    {
+        for (TimeSpan done = TimeSpan.Zero; done < by; done += TimeSpan.FromMinutes(1))
+        {
+            time.Advance(TimeSpan.FromMinutes(1));
+            await loop.YieldAsync();
+        }
+    }
+
     private static async Task<string> ReadToEnd(Channel channel)
     {
         var text = new StringBuilder();

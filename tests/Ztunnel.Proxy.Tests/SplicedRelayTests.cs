@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using Ztunnel.IO;
 
@@ -136,20 +135,10 @@ public sealed class SplicedRelayTests
         using EventLoop loop = EventLoop.Start(0);
         await loop.RunAsync(async () =>
         {
-            (TcpConnection client, TcpConnection clientSide) = await Connect(loop);
-            (TcpConnection serverSide, TcpConnection server) = await Connect(loop);
+            (TcpConnection client, TcpConnection clientSide) = await Tcp.Connect(loop, loop);
+            (TcpConnection serverSide, TcpConnection server) = await Tcp.Connect(loop, loop);
             await test(new Ends(client, server, clientSide, serverSide, new Relay(clientSide, serverSide)));
         }).WaitAsync(TimeSpan.FromSeconds(60));
-    }
-
-    private static async Task<(TcpConnection Client, TcpConnection Server)> Connect(EventLoop loop)
-    {
-        using TcpListener listener = TcpListener.Listen(null, new IPEndPoint(IPAddress.Loopback, 0), new TcpListenOptions());
-        var accepted = new TaskCompletionSource<TcpConnection>();
-        listener.Start(loop, [loop], accepted.SetResult);
-        TcpConnection client = await TcpConnection.ConnectAsync(
-            loop, null, null, listener.LocalEndPoint, new TcpOptions(), TimeSpan.FromSeconds(10));
-        return (client, await accepted.Task);
     }
 
     private sealed record Ends(TcpConnection Client, TcpConnection Server, TcpConnection ClientSide, TcpConnection ServerSide, Relay Relay);

@@ -13,6 +13,7 @@ public sealed partial class EventLoop
         while (!_stopping)
         {
             int count = Sleep();
+            Iteration++;
             RunEvents(count);
             RunTimers();
             RunPosted();

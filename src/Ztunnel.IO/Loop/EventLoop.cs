@@ -71,6 +71,9 @@ public sealed partial class EventLoop : IDisposable
     /// <summary>Connections assigned to this loop and not yet closed: what accept balancing looks at. Safe from any thread.</summary>
     public int Load => Volatile.Read(ref _load);
 
+    /// <summary>How many times round the loop has been: two moments of one iteration have one number. Loop thread only.</summary>
+    public long Iteration { get; private set; }
+
     /// <summary>Blocks for bytes that outlive the scratch memory. Loop thread only.</summary>
     public LoopBuffers Buffers { get; }
 

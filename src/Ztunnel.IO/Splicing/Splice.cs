@@ -11,6 +11,7 @@ public sealed class Splice
     private readonly TcpConnection _source;
     private readonly TcpConnection _destination;
     private SplicePipe? _pipe;
+    private int _counted;
 
     /// <summary>One direction between two connections of one loop; both stay the caller's.</summary>
     public Splice(TcpConnection source, TcpConnection destination)
@@ -42,6 +43,7 @@ public sealed class Splice
         }
 
         moved = _destination.TakeFrom(_pipe!);
+        CountInFlight();
         if (_destination.Failure is not null)
             return SpliceStatus.DestinationFailed;
         if (_pipe!.Held > 0)
@@ -55,6 +57,15 @@ public sealed class Splice
     {
         if (_pipe is not null)
             GiveBack();
+        CountInFlight();
+    }
+
+    private void CountInFlight()
+    {
+        int inFlight = InFlight;
+        if (inFlight != _counted)
+            _source.Account?.Add(inFlight - _counted);
+        _counted = inFlight;
     }
 
     private SpliceStatus Take(int limit)

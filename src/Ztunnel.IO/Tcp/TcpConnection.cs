@@ -64,6 +64,9 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
     /// <summary>The peer's address.</summary>
     public IPEndPoint RemoteEndPoint { get; }
 
+    /// <inheritdoc/>
+    public override int Held => _kept?.Bytes.Length ?? 0;
+
     /// <summary>Our address. Throws <see cref="ObjectDisposedException"/> if first asked for after the connection was closed.</summary>
     public IPEndPoint LocalEndPoint
     {
@@ -351,6 +354,7 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
         if (left > 0)
         {
             _kept = Loop.Buffers.Rent(Chunk.StandardHeadroom + left);
+            Account?.Add(_kept.Bytes.Length);
             _keptStart = Chunk.StandardHeadroom;
             _keptEnd = _keptStart + left;
             Loop.Scratch[level].AsSpan(_keptStart + count, left).CopyTo(_kept.Bytes.AsSpan(_keptStart));
@@ -370,7 +374,12 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
 
     private void DropKept()
     {
-        _kept?.Dispose();
+        if (_kept is { } kept)
+        {
+            Account?.Add(-kept.Bytes.Length);
+            kept.Dispose();
+        }
+
         _kept = null;
         _lentKept = false;
         _keptStart = 0;

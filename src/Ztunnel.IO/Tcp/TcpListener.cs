@@ -9,7 +9,7 @@ namespace Ztunnel.IO;
 /// </summary>
 public sealed class TcpListener : IDisposable, IEpollHandler
 {
-    private const int AcceptsPerTurn = 64;
+    private const int AcceptsPerTurn = 16;
 
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
 
