@@ -12,11 +12,14 @@ public sealed record DiagnosticsOptions
     /// <summary>Istio's readiness port.</summary>
     public const int ReadinessPort = 15021;
 
+    /// <summary>The readiness port on all addresses of the node, of both families where it has IPv6.</summary>
+    public static IPEndPoint DefaultReadiness { get; } = new(Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any, ReadinessPort);
+
     /// <summary>Where the admin pages are; loopback only, as they are not protected by anything else. Throws on another address when the server is made.</summary>
     public IReadOnlyList<IPEndPoint> Admin { get; init; } = [new(IPAddress.Loopback, AdminPort)];
 
     /// <summary>Where the readiness probe is answered; all addresses of the node by default, as the kubelet asks there.</summary>
-    public IReadOnlyList<IPEndPoint> Readiness { get; init; } = [new(IPAddress.IPv6Any, ReadinessPort)];
+    public IReadOnlyList<IPEndPoint> Readiness { get; init; } = [DefaultReadiness];
 
     /// <summary>
     /// Makes the bound (not yet listening) socket for an address: given when the node lives in another network namespace

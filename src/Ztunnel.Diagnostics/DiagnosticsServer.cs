@@ -53,7 +53,7 @@ public sealed class DiagnosticsServer : IAsyncDisposable
     /// <summary>Where the readiness probe is served, once started.</summary>
     public IReadOnlyList<IPEndPoint> ReadinessAddresses => _readiness.Addresses;
 
-    /// <summary>Starts to listen. Throws <see cref="IOException"/> naming the address when one is in use.</summary>
+    /// <summary>Starts to listen. Throws <see cref="IOException"/> naming the address when it is in use or not to be had.</summary>
     public async Task Start(CancellationToken cancellationToken = default)
     {
         await _readiness.Start(cancellationToken);

@@ -24,16 +24,17 @@ public sealed partial class DirectorySource : IResourceSource
         _path = Path.GetFullPath(path);
         _options = options ?? new DirectorySourceOptions();
         _logger = logger ?? NullLogger.Instance;
-        _directory = new ManifestDirectory(_path);
+        _directory = new ManifestDirectory(_path, ReadForMesh);
     }
 
     /// <summary>
     /// Reads a directory once, without watching it. Throws <see cref="DirectoryNotFoundException"/>, <see cref="IOException"/>
-    /// or <see cref="UnauthorizedAccessException"/> when it cannot be read; mistakes in files are in the result.
+    /// or <see cref="UnauthorizedAccessException"/> when it cannot be read; mistakes in files are in the result. Unlike what is
+    /// watched, pods come with what their containers run.
     /// </summary>
     public static DirectoryContents Read(string path)
     {
-        IReadOnlyList<ResourceEvent> events = new ManifestDirectory(Path.GetFullPath(path)).Scan(Nothing);
+        IReadOnlyList<ResourceEvent> events = new ManifestDirectory(Path.GetFullPath(path), ManifestReader.Read).Scan(Nothing);
         return new DirectoryContents
         {
             Objects = [.. events.OfType<ResourceEvent.Put>().Select(put => put.Object)],
@@ -69,13 +70,27 @@ public sealed partial class DirectorySource : IResourceSource
         }
     }
 
+    /// <summary>
+    /// Without what containers run and their environment: the mesh has no use for it, it may hold secrets, and what is read
+    /// is kept for as long as the agent lives.
+    /// </summary>
+    private static ManifestFile ReadForMesh(string source, ReadOnlySpan<byte> content)
+    {
+        ManifestFile file = ManifestReader.Read(source, content);
+        return file with
+        {
+            Objects = file.Objects.ToDictionary(
+                entry => entry.Key, entry => (entry.Value.Object is PodObject pod ? pod.WithoutPrograms() : entry.Value.Object, entry.Value.Line)),
+        };
+    }
+
     private (IReadOnlyList<ResourceEvent> Events, string? Error) TryScan(IReadOnlySet<string> touched)
     {
         try
         {
             return (_directory.Scan(touched), null);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
             return ([], error.Message);
         }

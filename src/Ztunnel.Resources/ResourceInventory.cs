@@ -12,7 +12,16 @@ public sealed class ResourceInventory
     private readonly SortedDictionary<string, SourceReport> _sources = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, Origin> _objects = [];
     private readonly Dictionary<ObjectKey, ImmutableArray<ResourceProblem>> _problems = [];
+    private readonly Action<ResourceProblem>? _found;
     private bool _synced;
+
+    /// <summary>An inventory of nothing.</summary>
+    public ResourceInventory()
+    {
+    }
+
+    /// <summary>An inventory that tells <paramref name="found"/> each problem about a field that shows only in translation, once while it lasts.</summary>
+    internal ResourceInventory(Action<ResourceProblem> found) => _found = found;
 
     /// <summary>Everything as it is now.</summary>
     public InventorySnapshot Snapshot()
@@ -75,20 +84,31 @@ public sealed class ResourceInventory
     /// </summary>
     internal void SetProblem(ObjectKey key, string? field, string? message)
     {
+        ResourceProblem? found = null;
         lock (_lock)
         {
-            if (message is null && !_problems.ContainsKey(key))
+            ImmutableArray<ResourceProblem> all = _problems.GetValueOrDefault(key, []);
+            ResourceProblem? before = all.FirstOrDefault(problem => string.Equals(problem.Field, field, StringComparison.Ordinal));
+            if (string.Equals(before?.Message, message, StringComparison.Ordinal))
                 return;
-            ImmutableArray<ResourceProblem> others =
-                [.. _problems.GetValueOrDefault(key, []).Where(problem => !string.Equals(problem.Field, field, StringComparison.Ordinal))];
-            Origin origin = _objects.GetValueOrDefault(key) ?? new Origin("", 0);
+            if (before is not null)
+                all = all.Remove(before);
             if (message is not null)
-                others = others.Add(new ResourceProblem { Source = origin.Source, Line = origin.Line, Object = key.ToString(), Field = field, Message = message });
-            if (others.IsEmpty)
+            {
+                Origin origin = _objects.GetValueOrDefault(key) ?? new Origin("", 0);
+                found = new ResourceProblem { Source = origin.Source, Line = origin.Line, Object = key.ToString(), Field = field, Message = message };
+                all = all.Add(found);
+            }
+
+            if (all.IsEmpty)
                 _problems.Remove(key);
             else
-                _problems[key] = others;
+                _problems[key] = all;
         }
+
+        // One without a field is a fault of ours, which is logged with its exception.
+        if (found?.Field is not null)
+            _found?.Invoke(found);
     }
 
     private IEnumerable<ResourceProblem> Problems()

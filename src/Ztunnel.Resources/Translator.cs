@@ -20,6 +20,8 @@ public sealed partial class Translator
     private readonly AddressConflicts _conflicts;
     private readonly Dictionary<string, SourceReport> _reports = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, KubernetesObject> _objects = [];
+    private readonly HashSet<ObjectKey> _faulty = [];
+    private readonly HashSet<string> _unknownKinds = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Makes a translator that writes to <paramref name="mesh"/>. Throws <see cref="FormatException"/> for a trust domain that is none.</summary>
@@ -29,6 +31,7 @@ public sealed partial class Translator
         options ??= new TranslatorOptions();
         SpiffeId.Create(options.TrustDomain, "default", "default");
         _logger = logger ?? NullLogger.Instance;
+        Inventory = new ResourceInventory(LogProblem);
         _options = options;
         _policies = mesh.Policies;
         _pods = new PodTranslation(mesh, options, Inventory);
@@ -37,7 +40,7 @@ public sealed partial class Translator
     }
 
     /// <summary>What objects there are and what is wrong with them.</summary>
-    public ResourceInventory Inventory { get; } = new();
+    public ResourceInventory Inventory { get; }
 
     /// <summary>Completes when everything that was there at the start is in the mesh.</summary>
     public Task Synced => _synced.Task;
@@ -73,16 +76,21 @@ public sealed partial class Translator
         }
     }
 
-    /// <summary>A fault of ours, or of an observer of the mesh, at one object must not keep all others from being followed.</summary>
+    /// <summary>
+    /// A fault of ours, or of an observer of the mesh, at one object must not keep all others from being followed. The object is
+    /// tried again when it is told again.
+    /// </summary>
     private void Contain(ObjectKey key, Action translate)
     {
         try
         {
             translate();
+            _faulty.Remove(key);
             Inventory.SetProblem(key, null, null);
         }
         catch (Exception error)
         {
+            _faulty.Add(key);
             LogFault(error, key);
             Inventory.SetProblem(key, null, $"could not be applied: {error.Message}");
         }
@@ -100,9 +108,10 @@ public sealed partial class Translator
     {
         ObjectKey key = @object.Key;
         Inventory.Put(key, origin);
-        if (_objects.TryGetValue(key, out KubernetesObject? old) && old == @object)
+        if (_objects.TryGetValue(key, out KubernetesObject? old) && old == @object && !_faulty.Contains(key))
             return;
         _objects[key] = @object;
+        _conflicts.Change(key, AddressesOf(old), AddressesOf(@object));
         switch (@object)
         {
             case NamespaceObject:
@@ -124,15 +133,20 @@ public sealed partial class Translator
             case PeerAuthenticationObject policy:
                 _policies.Put(PolicyTranslation.PeerAuthentication(policy, _options));
                 break;
+            case NodeObject:
+                // Nothing of the mesh depends on it.
+                break;
+            default:
+                throw new SwitchExpressionException(@object);
         }
-
-        _conflicts.Change(key, AddressesOf(old), AddressesOf(@object));
     }
 
     private void Remove(ObjectKey key)
     {
         if (!_objects.Remove(key, out KubernetesObject? old))
             return;
+        _conflicts.Change(key, AddressesOf(old), []);
+        Inventory.Remove(key);
         switch (old)
         {
             case NamespaceObject:
@@ -154,10 +168,11 @@ public sealed partial class Translator
             case PeerAuthenticationObject:
                 _policies.RemovePeerAuthentication(new PolicyName(key.Namespace, key.Name));
                 break;
+            case NodeObject:
+                break;
+            default:
+                throw new SwitchExpressionException(old);
         }
-
-        _conflicts.Change(key, AddressesOf(old), []);
-        Inventory.Remove(key);
     }
 
     private void Report(SourceReport report)
@@ -167,6 +182,8 @@ public sealed partial class Translator
             LogProblem(problem);
         if (before.Any() && report.Problems.IsEmpty)
             LogFixed(report.Name);
+        foreach (string kind in report.UnknownKinds.Keys.Where(_unknownKinds.Add))
+            LogUnknownKind(report.Name, kind);
         if (report.Exists)
             _reports[report.Name] = report;
         else
@@ -179,6 +196,9 @@ public sealed partial class Translator
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Object} could not be applied")]
     private partial void LogFault(Exception error, ObjectKey @object);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Source}: objects of kind {Kind} are not used and left alone")]
+    private partial void LogUnknownKind(string source, string kind);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Source}: nothing is wrong any more")]
     private partial void LogFixed(string source);

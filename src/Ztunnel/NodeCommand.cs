@@ -46,7 +46,7 @@ internal static partial class NodeCommand
         };
         levels.Validators.Add(result => Complain(result, () => LogLevels.Parse(result.GetValueOrDefault<string>())));
         Option<string> admin = Address("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
-        Option<string> readiness = Address("--readiness", $"[::]:{DiagnosticsOptions.ReadinessPort}", "Address of /healthz/ready.");
+        Option<string> readiness = Address("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
 
         var proxy = new ProxyFlags();
         var command = new Command("node", "Run the agent of one node.")

@@ -31,6 +31,18 @@ public sealed class ReadinessTests
         Assert.Equal(HttpStatusCode.NotFound, dump.StatusCode);
     }
 
+    [Fact]
+    public async Task An_address_that_cannot_be_listened_at_is_named()
+    {
+        // For documentation only (RFC 5737), so no machine has it.
+        var absent = new IPEndPoint(IPAddress.Parse("192.0.2.1"), 15021);
+
+        IOException refused = await Assert.ThrowsAsync<IOException>(
+            () => Node.Start(new NodeSnapshots { Node = "node-a", Mesh = new Mesh.MeshState() }, Node.OnLoopback with { Readiness = [absent] }));
+
+        Assert.StartsWith("192.0.2.1:15021: ", refused.Message, StringComparison.Ordinal);
+    }
+
     private static async Task<(HttpStatusCode Status, string Body)> Ask(Node node)
     {
         using HttpResponseMessage response = await node.Probe.GetAsync("/healthz/ready", TestContext.Current.CancellationToken);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Ztunnel.Mesh;
 using Ztunnel.Testing;
 using static Ztunnel.Identity.Tests.StoreFixture;
@@ -12,6 +13,21 @@ public sealed class CertificateStoreTests : IAsyncDisposable
     private CertificateStore Store => _fixture.Store;
 
     public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+
+    [Fact]
+    public async Task A_fetch_that_fails_as_its_identity_is_released_leaves_no_context_and_no_key_behind()
+    {
+        _fixture.Authority.Before = (identity, _) =>
+        {
+            Store.Release(identity);
+            throw new IOException("the authority went away too");
+        };
+
+        Store.Request(Web);
+
+        await Eventually.Holds(() => _fixture.Contexts is [{ Disposed: true }]);
+        Assert.DoesNotContain(_fixture.Log.Lines, line => line.Level >= LogLevel.Warning);
+    }
 
     [Fact]
     public async Task A_certificate_is_fetched_when_its_identity_is_requested_before_anybody_uses_it()

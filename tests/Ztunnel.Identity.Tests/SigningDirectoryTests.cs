@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
 using Ztunnel.Mesh;
 using Ztunnel.Testing;
 
@@ -239,6 +240,60 @@ public sealed class SigningDirectoryTests : IDisposable
         ImmutableArray<ReadOnlyMemory<byte>> chain = await Issue(authority);
         Assert.Equal(next.Der, chain[1].ToArray());
         await AssertOpenSslVerifies(chain);
+    }
+
+    [Fact]
+    public async Task A_key_that_comes_long_after_its_certificate_is_taken_and_its_absence_is_logged_once()
+    {
+        var log = new TextLog();
+        using var authority = BuiltInCertificateAuthority.Load(_folder.Path, Options, _time, log);
+        using Forge next = _root.Intermediate(_time.GetUtcNow(), "next");
+
+        _folder.Write("ca-cert.pem", next.Pem);
+        _folder.Write("cert-chain.pem", next.Pem + _root.Pem);
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Contains("ca-key.pem", authority.Fault, StringComparison.Ordinal);
+        Assert.Single(log.At(LogLevel.Error));
+
+        _folder.Write("ca-key.pem", next.KeyPem);
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Null(authority.Fault);
+        Assert.Equal(next.Der, (await Issue(authority))[1].ToArray());
+        Assert.Single(log.At(LogLevel.Information), line => line.Contains("reloaded", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_certificate_written_before_its_time_is_taken_when_its_time_comes()
+    {
+        using BuiltInCertificateAuthority authority = Load();
+        using Forge next = _root.Intermediate(_time.GetUtcNow() + TimeSpan.FromHours(1), "next");
+        WriteAll(next.Pem, next.KeyPem, next.Pem + _root.Pem, _root.Pem);
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Contains("not valid before", authority.Fault, StringComparison.Ordinal);
+
+        _time.Advance(TimeSpan.FromHours(1));
+
+        Assert.Null(authority.Fault);
+        Assert.Equal(next.Der, (await Issue(authority))[1].ToArray());
+    }
+
+    [Theory]
+    [InlineData("ca-cert.pem")]
+    [InlineData("root-cert.pem")]
+    public async Task A_certificate_only_OpenSSL_finds_fault_with_keeps_the_last_good_files(string file)
+    {
+        using BuiltInCertificateAuthority authority = Load();
+        ReadOnlySpan<byte> ecdsaWithSha256 = [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+        byte[] der = file == "ca-cert.pem" ? _intermediate.Der : _root.Der;
+        // An octet string where the algorithm's identifier belongs.
+        der[der.AsSpan().IndexOf(ecdsaWithSha256) + 2] = 0x04;
+
+        _folder.Write(file, PemEncoding.WriteString("CERTIFICATE", der));
+        _time.Advance(TimeSpan.FromSeconds(3));
+
+        Assert.Contains($"{file}: PEM block 1 is not an X.509", authority.Fault ?? authority.Trust.Fault, StringComparison.Ordinal);
+        Assert.Equal(_root.Der, Assert.Single(authority.Trust.Current.Certificates).Der.ToArray());
+        Assert.Equal(_intermediate.Der, (await Issue(authority))[1].ToArray());
     }
 
     private void WriteAll(string certificate, string key, string chain, string root)

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using Microsoft.Extensions.Logging;
 using Ztunnel.Mesh;
 using Ztunnel.Testing;
 
@@ -61,7 +59,6 @@ internal sealed class StoreFixture : IAsyncDisposable
     {
         await Store.DisposeAsync();
         Authority.Dispose();
-        Log.Dispose();
     }
 
     private RecordingContext NewContext()
@@ -69,22 +66,5 @@ internal sealed class StoreFixture : IAsyncDisposable
         var context = new RecordingContext { Fault = ContextFault };
         Contexts.Add(context);
         return context;
-    }
-
-    /// <summary>Keeps what was logged as text.</summary>
-    internal sealed class TextLog : ILogger, IDisposable
-    {
-        public ConcurrentQueue<(LogLevel Level, string Text)> Lines { get; } = new();
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Enqueue((logLevel, formatter(state, exception) + exception));
-
-        public void Dispose() => Lines.Clear();
     }
 }

@@ -124,6 +124,24 @@ public sealed class DirectorySourceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_containers_run_and_their_environment_are_not_kept()
+    {
+        string pod = Pod("a", "10.0.0.1").Replace("{name: main,", "{name: main, command: [serve], args: [x], env: [{name: PASSWORD, value: hunter2}],", StringComparison.Ordinal);
+        _files.Write("pods.yaml", pod);
+        Assert.Equal("PASSWORD=hunter2", Assert.IsType<PodObject>(Assert.Single(DirectorySource.Read(_files.Path).Objects)).Containers[0].Environment.ToString());
+
+        await foreach (ResourceEvent @event in new DirectorySource(_files.Path).Watch(_stop.Token))
+        {
+            if (@event is ResourceEvent.Synced)
+                break;
+            if (@event is ResourceEvent.Put put)
+                Assert.Equal([new PodContainer { Name = "main", Ports = [new ContainerPort("http", 8080, TransportProtocol.Tcp)] }], Assert.IsType<PodObject>(put.Object).Containers);
+        }
+
+        await Start("notified");
+    }
+
+    [Fact]
     public async Task A_directory_that_is_not_there_at_the_start_is_an_error()
     {
         var source = new DirectorySource(_files.File("missing"));

@@ -6,10 +6,12 @@ public sealed class ManifestDirectoryTests : IDisposable
 {
     private const string Broken = "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\nstatus: {podIP: ten}\n";
 
+    private static readonly HashSet<string> Untouched = new(StringComparer.Ordinal);
+
     private readonly TemporaryDirectory _files = new();
     private readonly ManifestDirectory _directory;
 
-    public ManifestDirectoryTests() => _directory = new ManifestDirectory(_files.Path);
+    public ManifestDirectoryTests() => _directory = new ManifestDirectory(_files.Path, ManifestReader.Read);
 
     public void Dispose() => _files.Dispose();
 
@@ -81,6 +83,75 @@ public sealed class ManifestDirectoryTests : IDisposable
         string[] told = Scan();
         Assert.Equal(["put Pod default/a 10.0.1.1 at pods.yaml:1", "put Pod default/d 10.0.0.4 at pods.yaml:" + (mistake.StartsWith("kind", StringComparison.Ordinal) ? "9" : "11")], told[..2]);
         Assert.StartsWith("report pods.yaml: 3 objects, kept Pod default/b, pods.yaml:", told[2], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("kind: Pod\n", "kind: Pods\n")]
+    [InlineData("kind: Pod\n", "kind: pod\n")]
+    [InlineData("kind: Pod\n", "kind: Pdo\n")]
+    [InlineData("kind: Pod\n", "kind: Deployment\n")]
+    [InlineData("v1\nkind: Pod\n", "vl\nkind: Pod\n")]
+    [InlineData("v1\nkind: Pod\n", "wl.k8s.io/v1\nkind: Pod\n")]
+    [InlineData("kind: Namespace\n", "kind: Namespce\n")]
+    [InlineData("kind: Namespace\n", "kind: namespaces\n")]
+    [InlineData("discovery.k8s.io/v1\n", "discovery.k8s.io/v1beta1\n")]
+    [InlineData("discovery.k8s.io/v1\n", "discovery.k8s.oi/v1\n")]
+    public void An_object_whose_kind_is_misspelt_stays_as_it_was_until_it_is_put_right_or_taken_out(string right, string wrong)
+    {
+        string good = Join(Namespace("default", "ambient"), Pod("a", "10.0.0.1"), Slice("a", "web", 80, "10.0.0.1"));
+        _files.Write("mesh.yaml", good);
+        Scan();
+
+        _files.Write("mesh.yaml", good.Replace(right, wrong, StringComparison.Ordinal));
+        string[] told = Scan();
+        Assert.DoesNotContain(told, line => line.StartsWith("remove", StringComparison.Ordinal));
+        Assert.Contains("kept ", told[^1], StringComparison.Ordinal);
+        Assert.Contains(wrong[(wrong.LastIndexOf(": ", StringComparison.Ordinal) + 2)..].TrimEnd(), told[^1], StringComparison.Ordinal);
+
+        // And still when the file changes elsewhere, or cannot be read for a while.
+        _files.Write("mesh.yaml", "# Edited\n" + good.Replace(right, wrong, StringComparison.Ordinal));
+        Assert.DoesNotContain(Scan(), line => line.StartsWith("remove", StringComparison.Ordinal));
+        _files.Write("mesh.yaml", "[");
+        Assert.DoesNotContain(Scan(), line => line.StartsWith("remove", StringComparison.Ordinal));
+        _files.Write("mesh.yaml", "# Edited\n" + good.Replace(right, wrong, StringComparison.Ordinal));
+        Assert.DoesNotContain(Scan(), line => line.StartsWith("remove", StringComparison.Ordinal));
+
+        _files.Write("mesh.yaml", good);
+        Assert.Equal("report mesh.yaml: 3 objects", Scan()[^1]);
+        _files.Write("mesh.yaml", good.Replace(right, wrong, StringComparison.Ordinal));
+        Scan();
+        _files.Write("mesh.yaml", "# Nothing left\n");
+        Assert.Equal(3, Scan().Count(line => line.StartsWith("remove", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void An_object_taken_out_goes_although_others_of_its_name_and_of_kinds_not_used_stay_or_come()
+    {
+        const string account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web}\n";
+        const string deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n";
+        const string elsewhere = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: other}\n";
+        _files.Write("a.yaml", Join(account, Service("web", "10.96.0.1")));
+        Scan();
+
+        // Unreadable for a while, which is not to make strangers of what was there before.
+        _files.Write("a.yaml", "[");
+        Scan();
+        _files.Write("a.yaml", Join(account, deployment, elsewhere));
+
+        Assert.Equal(["remove Service default/web", "report a.yaml: 0 objects"], Scan());
+    }
+
+    [Fact]
+    public void A_list_whose_kind_is_misspelt_keeps_what_was_in_it()
+    {
+        const string items = "items:\n- {apiVersion: v1, kind: Namespace, metadata: {name: a}}\n";
+        _files.Write("a.yaml", "apiVersion: v1\nkind: List\n" + items);
+        Scan();
+
+        _files.Write("a.yaml", "apiVersion: v1\nkind: Lists\n" + items);
+
+        Assert.Equal(
+            ["report a.yaml: 1 objects, kept Namespace a, a.yaml:2: kind: expected a kind that ends in List, as there are items, got \"Lists\""], Scan());
     }
 
     [Fact]
@@ -198,7 +269,55 @@ public sealed class ManifestDirectoryTests : IDisposable
         using (FileStream file = File.Create(_files.File("a.yaml")))
             file.SetLength(100 * 1024 * 1024);
 
-        Assert.Equal(["report a.yaml: 0 objects, a.yaml: is larger than the 32 MiB that are read"], Scan());
+        // As every file of a mounted ConfigMap is, a link.
+        File.CreateSymbolicLink(_files.File("b.yaml"), "a.yaml");
+
+        Assert.Equal(
+            [
+                "report a.yaml: 0 objects, a.yaml: is larger than the 32 MiB that are read",
+                "report b.yaml: 0 objects, b.yaml: is larger than the 32 MiB that are read",
+            ],
+            Scan());
+    }
+
+    [Fact]
+    public async Task What_is_no_file_is_not_waited_for()
+    {
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [_files.File("a.yaml")]))
+            await mkfifo.WaitForExitAsync(TestContext.Current.CancellationToken);
+        File.CreateSymbolicLink(_files.File("b.yaml"), "/dev/zero");
+        _files.Write("c.yaml", Pod("c", "10.0.0.1"));
+
+        // On its own thread: one that hangs in open(2) cannot be brought back.
+        string[] told = await Task.Factory.StartNew(() => Scan(), TaskCreationOptions.LongRunning).WaitAsync(
+            TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+
+        Assert.Equal("put Pod default/c 10.0.0.1 at c.yaml:1", told[0]);
+    }
+
+    [Fact]
+    public void A_file_whose_reading_fails_as_nobody_foresaw_keeps_what_it_held_and_costs_no_other()
+    {
+        bool faulty = false;
+        var directory = new ManifestDirectory(
+            _files.Path,
+            (source, content) => faulty && source == "a.yaml" ? throw new InvalidCastException("boom") : ManifestReader.Read(source, content));
+        _files.Write("a.yaml", Pod("a", "10.0.0.1"));
+        directory.Scan(Untouched);
+
+        faulty = true;
+        _files.Write("a.yaml", Pod("a", "10.0.0.22"));
+        _files.Write("b.yaml", Pod("b", "10.0.0.2"));
+        Assert.Equal(
+            [
+                "put Pod default/b 10.0.0.2 at b.yaml:1",
+                "report a.yaml: 1 objects, kept Pod default/a, a.yaml: cannot be read: boom",
+                "report b.yaml: 1 objects",
+            ],
+            directory.Scan(Untouched).Select(Show).ToArray());
+
+        faulty = false;
+        Assert.Equal(["put Pod default/a 10.0.0.22 at a.yaml:1", "report a.yaml: 1 objects"], directory.Scan(Untouched).Select(Show).ToArray());
     }
 
     [Fact]

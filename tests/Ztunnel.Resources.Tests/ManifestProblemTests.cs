@@ -109,6 +109,18 @@ public sealed class ManifestProblemTests
         { PodHead + "  annotations:\n    ztunnel.io/network-namespace: \"\"\n", "x.yaml:6: Pod default/web: metadata.annotations[ztunnel.io/network-namespace]: is required" },
         { PodHead + "  ownerReferences:\n  - controller: true\n    name: rs\n", "x.yaml:6: Pod default/web: metadata.ownerReferences[0].kind: is required" },
         { "kind: Pod\n", "x.yaml:1: apiVersion: is required" },
+        { "apiVersion: v1\nkind: pod\nmetadata: {name: web}\n", "x.yaml:2: Pod default/web: kind: expected Pod, got \"pod\"" },
+        { "apiVersion: v1\nkind: Pods\nmetadata: {name: web}\n", "x.yaml:2: Pod default/web: kind: expected Pod, got \"Pods\"" },
+        { "apiVersion: v1\nkind: NAMESPACE\nmetadata: {name: web}\n", "x.yaml:2: Namespace web: kind: expected Namespace, got \"NAMESPACE\"" },
+        { "apiVersion: vl\nkind: Pod\nmetadata: {name: web}\n", "x.yaml:1: Pod default/web: apiVersion: expected v1, got \"vl\"" },
+        { "apiVersion: apps/v1\nkind: Service\nmetadata: {name: web}\n", "x.yaml:1: Service default/web: apiVersion: expected v1, got \"apps/v1\"" },
+        {
+            "apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\nmetadata: {name: web}\n",
+            "x.yaml:1: EndpointSlice default/web: apiVersion: expected discovery.k8s.io/v1, got \"discovery.k8s.io/v1beta1\""
+        },
+        { "apiVersion: v1\nkind: EndpointSlice\nmetadata: {name: web}\n", "x.yaml:1: EndpointSlice default/web: apiVersion: expected discovery.k8s.io/v1, got \"v1\"" },
+        { "apiVersion: v1\nkind: list\nitems: []\n", "x.yaml:2: kind: expected a kind that ends in List, as there are items, got \"list\"" },
+        { "apiVersion: v1\nkind: PodsList\nitems: [{metadata: {name: web}}]\n", "x.yaml:3: Pod default/web: kind: expected Pod, got \"Pods\"" },
         { "apiVersion: v1\n", "x.yaml:1: kind: is required" },
         { "apiVersion: 1\nkind: Pod\n", "x.yaml:1: apiVersion: expected a string, got the number 1; put it in quotes" },
         { "just text\n", "x.yaml:1: expected a mapping, got \"just text\"" },

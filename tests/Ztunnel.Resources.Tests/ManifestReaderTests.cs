@@ -53,7 +53,7 @@ public sealed class ManifestReaderTests
         Assert.Equal([IPAddress.Parse("10.0.0.1"), IPAddress.Parse("fd00::1")], pod.Addresses);
         Assert.Equal(PodPhase.Pending, pod.Phase);
         Assert.False(pod.ReadyCondition);
-        Assert.True(pod.AllContainersStopped);
+        Assert.False(pod.HasRunningContainer);
         Assert.Equal(["main", "sidecar"], pod.Containers.Select(container => container.Name).ToArray());
         Assert.Equal(["serve", "--verbose", "8080"], pod.Containers[0].Command.Concat(pod.Containers[0].Arguments).ToArray());
         Assert.Equal("A=b", pod.Containers[0].Environment.ToString());
@@ -175,15 +175,19 @@ public sealed class ManifestReaderTests
         ManifestFile file = Read(Join(
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: 7}\n",
             "apiVersion: v1\nkind: ServiceAccount\n",
-            "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nspec: anything\n",
-            "apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\n",
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nspec: anything\n",
+            "apiVersion: serving.knative.dev/v1\nkind: Service\n",
+            "apiVersion: metrics.k8s.io/v1beta1\nkind: PodMetrics\n",
+            "apiVersion: v1\nkind: PodTemplate\n",
+            "apiVersion: v1\nkind: Endpoints\n",
             "apiVersion: example.com/v1\nkind: AllowList\nspec: {}\n"));
 
         Assert.Empty(file.Problems);
         Assert.Empty(file.Objects);
         Assert.Equal(
             [
-                "discovery.k8s.io/v1beta1 EndpointSlice 1", "example.com/v1 AllowList 1", "gateway.networking.k8s.io/v1 Gateway 1", "v1 ServiceAccount 2",
+                "example.com/v1 AllowList 1", "gateway.networking.k8s.io/v1 HTTPRoute 1", "metrics.k8s.io/v1beta1 PodMetrics 1",
+                "serving.knative.dev/v1 Service 1", "v1 Endpoints 1", "v1 PodTemplate 1", "v1 ServiceAccount 2",
             ],
             file.UnknownKinds.Select(kind => $"{kind.Key} {kind.Value}").Order(StringComparer.Ordinal).ToArray());
     }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
 using Ztunnel.Mesh;
 using static Ztunnel.Resources.Tests.Manifests;
 
@@ -85,6 +87,10 @@ public sealed class TranslatorTests
     [InlineData("ambient", "deletionTimestamp: 2026-01-31T12:00:00Z", "", "phase: Pending", Enrolment.Terminated)]
     [InlineData("ambient", "deletionTimestamp: 2026-01-31T12:00:00Z", "", "containerStatuses: [{state: {running: {startedAt: x}}}, {state: {terminated: {exitCode: 0}}}]", Enrolment.Ambient)]
     [InlineData("ambient", "deletionTimestamp: 2026-01-31T12:00:00Z", "", "containerStatuses: [{state: {terminated: {exitCode: 0}}}]", Enrolment.Terminated)]
+    [InlineData("ambient", "deletionTimestamp: 2026-01-31T12:00:00Z", "", "phase: Pending, initContainerStatuses: [{state: {running: {}}}], containerStatuses: [{state: {waiting: {}}}]", Enrolment.Ambient)]
+    [InlineData("ambient", "deletionTimestamp: 2026-01-31T12:00:00Z", "", "phase: Pending, initContainerStatuses: [{state: {terminated: {}}}], containerStatuses: [{state: {waiting: {}}}]", Enrolment.Terminated)]
+    [InlineData("ambient", "deletionTimestamp: 2026-01-31T12:00:00Z", "", "phase: Running, initContainerStatuses: [{state: {running: {}}}], containerStatuses: [{state: {terminated: {}}}]", Enrolment.Ambient)]
+    [InlineData("ambient", "deletionTimestamp: 2026-01-31T12:00:00Z", "", "phase: Running, ephemeralContainerStatuses: [{state: {running: {}}}], containerStatuses: [{state: {terminated: {}}}]", Enrolment.Ambient)]
     public void Which_pods_are_in_the_mesh(string? namespaceMode, string metadata, string spec, string status, Enrolment expected)
     {
         var world = new World(
@@ -355,6 +361,71 @@ public sealed class TranslatorTests
 
         Assert.Equal("tunnel 10.0.0.2:80", world.Route("10.0.0.2:80"));
         Assert.Equal(["x.yaml:1: Pod default/a: could not be applied: boom"], world.Problems);
+    }
+
+    [Fact]
+    public void An_object_a_fault_befell_is_tried_again_when_it_is_told_again()
+    {
+        var world = new World(Ambient, Service("web", "10.96.0.1"));
+        bool faulty = true;
+        using IDisposable observation = world.Mesh.Observe(change =>
+        {
+            if (faulty && string.Equals(change.Subject.Name, "a", StringComparison.Ordinal))
+                throw new InvalidOperationException("boom");
+        });
+        world.Put(Pod("a", "10.0.0.1", metadata: "uid: u"));
+        Assert.Equal("deny NoReadyEndpoints", world.Route("10.96.0.1:80"));
+
+        // The same object, a line further down in its file.
+        faulty = false;
+        world.Put(Pod("a", "10.0.0.1", metadata: "uid: u"));
+
+        Assert.Empty(world.Problems);
+        Assert.Equal("tunnel 10.0.0.1:8080", world.Route("10.96.0.1:80"));
+        world.Put(Pod("b", "10.0.0.1"));
+        Assert.Equal(["x.yaml:1: Pod default/b: status.podIPs[10.0.0.1]: is an address of Pod default/a too"], world.Problems);
+    }
+
+    [Fact]
+    public void A_problem_between_objects_is_logged_once_while_it_lasts()
+    {
+        var world = new World(Ambient, Pod("a", "10.0.0.1", metadata: "uid: same"), Pod("b", "10.0.0.1", metadata: "uid: same"));
+        world.Put(Pod("b", "10.0.0.1", metadata: "uid: same, annotations: {touched: again}"));
+
+        Assert.Equal(
+            [
+                "x.yaml:1: Pod default/b: status.podIPs[10.0.0.1]: is an address of Pod default/a too",
+                "x.yaml:1: Pod default/b: metadata.uid: is that of Pod default/a too; taken as if it were not given",
+            ],
+            world.Log.At(LogLevel.Warning));
+    }
+
+    [Fact]
+    public void Kinds_that_are_not_used_are_logged_when_they_are_first_seen()
+    {
+        var world = new World();
+        foreach (string source in (string[])["a.yaml", "b.yaml", "a.yaml"])
+        {
+            world.Translator.Apply(new ResourceEvent.Report(new SourceReport
+            {
+                Name = source,
+                UnknownKinds = ImmutableSortedDictionary<string, int>.Empty.Add("apps/v1 Deployment", 3),
+            }));
+        }
+
+        Assert.Equal(["a.yaml: objects of kind apps/v1 Deployment are not used and left alone"], world.Log.At(LogLevel.Information));
+    }
+
+    [Theory]
+    [InlineData("phase: Pending", false)]
+    [InlineData("phase: Unknown", false)]
+    [InlineData("phase: Running", true)]
+    [InlineData("phase: Pending, conditions: [{type: Ready, status: \"True\"}]", true)]
+    public void A_pod_that_does_not_run_takes_no_traffic(string status, bool ready)
+    {
+        var world = new World(Ambient, Pod("a", "10.0.0.1", status: status));
+
+        Assert.Equal(ready, world.Workload("a").Ready);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Net;
 using Ztunnel.Mesh;
+using Ztunnel.Testing;
 
 namespace Ztunnel.Resources.Tests;
 
@@ -23,11 +24,13 @@ internal sealed class World
 
     public World(TranslatorOptions options, params string[] documents)
     {
-        Translator = new Translator(Mesh, options);
+        Translator = new Translator(Mesh, options, Log);
         Put(documents);
     }
 
     public MeshState Mesh { get; } = new();
+
+    public TextLog Log { get; } = new();
 
     public Translator Translator { get; }
 

@@ -21,6 +21,7 @@ internal sealed class HttpEndpoint : IHttpApplication<HttpContext>, IAsyncDispos
     private readonly KestrelServer _server;
     private readonly FrozenDictionary<string, Page> _pages;
     private readonly FrozenSet<string>? _hosts;
+    private readonly IReadOnlyList<IPEndPoint> _asked;
     private readonly ILogger _logger;
 
     public HttpEndpoint(
@@ -30,6 +31,7 @@ internal sealed class HttpEndpoint : IHttpApplication<HttpContext>, IAsyncDispos
         IEnumerable<string>? hosts,
         ILoggerFactory loggers)
     {
+        _asked = addresses;
         _pages = pages.ToFrozenDictionary(StringComparer.Ordinal);
         _hosts = hosts?.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
         _logger = loggers.CreateLogger<HttpEndpoint>();
@@ -54,7 +56,19 @@ internal sealed class HttpEndpoint : IHttpApplication<HttpContext>, IAsyncDispos
             .Select(uri => new IPEndPoint(IPAddress.Parse(uri.Host), uri.Port)),
     ];
 
-    public Task Start(CancellationToken cancellationToken) => _server.StartAsync(this, cancellationToken);
+    /// <summary>Starts to listen; throws <see cref="IOException"/> naming the addresses where that cannot be.</summary>
+    public async Task Start(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _server.StartAsync(this, cancellationToken);
+        }
+        catch (SocketException e)
+        {
+            // Kestrel makes an IOException only of an address in use.
+            throw new IOException($"{string.Join(", ", _asked)}: {e.Message}", e);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

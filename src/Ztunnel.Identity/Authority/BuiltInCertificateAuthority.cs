@@ -82,7 +82,8 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
         time ??= TimeProvider.System;
         var files = new SigningDirectory(directory);
         BuiltInCertificateAuthority? authority = null;
-        // The key is not watched, to leave it unread: a new key always comes with a new certificate.
+        // The key is not watched, to leave it unread: a new key always comes with a new certificate. Where it comes later than
+        // that, the certificate is tried again until it does.
         var watch = new FileWatch(
             [files.Certificate, files.Chain, files.Root], options.WatchInterval, time, () => authority!.Reload(files));
         try
@@ -146,7 +147,7 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
         }
     }
 
-    private void Reload(SigningDirectory files)
+    private bool Reload(SigningDirectory files)
     {
         try
         {
@@ -159,11 +160,15 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
 
             _fault = null;
             LogReloaded(files.Certificate);
+            return true;
         }
-        catch (CertificateFileException e)
+        catch (Exception e)
         {
+            // Whatever it is, there is nobody above a timer to tell, and the last good files are still good.
+            if (!string.Equals(_fault, e.Message, StringComparison.Ordinal))
+                LogKept(e.Message);
             _fault = e.Message;
-            LogKept(e.Message);
+            return false;
         }
     }
 

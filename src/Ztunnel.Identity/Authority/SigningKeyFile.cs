@@ -9,7 +9,8 @@ namespace Ztunnel.Identity;
 /// <param name="certificateFile">The path of the certificate it must belong to, for errors.</param>
 internal sealed class SigningKeyFile(string file, string certificateFile)
 {
-    private const int SmallestRsaKey = 2048;
+    /// <summary>The least an RSA key may have, in bits, whether it signs or is certified.</summary>
+    public const int SmallestRsaKey = 2048;
 
     /// <summary>Loads the key; throws <see cref="CertificateFileException"/> unless it is the certificate's.</summary>
     public AsymmetricAlgorithm Load(X509Certificate2 certificate)

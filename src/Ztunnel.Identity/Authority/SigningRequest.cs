@@ -12,8 +12,6 @@ namespace Ztunnel.Identity;
 internal static class SigningRequest
 {
     private const int MaxLength = 16 * 1024;
-    private const int SmallestRsaKey = 2048;
-    private const string SubjectAlternativeNameOid = "2.5.29.17";
 
     /// <summary>
     /// Asks for a certificate for <paramref name="identity"/>, signed by <paramref name="key"/> to prove who holds it.
@@ -37,7 +35,7 @@ internal static class SigningRequest
         var writer = new AsnWriter(AsnEncodingRules.DER);
         using (writer.PushSequence())
             writer.WriteCharacterString(UniversalTagNumber.IA5String, uri, new Asn1Tag(TagClass.ContextSpecific, 6));
-        return new X509Extension(SubjectAlternativeNameOid, writer.Encode(), critical);
+        return new X509Extension(ParsedCertificate.SubjectAlternativeNameOid, writer.Encode(), critical);
     }
 
     /// <summary>Checks a request that came with <paramref name="identity"/> and returns the key to certify.</summary>
@@ -84,7 +82,7 @@ internal static class SigningRequest
         {
             using ECDsa? ec = key.GetECDsaPublicKey();
             using RSA? rsa = key.GetRSAPublicKey();
-            if (ec?.KeySize is 256 or 384 or 521 || rsa?.KeySize >= SmallestRsaKey)
+            if (ec?.KeySize is 256 or 384 or 521 || rsa?.KeySize >= SigningKeyFile.SmallestRsaKey)
                 return;
         }
         catch (Exception e) when (e is CryptographicException or PlatformNotSupportedException)
@@ -93,12 +91,12 @@ internal static class SigningRequest
         }
 
         throw new IssuanceException(
-            IssuanceFailure.UnsuitableKey, $"the key is neither ECDSA on a NIST curve nor RSA of {SmallestRsaKey} bits or more");
+            IssuanceFailure.UnsuitableKey, $"the key is neither ECDSA on a NIST curve nor RSA of {SigningKeyFile.SmallestRsaKey} bits or more");
     }
 
     private static void ThrowUnlessAsksFor(SpiffeId identity, CertificateRequest request)
     {
-        X509Extension[] names = [.. request.CertificateExtensions.Where(e => e.Oid?.Value == SubjectAlternativeNameOid)];
+        X509Extension[] names = [.. request.CertificateExtensions.Where(e => e.Oid?.Value == ParsedCertificate.SubjectAlternativeNameOid)];
         if (names.Length != 1)
             throw Wrong(identity, $"{names.Length} subject alternative names");
         try

@@ -109,10 +109,16 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
         _released = true;
         _settled.TrySetResult();
         await _stop.CancelAsync();
-        await _loop;
-        lock (_gate)
-            _context.Dispose();
-        _stop.Dispose();
+        try
+        {
+            await _loop;
+        }
+        finally
+        {
+            lock (_gate)
+                _context.Dispose();
+            _stop.Dispose();
+        }
     }
 
     private async ValueTask<IWorkloadContext> GetFirst(CancellationToken cancellationToken)
@@ -150,9 +156,9 @@ internal sealed partial class WorkloadCertificate : IAsyncDisposable
                     await Task.Delay(Piece(left), _time, stop);
             }
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (Exception) when (stop.IsCancellationRequested)
         {
-            // Disposed.
+            // Disposed; what failed at the same moment is nobody's any more.
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Ztunnel.Identity;
 
@@ -88,6 +89,8 @@ internal static class CertificateFile
         try
         {
             byte[] der = Convert.FromBase64String(base64.ToString());
+            // Handshakes are OpenSSL's, so what it cannot read is of no use, whatever we make of it.
+            using X509Certificate2 native = X509CertificateLoader.LoadCertificate(der);
             return ParsedCertificate.Read(der);
         }
         catch (Exception e) when (e is CryptographicException or FormatException)

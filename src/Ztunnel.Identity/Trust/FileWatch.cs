@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 namespace Ztunnel.Identity;
 
 /// <summary>
-/// Calls back when the content of some small files has changed and has then stayed the same for one more look. Looking at
+/// Calls back when the content of some small files has changed and has then stayed the same for one more look, and again at
+/// each look while what is there cannot be taken: what it waits for may be a file that is not watched, or a time. Looking at
 /// content instead of times and inodes makes a write in place, a rename over the file and the symlink swap of a Kubernetes
 /// volume all the same case, and the second look keeps half a write in place from being taken for a whole file.
 /// </summary>
@@ -11,19 +12,23 @@ internal sealed class FileWatch : IDisposable
 {
     private readonly IReadOnlyList<string> _files;
     private readonly TimeSpan _interval;
-    private readonly Action _changed;
+    private readonly Func<bool> _take;
     private readonly ITimer _timer;
     private byte[] _seen;
-    private byte[] _settled;
+    private bool _due;
     private volatile bool _disposed;
 
     /// <summary>Takes the present content as known; load the files after this and before <see cref="Start"/>.</summary>
-    public FileWatch(IReadOnlyList<string> files, TimeSpan interval, TimeProvider time, Action changed)
+    /// <param name="files">The files.</param>
+    /// <param name="interval">From look to look.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="take">Takes what the files hold into use and says whether it could. It must not throw.</param>
+    public FileWatch(IReadOnlyList<string> files, TimeSpan interval, TimeProvider time, Func<bool> take)
     {
         _files = files;
         _interval = interval;
-        _changed = changed;
-        _settled = _seen = Fingerprint();
+        _take = take;
+        _seen = Fingerprint();
         _timer = time.CreateTimer(
             static state => ((FileWatch)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -39,12 +44,14 @@ internal sealed class FileWatch : IDisposable
     private void Look()
     {
         byte[] now = Fingerprint();
-        bool same = now.AsSpan().SequenceEqual(_seen);
-        _seen = now;
-        if (same && !now.AsSpan().SequenceEqual(_settled))
+        if (!now.AsSpan().SequenceEqual(_seen))
         {
-            _settled = now;
-            _changed();
+            _seen = now;
+            _due = true;
+        }
+        else if (_due)
+        {
+            _due = !_take();
         }
 
         if (!_disposed)

@@ -10,10 +10,11 @@ namespace Ztunnel.Identity;
 /// </summary>
 internal sealed class ParsedCertificate
 {
+    public const string SubjectAlternativeNameOid = "2.5.29.17";
+
     private const string SubjectKeyOid = "2.5.29.14";
     private const string AuthorityKeyOid = "2.5.29.35";
     private const string KeyUsageOid = "2.5.29.15";
-    private const string SubjectAlternativeNameOid = "2.5.29.17";
     private const string BasicConstraintsOid = "2.5.29.19";
 
     private ParsedCertificate(ReadOnlyMemory<byte> der) => Der = der;

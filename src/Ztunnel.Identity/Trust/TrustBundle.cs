@@ -75,19 +75,23 @@ public sealed partial class TrustBundle : IDisposable
     /// <summary>Stops watching; the roots stay as they are.</summary>
     public void Dispose() => _watch?.Dispose();
 
-    private void Reload(string file, TimeProvider time)
+    private bool Reload(string file, TimeProvider time)
     {
         try
         {
             var roots = TrustRoots.Load(file, time.GetUtcNow());
+            Replace(roots);
             _fault = null;
             LogReloaded(file, roots.Certificates.Length);
-            Replace(roots);
+            return true;
         }
-        catch (CertificateFileException e)
+        catch (Exception e)
         {
+            // Whatever it is, there is nobody above a timer to tell, and the last good roots are still good.
+            if (!string.Equals(_fault, e.Message, StringComparison.Ordinal))
+                LogKept(e.Message);
             _fault = e.Message;
-            LogKept(e.Message);
+            return false;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Microsoft.Win32.SafeHandles;
 
 namespace Ztunnel.Resources;
 
@@ -6,7 +7,7 @@ namespace Ztunnel.Resources;
 /// A directory of manifests as last read. Each <see cref="Scan"/> reads the files that have changed and gives what that
 /// changes: an object that merely moves from one file to another, or a file renamed, gives no removal.
 /// </summary>
-internal sealed class ManifestDirectory(string path)
+internal sealed class ManifestDirectory(string path, ManifestParser parse)
 {
     private readonly SortedDictionary<string, Held> _files = new(StringComparer.Ordinal);
     // For each object the files that have it: first the one whose version is used, then the others by name.
@@ -55,19 +56,37 @@ internal sealed class ManifestDirectory(string path)
         ManifestFile read;
         try
         {
-            string file = Path.Combine(path, name);
-            read = new FileInfo(file).Length > YamlLimits.MaxFileBytes
-                ? ManifestFile.Unreadable(ManifestProblems.Unreadable(name, $"is larger than the {YamlLimits.MaxFileBytes / (1024 * 1024)} MiB that are read"))
-                : ManifestReader.Read(name, File.ReadAllBytes(file));
+            read = ReadBytes(Path.Combine(path, name), stamp) is { } content
+                ? parse(name, content)
+                : ManifestFile.Unreadable(ManifestProblems.Unreadable(name, $"is larger than the {YamlLimits.MaxFileBytes / (1024 * 1024)} MiB that are read"));
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
+            // A fault of ours at one file must not keep all others from being followed.
             read = ManifestFile.Unreadable(ManifestProblems.Unreadable(name, $"cannot be read: {error.Message}"));
             // What let it fail, such as a permission, does not show in the stamp: look again each time.
             stamp = null;
         }
 
         return new Held(stamp, read.Keeping(before));
+    }
+
+    /// <summary>A file's content, or null when it is beyond all measure.</summary>
+    private static byte[]? ReadBytes(string file, FileStamp? stamp)
+    {
+        // Pipes and devices have no length either, and opening those may never return.
+        if (stamp is { Length: 0 })
+            return [];
+        using SafeFileHandle handle = File.OpenHandle(file);
+        long length = RandomAccess.GetLength(handle);
+        if (length > YamlLimits.MaxFileBytes)
+            return null;
+        // It may be growing: what has come since is noticed by its stamp and read next time.
+        byte[] content = new byte[length];
+        int read = 0;
+        while (read < content.Length && RandomAccess.Read(handle, content.AsSpan(read), read) is > 0 and var count)
+            read += count;
+        return content[..read];
     }
 
     /// <summary>

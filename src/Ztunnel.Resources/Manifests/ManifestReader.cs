@@ -12,7 +12,7 @@ internal sealed class ManifestReader
     private readonly string _source;
     private readonly Dictionary<ObjectKey, (KubernetesObject Object, int Line)> _objects = [];
     private readonly List<ResourceProblem> _problems = [];
-    private readonly Dictionary<string, int> _unknownKinds = new(StringComparer.Ordinal);
+    private readonly List<(UnknownObject Object, ResourceProblem Place)> _unknown = [];
     private readonly HashSet<ObjectKey> _broken = [];
     private bool _hasUnnamed;
 
@@ -28,7 +28,7 @@ internal sealed class ManifestReader
         {
             Objects = reader._objects,
             Problems = reader._problems,
-            UnknownKinds = reader._unknownKinds,
+            Unknown = reader._unknown,
             Broken = reader._broken,
             HasUnnamed = reader._hasUnnamed,
         };
@@ -83,11 +83,30 @@ internal sealed class ManifestReader
         {
             Add(ObjectReader.Read(kind, root, reading), reading, node);
         }
+        else if (MisspeltKind.Find(apiVersion, kindName) is { } meant)
+        {
+            ObjectKey? key = ObjectReader.ReadKey(meant, root["metadata"], reading);
+            MisspeltKind.Tell(meant, root, apiVersion, kindName);
+            Add((key, null), reading, node);
+        }
+        else if (root["items"].Present)
+        {
+            root["kind"].Problem($"expected a kind that ends in List, as there are items, got \"{YamlScalar.Show(kindName)}\"");
+            _hasUnnamed = true;
+            _problems.AddRange(reading.Problems);
+        }
         else
         {
-            string name = $"{YamlScalar.Show(apiVersion)} {YamlScalar.Show(kindName)}";
-            _unknownKinds[name] = _unknownKinds.GetValueOrDefault(name) + 1;
+            AddUnknown(node, root, apiVersion, kindName);
         }
+    }
+
+    private void AddUnknown(YamlNode node, Field root, string apiVersion, string kindName)
+    {
+        // Whatever is wrong with it is its owner's to mind.
+        UnknownObject unknown = UnknownObject.Read(new Field(new ObjectReading(_source), node), apiVersion, kindName);
+        YamlNode place = root["kind"].Place;
+        _unknown.Add((unknown, new ResourceProblem { Source = _source, Line = place.Line, Column = place.Column, Field = "kind", Message = unknown.KindName }));
     }
 
     private void ReadList(Field root, YamlNode node, string apiVersion, string kindName, int depth)

@@ -25,6 +25,10 @@ internal static class ObjectReader
     public static ObjectKind? KindOf(string apiVersion, string kind) =>
         Readers.TryGetValue((apiVersion, kind), out (ObjectKind Kind, KindReader Read) known) ? known.Kind : null;
 
+    /// <summary>The kinds read, each with the <c>apiVersion</c>s it is read of.</summary>
+    public static IEnumerable<IGrouping<ObjectKind, string>> Kinds { get; } =
+        [.. Readers.GroupBy(entry => entry.Value.Kind, entry => entry.Key.ApiVersion)];
+
     /// <summary>
     /// Reads an object of a known kind. The key is null when the object's name could not be read. When anything in the object
     /// is wrong, which the reading then tells, it is null or what <see cref="KubernetesObject.StandsIn"/> for it.
@@ -40,9 +44,8 @@ internal static class ObjectReader
         return (key, reading.Problems.Count == 0 ? read : read.StandIn());
     }
 
-    private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
-
-    private static ObjectKey? ReadKey(ObjectKind kind, Field metadata, ObjectReading reading)
+    /// <summary>Reads which object it is, and has the reading name it from then on; null when that cannot be read.</summary>
+    public static ObjectKey? ReadKey(ObjectKind kind, Field metadata, ObjectReading reading)
     {
         reading.Subject = kind.Name;
         Func<string, string?> rule = kind == ObjectKind.Namespace || kind == ObjectKind.Service
@@ -58,6 +61,8 @@ internal static class ObjectReader
         reading.Subject = key.ToString();
         return key;
     }
+
+    private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
 
     private static ObjectMetadata ReadMetadata(ObjectKey? key, Field metadata)
     {

@@ -23,7 +23,7 @@ internal static class PodReader
             Addresses = [.. ReadAddresses(status)],
             Phase = status["phase"].OneOf(Phases) ?? PodPhase.Running,
             ReadyCondition = ReadReady(status["conditions"]),
-            AllContainersStopped = ReadStopped(status["containerStatuses"]),
+            HasRunningContainer = ReadRunning(status),
         };
     }
 
@@ -117,9 +117,13 @@ internal static class PodReader
         return ready;
     }
 
-    private static bool ReadStopped(Field statuses)
+    private static bool? ReadRunning(Field status)
     {
-        Field[] all = [.. statuses.Items()];
-        return all.Length > 0 && all.All(status => !status["state"]["running"].Present);
+        // Init containers that restart always are stopped only after the others.
+        Field[] all =
+        [
+            .. status["containerStatuses"].Items(), .. status["initContainerStatuses"].Items(), .. status["ephemeralContainerStatuses"].Items(),
+        ];
+        return all.Length == 0 ? null : all.Any(container => container["state"]["running"].Present);
     }
 }

@@ -33,8 +33,8 @@ public sealed record PodObject : KubernetesObject
     /// <summary>The status of the <c>Ready</c> condition, or null where there is no such condition.</summary>
     public bool? ReadyCondition { get; init; }
 
-    /// <summary>Whether <c>status.containerStatuses</c> is there and shows none that runs.</summary>
-    public bool AllContainersStopped { get; init; }
+    /// <summary>Whether the status shows a container that runs, of whichever sort; null where it shows no containers.</summary>
+    public bool? HasRunningContainer { get; init; }
 
     /// <summary>
     /// Whether the pod has run to its end, or is being deleted and does not run: its processes are gone, and its address may
@@ -42,13 +42,19 @@ public sealed record PodObject : KubernetesObject
     /// </summary>
     public bool Terminated =>
         Phase is PodPhase.Succeeded or PodPhase.Failed
-        || (Metadata.Deleting && (Phase is PodPhase.Pending || AllContainersStopped));
+        || (Metadata.Deleting && !(HasRunningContainer ?? Phase is not PodPhase.Pending));
 
     /// <summary>
-    /// Whether it takes traffic: it runs, is not being deleted, has an address, and its Ready condition, if it has one, holds.
-    /// Without the condition the address alone says so, as in manifests written by hand.
+    /// Whether it takes traffic: it is not being deleted, has an address, and its Ready condition holds. Without the condition,
+    /// as in manifests written by hand, that it runs is enough.
     /// </summary>
-    public bool Ready => !Terminated && !Metadata.Deleting && Addresses.Count > 0 && (ReadyCondition ?? true);
+    public bool Ready => !Terminated && !Metadata.Deleting && Addresses.Count > 0 && (ReadyCondition ?? Phase is PodPhase.Running);
+
+    /// <summary>The same pod without what its containers run and their environment.</summary>
+    internal PodObject WithoutPrograms() => this with
+    {
+        Containers = [.. Containers.Select(container => new PodContainer { Name = container.Name, Ports = container.Ports })],
+    };
 }
 
 /// <summary>A pod's <c>status.phase</c>.</summary>

@@ -15,8 +15,6 @@ internal sealed class PodTranslation(MeshState mesh, TranslatorOptions options, 
     /// <summary>The pods of a namespace.</summary>
     public IEnumerable<PodObject> In(string @namespace) => _byNamespace.GetValueOrDefault(@namespace)?.Select(key => _pods[key].Pod) ?? [];
 
-    public PodObject? Find(ObjectKey key) => _pods.GetValueOrDefault(key)?.Pod;
-
     /// <summary>Takes a namespace's label; null when it has none, or is gone. Its pods follow.</summary>
     public void PutNamespace(string name, string? mode)
     {
