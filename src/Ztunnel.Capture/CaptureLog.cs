@@ -23,4 +23,13 @@ internal static partial class CaptureLog
 
     [LoggerMessage(6, LogLevel.Critical, "Work on pod {Pod} met an error that should not happen.")]
     public static partial void Broken(ILogger logger, Workload pod, Exception failure);
+
+    [LoggerMessage(7, LogLevel.Warning, "The rules on this node that let probes through to captured pods could not be set, trying again: {Detail}")]
+    public static partial void NodeRulesFailed(ILogger logger, string detail);
+
+    [LoggerMessage(8, LogLevel.Warning, "Someone had changed the rules on this node that let probes through; they are back. Found: {Difference}")]
+    public static partial void NodeRulesRepaired(ILogger logger, string difference);
+
+    [LoggerMessage(9, LogLevel.Warning, "Probes from this node do not get through to pod {Pod} where policy demands mutual TLS: {Detail}")]
+    public static partial void ProbesFail(ILogger logger, Workload pod, string detail);
 }

@@ -13,9 +13,18 @@ public sealed record CaptureOptions
 
     /// <summary>
     /// The node's own network namespace, which no pod may claim. The agent's own is refused in any case; this is for an agent
-    /// that is not in its node's.
+    /// that is not in its node's. Where probes come from and the rules for them go; null for the agent's own.
     /// </summary>
     public NetworkNamespace? NodeNamespace { get; init; }
+
+    /// <summary>How probes from the node are let through to captured pods. With anything but none, rules or sockets are made in the node's namespace.</summary>
+    public ProbePath Probes { get; init; } = ProbePath.None;
+
+    /// <summary>How long one try at a probe may take: what the node sends to its own pods arrives at once or not at all.</summary>
+    public TimeSpan ProbePatience { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long after a probe did not get through it is tried again.</summary>
+    public TimeSpan ProbeRetry { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How many pods are worked on at a time; each runs a short <c>nft</c>. At least 1.</summary>
     public int Parallelism { get; init; } = Math.Max(2, Environment.ProcessorCount);

@@ -7,6 +7,7 @@ namespace Ztunnel.Capture;
 internal sealed class Enrolled(Workload workload, NetworkNamespace ns, IPodSession session) : IDisposable
 {
     private NamespaceWatch? _watch;
+    private ProbeStatus? _probed;
 
     public NetworkNamespace Namespace => ns;
 
@@ -21,6 +22,13 @@ internal sealed class Enrolled(Workload workload, NetworkNamespace ns, IPodSessi
 
     /// <summary>When its rules were looked at last, a timestamp of the enroller's clock.</summary>
     public long LookedAt { get; set; }
+
+    /// <summary>What came of trying whether probes get through; null while it was not begun.</summary>
+    public ProbeStatus? Probed
+    {
+        get => Volatile.Read(ref _probed);
+        set => Volatile.Write(ref _probed, value);
+    }
 
     /// <summary>Completes when its last connection has ended; null until it was told to let them end.</summary>
     public Task? Drained { get; private set; }

@@ -17,6 +17,7 @@ namespace Ztunnel.Capture;
 public sealed class PodEnroller : IAsyncDisposable
 {
     private readonly PodEnrolment.Surroundings _around;
+    private readonly PodProbes? _probes;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, (PodEnrolment Enrolment, Task Driving)> _pods = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
@@ -33,7 +34,9 @@ public sealed class PodEnroller : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         time ??= TimeProvider.System;
-        _around = new PodEnrolment.Surroundings(options, new PodNamespaces(options), new PodFirewall(), listeners, loop, time, logger);
+        _probes = options.Probes == ProbePath.None ? null : new PodProbes(options, loop, time, logger);
+        _around = new PodEnrolment.Surroundings(
+            options, new PodNamespaces(options), new PodFirewall(options.Probes), listeners, _probes, loop, time, logger);
         _sweep = time.CreateTimer(static state => ((PodEnroller)state!).Sweep(), this, options.SweepInterval, options.SweepInterval);
     }
 
@@ -42,7 +45,11 @@ public sealed class PodEnroller : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(mesh);
         _observation = mesh.Observe(Changed);
+        Settled = Settle();
     }
+
+    /// <summary>Completes when each pod that was in the model at the start has been tried, whatever came of it.</summary>
+    public Task Settled { get; private set; } = Task.CompletedTask;
 
     /// <summary>Where each pod is that is in the mesh, entering or leaving it, by namespace and name.</summary>
     public ImmutableArray<PodStatus> Snapshot()
@@ -70,6 +77,8 @@ public sealed class PodEnroller : IAsyncDisposable
         }
 
         await Task.WhenAll(driving).WaitAsync(cancellationToken);
+        if (_probes is not null)
+            await _probes.RemoveAll(cancellationToken);
     }
 
     /// <summary>
@@ -87,7 +96,18 @@ public sealed class PodEnroller : IAsyncDisposable
         lock (_lock)
             driving = [.. _pods.Values.Select(pod => pod.Driving)];
         await Task.WhenAll(driving);
+        if (_probes is not null)
+            await _probes.DisposeAsync();
         _stopping.Dispose();
+    }
+
+    private async Task Settle()
+    {
+        Task[] tried;
+        lock (_lock)
+            tried = [.. _pods.Values.Select(pod => pod.Enrolment.Tried)];
+        await Task.WhenAll(tried);
+        _probes?.Complete();
     }
 
     private void Changed(WorkloadChange change)

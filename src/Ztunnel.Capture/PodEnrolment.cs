@@ -17,12 +17,13 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
     private bool _clean;
     private Workload _workload = workload;
     private bool _wanted = wanted;
+    private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Enrolled? _enrolled;
     private PodStatus _status = new(workload, wanted ? new EnrolmentState.Pending("waiting for its turn") : new EnrolmentState.Removing("looking for rules of an earlier agent"), around.Time.GetUtcNow(), 0, around.Namespaces.PathOf(workload), 0, null);
 
     /// <summary>What all pods of an agent share.</summary>
     internal sealed record Surroundings(
-        CaptureOptions Options, PodNamespaces Namespaces, PodFirewall Firewall, IPodListeners Listeners, EventLoop Loop, TimeProvider Time, ILogger Logger)
+        CaptureOptions Options, PodNamespaces Namespaces, PodFirewall Firewall, IPodListeners Listeners, PodProbes? Probes, EventLoop Loop, TimeProvider Time, ILogger Logger)
     {
         /// <summary>Held while a pod is worked on.</summary>
         public SemaphoreSlim Turns { get; } = new(Options.Parallelism);
@@ -34,9 +35,12 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
         get
         {
             lock (_lock)
-                return _status;
+                return _status with { Probes = _status.State is EnrolmentState.Enrolled ? _enrolled?.Probed : null };
         }
     }
+
+    /// <summary>Completes when something came of the first attempt.</summary>
+    public Task Tried => _tried.Task;
 
     /// <summary>Whether the pod is to be in the mesh.</summary>
     public bool Wanted
@@ -76,6 +80,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
             while (true)
             {
                 TimeSpan rest = await Step(stopping);
+                _tried.TrySetResult();
                 if (_enrolled is null && _leaving.Count == 0 && _clean && finished())
                     return;
                 await _signal.Wait(rest, around.Time, stopping);
@@ -87,6 +92,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
         }
         finally
         {
+            _tried.TrySetResult();
             _enrolled?.Dispose();
             foreach (Enrolled each in _leaving)
                 each.Dispose();
@@ -153,6 +159,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
 
         await Capture(entering, stopping);
         _enrolled = entering;
+        LetProbesThrough(entering, workload, stopping);
         Report(workload, new EnrolmentState.Enrolled());
         CaptureLog.Enrolled(around.Logger, workload, ns.Path);
         return Timeout.InfiniteTimeSpan;
@@ -169,7 +176,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
         {
             entering.Watch(around.Loop, _signal.Set);
             routed = PodFirewall.EnsureRouting(entering.Namespace, HasIPv6(entering.Workload));
-            entering.Generation = await PodFirewall.Install(entering.Namespace, stopping);
+            entering.Generation = await around.Firewall.Install(entering.Namespace, stopping);
             entering.HasRules = true;
             entering.LookedAt = around.Time.GetTimestamp();
         }
@@ -205,7 +212,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
             return early;
         enrolled.LookedAt = around.Time.GetTimestamp();
         string? changed = PodFirewall.EnsureRouting(enrolled.Namespace, HasIPv6(workload)) ? "the policy routing for replies was incomplete" : null;
-        if (enrolled.Generation is null || enrolled.Generation != PodFirewall.Generation(enrolled.Namespace))
+        if (enrolled.Generation is null || enrolled.Generation != Nft.Generation(enrolled.Namespace))
             changed = await Repair(enrolled, stopping) ?? changed;
         if (changed is not null)
         {
@@ -214,6 +221,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
                 _status = _status with { Repairs = _status.Repairs + 1, LastRepair = changed };
         }
 
+        LetProbesThrough(enrolled, workload, stopping);
         enrolled.Workload = workload;
         Report(workload, new EnrolmentState.Enrolled());
         return Timeout.InfiniteTimeSpan;
@@ -222,10 +230,32 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
     private async Task<string?> Repair(Enrolled enrolled, CancellationToken stopping)
     {
         using Turn turn = await Turn.Take(around.Turns, stopping);
-        uint looked = PodFirewall.Generation(enrolled.Namespace);
+        uint looked = Nft.Generation(enrolled.Namespace);
         string? difference = await around.Firewall.Difference(enrolled.Namespace, stopping);
-        enrolled.Generation = difference is null ? looked : await PodFirewall.Install(enrolled.Namespace, stopping);
+        enrolled.Generation = difference is null ? looked : await around.Firewall.Install(enrolled.Namespace, stopping);
         return difference;
+    }
+
+    /// <summary>Has the node's probes get to the pod, and tries it when there is cause to: it is new here, or was not so the last time.</summary>
+    private void LetProbesThrough(Enrolled enrolled, Workload workload, CancellationToken stopping)
+    {
+        if (around.Probes is not { } probes)
+            return;
+        probes.Put(workload);
+        bool moved = !enrolled.Workload.Addresses.AsSpan().SequenceEqual(workload.Addresses.AsSpan());
+        bool again = enrolled.Probed is { Works: false } failed && around.Time.GetUtcNow() - failed.At >= around.Options.ProbeRetry;
+        if (enrolled.Probed is not null && !moved && !again)
+            return;
+        enrolled.Probed = new ProbeStatus(null, "being tried", around.Time.GetUtcNow());
+        _ = Probe();
+
+        async Task Probe()
+        {
+            ProbeStatus found = await probes.Check(workload, enrolled.Namespace, stopping);
+            if (found.Works == false && _enrolled == enrolled)
+                CaptureLog.ProbesFail(around.Logger, workload, found.Detail);
+            enrolled.Probed = found;
+        }
     }
 
     /// <summary>Ends capture, then the listeners. The rest waits in <see cref="_leaving"/> until the connections under way have ended.</summary>
@@ -233,6 +263,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
     {
         Enrolled leaving = _enrolled!;
         Report(workload, new EnrolmentState.Removing());
+        around.Probes?.Remove(leaving.Workload);
         using (Turn turn = await Turn.Take(around.Turns, stopping))
             await PodFirewall.Drain(leaving.Namespace, stopping);
         _enrolled = null;

@@ -57,10 +57,22 @@ public static class PodRules
         """;
 
     /// <summary>
+    /// What the node's own processes open arrives from these addresses, which no route leads to: only the node, which
+    /// translates the answers, can complete such a connection. Another link of the pod than the one with its default route does not count.
+    /// </summary>
+    private static readonly string AcceptProbes = $"""
+        ip saddr {ProbeSource.IPv4} fib saddr . iif oif exists counter accept comment "the node's own processes (probes): the node's rules give them this source, nobody else gets an answer sent to it"
+                ip6 saddr {ProbeSource.IPv6} fib saddr . iif oif exists counter accept comment "the node's own processes (probes): the same for IPv6"
+        """;
+
+    /// <summary>The rules of a pod for whose probes nothing is done in its namespace.</summary>
+    public static string Install { get; } = InstallFor(ProbePath.None);
+
+    /// <summary>
     /// Puts the table there, or anew. Only the first packet of a connection (SYN) is ever redirected: connections that were
     /// there before the rules are unknown to connection tracking, look new to it in mid-stream, and would be torn off.
     /// </summary>
-    public static string Install { get; } = Render("""
+    public static string InstallFor(ProbePath probes) => Render("""
         table inet $TABLE
         delete table inet $TABLE
         table inet $TABLE {
@@ -82,6 +94,7 @@ public static class PodRules
                 meta mark and $MASK == $SOCKET accept comment "ztunnel's own connections to the app: never captured again"
                 tcp dport $INBOUND accept comment "HBONE: ztunnel listens on this port itself"
                 tcp dport { $OUTBOUND, $PLAINTEXT } accept comment "ztunnel's inner ports: refused in chain refuse"
+                $PROBES
                 tcp flags and (fin or syn or rst or ack) == syn counter redirect to :$PLAINTEXT comment "every other TCP connection to the pod: to ztunnel's plaintext port"
             }
 
@@ -90,7 +103,7 @@ public static class PodRules
                 tcp dport { $OUTBOUND, $PLAINTEXT } ct status and dnat == 0 counter reject with tcp reset comment "the inner ports take redirected connections only: nobody may use ztunnel as a relay"
             }
         }
-        """);
+        """.Replace("$PROBES", probes == ProbePath.LinkLocal ? AcceptProbes : "", StringComparison.Ordinal));
 
     /// <summary>
     /// Ends capture of new connections and keeps those under way: they live on the translation that the two empty chains keep
@@ -123,7 +136,7 @@ public static class PodRules
     /// Compares what <c>nft --stateless list table</c> shows with what it should show: null when they are the same, else the
     /// first difference, for a person.
     /// </summary>
-    public static string? Difference(string expected, string actual)
+    public static string? Difference(string expected, string actual, string table = Table)
     {
         string[] wanted = Lines(expected);
         string[] found = Lines(actual);
@@ -131,7 +144,7 @@ public static class PodRules
         if (same == wanted.Length && same == found.Length)
             return null;
         if (found.Length == 0)
-            return $"the table inet {Table} is missing";
+            return $"the table inet {table} is missing";
         return same == found.Length ? $"'{wanted[same]}' is missing at the end"
             : same == wanted.Length ? $"'{found[same]}' is too much at the end"
             : $"'{found[same]}' stands where '{wanted[same]}' should";

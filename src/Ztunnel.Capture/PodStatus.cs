@@ -10,5 +10,6 @@ namespace Ztunnel.Capture;
 /// <param name="NetworkNamespace">The path of its network namespace; null when none is named.</param>
 /// <param name="Repairs">How often someone had changed its rules or routing and they were put back.</param>
 /// <param name="LastRepair">What was found changed the last time.</param>
+/// <param name="Probes">Whether the node's probes get through to it; null when that is nobody's concern.</param>
 public sealed record PodStatus(
-    Workload Workload, EnrolmentState State, DateTimeOffset Since, int Attempts, string? NetworkNamespace, int Repairs, string? LastRepair);
+    Workload Workload, EnrolmentState State, DateTimeOffset Since, int Attempts, string? NetworkNamespace, int Repairs, string? LastRepair, ProbeStatus? Probes = null);

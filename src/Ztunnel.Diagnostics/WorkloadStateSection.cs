@@ -38,9 +38,11 @@ internal static class WorkloadStateSection
             State = state,
             Connections = Describe(connections),
             Info = new WorkloadInfoDump(workload.Name, workload.Namespace, workload.Identity.TrustDomain, workload.ServiceAccount),
-            Capture = new CaptureDump(pod.Since, reason, pod.NetworkNamespace, pod.Attempts, pod.Repairs, pod.LastRepair),
+            Capture = new CaptureDump(pod.Since, reason, pod.NetworkNamespace, pod.Attempts, pod.Repairs, pod.LastRepair, Describe(pod.Probes)),
         };
     }
+
+    private static ProbesDump? Describe(ProbeStatus? probes) => probes is null ? null : new ProbesDump(probes.Works, probes.Detail, probes.At);
 
     private static ConnectionsDump Describe(IEnumerable<ConnectionSnapshot> connections)
     {

@@ -96,6 +96,9 @@ public sealed record NodePlan
         PodRanges = [.. node.PodRanges],
     };
 
+    /// <summary>The address of the node on the link to its pod with <paramref name="pod"/>. Throws when that is in no range of the node.</summary>
+    public IPAddress GatewayOf(IPAddress pod) => GatewayOf(RangeOf(pod)!.Value);
+
     /// <summary>The first address of a range: the node's own end of its pods' links.</summary>
     internal static IPAddress GatewayOf(IPNetwork range)
     {

@@ -30,7 +30,7 @@ public sealed class PodProxy
         Action<PodProxy> holdsTooMuch)
     {
         _workload = workload;
-        Gate = new InboundGate(this, mesh, observations);
+        Gate = new InboundGate(this, mesh, observations, options.IsTrustedNode);
         _namespace = @namespace;
         _options = options;
         Identity = workload.Identity;

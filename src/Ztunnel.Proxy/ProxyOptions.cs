@@ -1,3 +1,4 @@
+using System.Net;
 using Ztunnel.Hbone;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
@@ -45,6 +46,12 @@ public sealed record ProxyOptions
 
     /// <summary>How connections get from one pod of this node to another.</summary>
     public SameNodePath SameNode { get; init; }
+
+    /// <summary>
+    /// Whether an address is the node's own, whose plaintext is let in whatever policy demands of it: the kubelet's probes, where
+    /// nothing better tells them apart. Called on the loops. Nobody's by default.
+    /// </summary>
+    public Predicate<IPAddress> IsTrustedNode { get; init; } = static _ => false;
 
     /// <summary>HTTP/2 behaviour of tunnels, both as client and as server.</summary>
     public HboneOptions Hbone { get; init; } = HboneOptions.Default;

@@ -31,6 +31,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
     private readonly NodeProxy _proxy;
     private readonly PodEnroller _enroller;
     private readonly DiagnosticsServer _diagnostics;
+    private readonly NodeAddresses? _nodeAddresses;
+    private readonly NetworkNamespace? _ownNamespace;
     private Task _following = Task.CompletedTask;
 
     private NodeAgent(NodeAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers)
@@ -49,8 +51,10 @@ public sealed partial class NodeAgent : IAsyncDisposable
         _watchdog = new LoopWatchdog(_loops.Loops, loopLogger);
         var verifier = new MeshPeerVerifier([options.TrustDomain, .. options.TrustDomainAliases]);
         _certificates = new CertificateStore(authority, verifier, logger: loggers.CreateLogger<CertificateStore>());
+        if (options.Probes == ProbePath.NodeAddress)
+            _nodeAddresses = new NodeAddresses(options.NodeNamespace ?? (_ownNamespace = NetworkNamespace.OpenCurrent()));
         _proxy = new NodeProxy(
-            options.Proxy,
+            options.Proxy with { IsTrustedNode = _nodeAddresses is { } node ? node.Contains : options.Proxy.IsTrustedNode },
             _loops,
             _mesh,
             _certificates,
@@ -62,6 +66,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
             Node = options.Node,
             NamespaceDirectory = options.NamespaceDirectory,
             NodeNamespace = options.NodeNamespace,
+            Probes = options.Probes,
         };
         _enroller = new PodEnroller(
             capture, new PodListeners(_proxy, options.DrainTime), _loops.Loops[0], loggers.CreateLogger<PodEnroller>());
@@ -137,6 +142,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
         await _diagnostics.DisposeAsync();
         await _proxy.DisposeAsync();
         await _certificates.DisposeAsync();
+        _nodeAddresses?.Dispose();
+        _ownNamespace?.Dispose();
         _watchdog.Dispose();
         _loops.Dispose();
         _stopping.Dispose();

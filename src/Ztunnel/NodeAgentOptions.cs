@@ -1,3 +1,4 @@
+using Ztunnel.Capture;
 using Ztunnel.Diagnostics;
 using Ztunnel.IO;
 using Ztunnel.Proxy;
@@ -45,4 +46,7 @@ public sealed record NodeAgentOptions
 
     /// <summary>How the data path behaves.</summary>
     public ProxyOptions Proxy { get; init; } = new();
+
+    /// <summary>How probes from the node, which have no identity, are let through to its captured pods.</summary>
+    public ProbePath Probes { get; init; } = ProbePath.LinkLocal;
 }

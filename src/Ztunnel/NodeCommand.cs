@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Ztunnel.Capture;
 using Ztunnel.Diagnostics;
 using Ztunnel.Identity;
 using Ztunnel.Telemetry;
@@ -45,13 +46,14 @@ internal static partial class NodeCommand
             DefaultValueFactory = _ => "info,Microsoft=warn",
         };
         levels.Validators.Add(result => Complain(result, () => LogLevels.Parse(result.GetValueOrDefault<string>())));
+        Option<ProbePath> probes = ProbeFlag.Create();
         Option<string> admin = Address("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
         Option<string> readiness = Address("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
 
         var proxy = new ProxyFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
-            node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, accessLog, levels, admin, readiness,
+            node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, accessLog, levels, probes, admin, readiness,
         };
         proxy.AddTo(command);
         command.SetAction((parsed, stop) => Run(
@@ -67,6 +69,7 @@ internal static partial class NodeCommand
                 DrainTime = TimeSpan.FromSeconds(parsed.GetRequiredValue(drain)),
                 Proxy = proxy.Read(parsed),
                 ReleaseOnExit = parsed.GetValue(release),
+                Probes = parsed.GetValue(probes),
                 Diagnostics = new DiagnosticsOptions
                 {
                     Admin = [IPEndPoint.Parse(parsed.GetRequiredValue(admin))],

@@ -102,7 +102,8 @@ public sealed class IsolationTests
                 is [{ State: Ztunnel.Capture.EnrolmentState.Enrolled } only] && only.Workload.Uid == uid));
         Assert.Equal($"server {victim.IPv4}", await EchoServer.Greeting(victim, mesh.Pod("server").IPv4));
         await mesh.AccessLine("direction=\"inbound\"", "src.identity=\"spiffe://cluster.local/ns/default/sa/victim\"");
-        Assert.Equal(6, victim.NetworkNamespace.Run(() => Listening("tcp") + Listening("tcp6")));
+        // While a probe is tried there is one more.
+        await MeshLab.Eventually("one set of listeners", () => Task.FromResult(victim.NetworkNamespace.Run(() => Listening("tcp") + Listening("tcp6")) == 6));
         await traffic.StopUnharmed();
     }
 

@@ -23,8 +23,15 @@ public sealed record WorkloadStateDump
 /// <param name="FailedAttempts">How many attempts failed since the last success.</param>
 /// <param name="Repairs">How often its rules had been changed by others and were put back.</param>
 /// <param name="LastRepair">What was found changed the last time.</param>
+/// <param name="Probes">Whether this node's probes get through to it; absent when nothing is done for them.</param>
 public sealed record CaptureDump(
-    DateTimeOffset Since, string? Reason, string? NetworkNamespace, int FailedAttempts, int Repairs, string? LastRepair);
+    DateTimeOffset Since, string? Reason, string? NetworkNamespace, int FailedAttempts, int Repairs, string? LastRepair, ProbesDump? Probes = null);
+
+/// <summary>Whether the node's own connections get through to a pod.</summary>
+/// <param name="Works">Whether they do; absent while it is being tried.</param>
+/// <param name="Detail">What was seen, or why not.</param>
+/// <param name="At">When it was tried.</param>
+public sealed record ProbesDump(bool? Works, string Detail, DateTimeOffset At);
 
 /// <summary>The open connections of one workload.</summary>
 /// <param name="Inbound">Those it received.</param>
