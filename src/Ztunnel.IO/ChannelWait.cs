@@ -50,7 +50,14 @@ public sealed class ChannelWait : IValueTaskSource
         _registration = cancellationToken.CanBeCanceled
             ? cancellationToken.UnsafeRegister(static state => ((ChannelWait)state!).PostCancel(), this)
             : default;
-        return new ValueTask(this, _version);
+        if (!cancellationToken.IsCancellationRequested)
+            return new ValueTask(this, _version);
+
+        // Cancelled since it was looked at above: what was registered may have run already, and in vain.
+        _registration.Unregister();
+        _registration = default;
+        _phase = Phase.Idle;
+        return ValueTask.FromCanceled(cancellationToken);
     }
 
     /// <summary>Ends the wait, running the waiter before it returns; nothing when nobody waits.</summary>

@@ -106,6 +106,31 @@ public sealed class EventLoopTests
     }
 
     [Fact]
+    public void What_a_stopping_loop_has_taken_it_runs()
+    {
+        for (int round = 0; round < 500; round++)
+        {
+            EventLoop loop = EventLoop.Start(0);
+            int taken = 0;
+            int ran = 0;
+            bool begun = false;
+            Thread poster = new(() =>
+            {
+                while (loop.TryPost(_ => ran++, null))
+                {
+                    taken++;
+                    Volatile.Write(ref begun, true);
+                }
+            });
+            poster.Start();
+            SpinWait.SpinUntil(() => Volatile.Read(ref begun));
+            loop.Dispose();
+            poster.Join();
+            Assert.True(taken == ran, $"Round {round}: {taken} taken, {ran} run.");
+        }
+    }
+
+    [Fact]
     public async Task Timers_run_in_order_of_time_and_then_of_scheduling_and_a_cancelled_one_does_not()
     {
         ManualTime time = new();

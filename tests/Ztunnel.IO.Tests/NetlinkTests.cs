@@ -94,6 +94,27 @@ public sealed class NetlinkTests
         Assert.Equal(0, elsewhere);
     }
 
+    [Fact]
+    public async Task A_watch_ends_with_its_loop_and_leaves_no_socket_also_when_the_loop_had_stopped_before()
+    {
+        using NetworkNamespace ns = NetworkNamespace.Create();
+        int none = await Sockets(ns);
+        EventLoop loop = EventLoop.Start(0);
+        using var watch = NamespaceWatch.Start(loop, ns, () => { });
+        await loop.RunAsync(() => Task.CompletedTask);
+        Assert.Equal(none + 2, await Sockets(ns));
+
+        loop.Dispose();
+
+        Assert.Single(loop.Epoll.Handlers());
+        Assert.Equal(none, await Sockets(ns));
+        using var late = NamespaceWatch.Start(loop, ns, () => { });
+        Assert.Equal(none, await Sockets(ns));
+    }
+
+    private static async Task<int> Sockets(NetworkNamespace ns) =>
+        (await ns.RunProcess("cat", ["/proc/self/net/netlink"])).Output.Count(letter => letter == '\n');
+
     private static async Task<string> Show(NetworkNamespace ns, string family) =>
         (await ns.RunProcess("ip", ["-d", family, "rule", "show"])).Output + (await ns.RunProcess("ip", ["-d", family, "route", "show", "table", "all"])).Output;
 }

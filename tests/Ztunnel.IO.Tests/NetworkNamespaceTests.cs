@@ -65,6 +65,43 @@ public sealed class NetworkNamespaceTests
     }
 
     [Fact]
+    public void A_namespace_closed_while_someone_is_inside_stays_open_until_they_have_left()
+    {
+        using NetworkNamespace other = NetworkNamespace.Create();
+        using NetworkNamespace inner = NetworkNamespace.Create();
+        NetworkNamespace outer = NetworkNamespace.Create();
+
+        // The descriptor of the closed one would be the next to be given out, and coming back from inner would lead astray.
+        ulong back = outer.Run(() =>
+        {
+            outer.Dispose();
+            using NetworkNamespace taker = NetworkNamespace.Open(other.Path);
+            inner.Run(Here);
+            return Here();
+        });
+
+        Assert.Equal(outer.Inode, back);
+        Assert.Throws<ObjectDisposedException>(() => outer.Run(Here));
+    }
+
+    [Fact]
+    public async Task Connecting_and_listening_in_a_namespace_that_was_closed_are_local_failures()
+    {
+        NetworkNamespace ns = NetworkNamespace.Create();
+        ns.Dispose();
+        await Loops.OnLoop(async loop =>
+        {
+            IPEndPoint anywhere = new(IPAddress.Loopback, 80);
+            ChannelException connecting = await Assert.ThrowsAsync<ChannelException>(async () => await TcpConnection.ConnectAsync(
+                loop, ns, null, anywhere, new TcpOptions(), Loops.ConnectTimeout));
+            ChannelException listening = Assert.Throws<ChannelException>(() => TcpListener.Listen(ns, anywhere, new TcpListenOptions()));
+
+            Assert.All([connecting, listening], exception => Assert.Equal(FailureKind.Local, exception.Failure.Kind));
+            Assert.All([connecting, listening], exception => Assert.Contains(ns.Path, exception.Message, StringComparison.Ordinal));
+        });
+    }
+
+    [Fact]
     public async Task A_program_runs_inside_with_its_input_output_and_exit_code()
     {
         using NetworkNamespace ns = NetworkNamespace.Create();

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Ztunnel.Testing;
 
@@ -135,6 +136,50 @@ public sealed class TcpConnectionTests
             Assert.Equal(FailureKind.Reset, client.Failure!.Kind);
             client.Dispose();
         });
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Urgent_bytes_are_bytes_like_others_and_hold_nothing_up(bool weConnect)
+    {
+        await Loops.OnLoop(async loop =>
+        {
+            (TcpConnection ours, Socket theirs) = weConnect ? await ConnectToSocket(loop) : await AcceptSocket(loop);
+            for (int round = 0; round < 3; round++)
+            {
+                theirs.Send("before"u8);
+                theirs.Send("!"u8, SocketFlags.OutOfBand);
+                theirs.Send("after"u8);
+                byte[] read = new byte[12];
+                for (int at = 0; at < read.Length;)
+                    at += await ours.ReadAsync(read.AsMemory(at)).AsTask().WaitAsync(TimeSpan.FromSeconds(5));
+                Assert.Equal("before!after"u8.ToArray(), read);
+            }
+
+            ours.Dispose();
+            theirs.Dispose();
+        });
+
+        static async Task<(TcpConnection Ours, Socket Theirs)> ConnectToSocket(EventLoop loop)
+        {
+            using Socket listening = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            listening.Listen();
+            TcpConnection ours = await TcpConnection.ConnectAsync(
+                loop, null, null, (IPEndPoint)listening.LocalEndPoint!, new TcpOptions(), Loops.ConnectTimeout);
+            return (ours, listening.Accept());
+        }
+
+        static async Task<(TcpConnection Ours, Socket Theirs)> AcceptSocket(EventLoop loop)
+        {
+            using TcpListener listener = TcpListener.Listen(null, new IPEndPoint(IPAddress.Loopback, 0), new TcpListenOptions());
+            TaskCompletionSource<TcpConnection> accepted = new();
+            listener.Start(loop, [loop], accepted.SetResult);
+            Socket theirs = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            theirs.Connect(listener.LocalEndPoint);
+            return (await accepted.Task, theirs);
+        }
     }
 
     [Fact]

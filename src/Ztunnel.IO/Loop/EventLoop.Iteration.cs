@@ -164,6 +164,10 @@ public sealed partial class EventLoop
         }
 
         _stopped = true;
+        Interlocked.MemoryBarrier();
+        SpinWait spin = default;
+        while (Volatile.Read(ref _posting) != 0)
+            spin.SpinOnce();
         RunPosted();
         foreach (LoopOperation operation in _operations.ToArray())
             operation.Abandon();

@@ -38,6 +38,7 @@ public sealed partial class EventLoop : IDisposable
     private List<ILoopFlush> _flushes = [];
     private List<ILoopFlush> _flushing = [];
     private int _load;
+    private int _posting;
     private volatile bool _stopping;
     private volatile bool _stopped;
     private long _progress;
@@ -211,12 +212,24 @@ public sealed partial class EventLoop : IDisposable
 
     internal bool TryPost(WorkItem item)
     {
-        if (_stopped)
-            return false;
-        _posted.Enqueue(item);
-        if (!IsCurrent)
+        if (IsCurrent)
+        {
+            if (!_stopped)
+                _posted.Enqueue(item);
+            return !_stopped;
+        }
+
+        // A loop that stops waits for whoever is between these two, so that what was taken is run.
+        Interlocked.Increment(ref _posting);
+        bool taken = !_stopped;
+        if (taken)
+        {
+            _posted.Enqueue(item);
             _wakeUp.Ring();
-        return true;
+        }
+
+        Interlocked.Decrement(ref _posting);
+        return taken;
     }
 
     /// <summary>Continues something in the next round of yields.</summary>

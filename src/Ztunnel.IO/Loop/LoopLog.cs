@@ -14,6 +14,9 @@ internal static partial class LoopLog
     [LoggerMessage(3, LogLevel.Information, "Accepting on {Address} again.")]
     public static partial void AcceptResumed(ILogger logger, System.Net.IPEndPoint address);
 
+    [LoggerMessage(6, LogLevel.Warning, "Watching a network namespace is paused: {Reason}. Trying again every {Interval}.")]
+    public static partial void WatchPaused(ILogger logger, string reason, TimeSpan interval);
+
     [LoggerMessage(4, LogLevel.Error, "{Loop} has been blocked for {Milliseconds} ms in {Place}; its thread is {Wait}.")]
     public static partial void Blocked(ILogger logger, string loop, long milliseconds, string place, string wait);
 

@@ -2,7 +2,7 @@ using Ztunnel.IO.Native;
 
 namespace Ztunnel.IO;
 
-/// <summary>A thread's stay in another network namespace. Stays nest.</summary>
+/// <summary>A thread's stay in another network namespace, which cannot be closed meanwhile. Stays nest.</summary>
 internal readonly ref struct NamespaceScope
 {
     // The main thread never leaves the process's own namespace.
@@ -11,13 +11,30 @@ internal readonly ref struct NamespaceScope
     [ThreadStatic]
     private static int _insideOf;
 
+    private readonly NamespaceHandle _handle;
     private readonly int _outer;
 
-    /// <summary>Enters the namespace of <paramref name="fd"/>.</summary>
-    public NamespaceScope(int fd, string path)
+    /// <summary>
+    /// Enters the namespace of <paramref name="handle"/>. Throws <see cref="ObjectDisposedException"/> when it was closed and
+    /// <see cref="NetworkNamespaceException"/> when the kernel does not let us in.
+    /// </summary>
+    public NamespaceScope(NamespaceHandle handle, string path)
     {
         int home = HomeDescriptor;
-        NamespaceFile.Enter(fd, path);
+        bool held = false;
+        handle.DangerousAddRef(ref held);
+        int fd = (int)handle.DangerousGetHandle();
+        try
+        {
+            NamespaceFile.Enter(fd, path);
+        }
+        catch
+        {
+            handle.DangerousRelease();
+            throw;
+        }
+
+        _handle = handle;
         _outer = _insideOf == 0 ? home : _insideOf;
         _insideOf = fd;
     }
@@ -28,5 +45,6 @@ internal readonly ref struct NamespaceScope
         if (Libc.SetNs(_outer, Constants.CloneNewNet) < 0)
             Environment.FailFast($"A thread could not return to its network namespace: {Errno.Text(Errno.Last)}.");
         _insideOf = _outer == HomeDescriptor ? 0 : _outer;
+        _handle.DangerousRelease();
     }
 }

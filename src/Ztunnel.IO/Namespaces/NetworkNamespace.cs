@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using Ztunnel.IO.Native;
 
 namespace Ztunnel.IO;
 
@@ -14,14 +13,21 @@ namespace Ztunnel.IO;
 /// </remarks>
 public sealed class NetworkNamespace : IDisposable
 {
-    private readonly int _fd;
-    private int _closed;
+    private readonly NamespaceHandle _handle;
 
     private NetworkNamespace(int fd, string? path)
     {
-        _fd = fd;
+        _handle = new NamespaceHandle(fd);
         Path = path ?? string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd/{fd}");
-        Inode = NamespaceFile.Inode(fd, Path);
+        try
+        {
+            Inode = NamespaceFile.Inode(fd, Path);
+        }
+        catch
+        {
+            _handle.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
@@ -37,11 +43,11 @@ public sealed class NetworkNamespace : IDisposable
     public static NetworkNamespace Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return Hold(NamespaceFile.Open(path), path);
+        return new NetworkNamespace(NamespaceFile.Open(path), path);
     }
 
     /// <summary>The namespace of the calling thread: the process's own everywhere but inside <see cref="Run{T}"/>.</summary>
-    public static NetworkNamespace OpenCurrent() => Hold(NamespaceFile.Open(NamespaceFile.OfThread), null);
+    public static NetworkNamespace OpenCurrent() => new(NamespaceFile.Open(NamespaceFile.OfThread), null);
 
     /// <summary>
     /// Makes a new namespace with nothing in it but a loopback interface that is up. The kernel frees it when the last
@@ -56,7 +62,7 @@ public sealed class NetworkNamespace : IDisposable
             Interfaces.BringUp("lo");
             return NamespaceFile.Open(NamespaceFile.OfThread);
         });
-        return Hold(fd, null);
+        return new NetworkNamespace(fd, null);
     }
 
     /// <summary>
@@ -93,33 +99,12 @@ public sealed class NetworkNamespace : IDisposable
     /// <summary>All addresses configured on interfaces inside, loopback and link-local ones included.</summary>
     public IReadOnlyList<IPAddress> Addresses() => Run(Interfaces.Addresses);
 
-    /// <summary>Lets go of our descriptor.</summary>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _closed, 1) == 0)
-            _ = Libc.Close(_fd);
-    }
+    /// <summary>Lets go of our descriptor, once nobody is inside any more. Nobody can go in from now on.</summary>
+    public void Dispose() => _handle.Dispose();
 
     /// <inheritdoc/>
     public override string ToString() => Path;
 
     /// <summary>Moves the calling thread in until the scope is disposed.</summary>
-    internal NamespaceScope Enter()
-    {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _closed) != 0, this);
-        return new NamespaceScope(_fd, Path);
-    }
-
-    private static NetworkNamespace Hold(int fd, string? path)
-    {
-        try
-        {
-            return new NetworkNamespace(fd, path);
-        }
-        catch
-        {
-            _ = Libc.Close(fd);
-            throw;
-        }
-    }
+    internal NamespaceScope Enter() => new(_handle, Path);
 }

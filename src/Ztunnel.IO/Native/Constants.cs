@@ -16,6 +16,7 @@ internal static class Constants
     public const int SoSendBuffer = 7;
     public const int SoReceiveBuffer = 8;
     public const int SoKeepAlive = 9;
+    public const int SoOutOfBandInline = 10;
     public const int SoLinger = 13;
     public const int SoReusePort = 15;
     public const int SoMark = 36;

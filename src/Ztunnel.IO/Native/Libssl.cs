@@ -12,12 +12,14 @@ internal static unsafe partial class Libssl
 
     public const int ControlMode = 33;
     public const int ControlSessionCacheMode = 44;
+    public const int ControlClearMode = 78;
     public const int ControlChainCertificate = 89;
     public const int ControlGroupsList = 92;
     public const int ControlMinimumVersion = 123;
     public const int ControlMaximumVersion = 124;
 
     public const int ModeAcceptMovingWriteBuffer = 0x2;
+    public const int ModeAutoRetry = 0x4;
     public const int ModeNoAutoChain = 0x8;
     public const int ModeReleaseBuffers = 0x10;
     public const ulong OptionNoTicket = 1UL << 14;

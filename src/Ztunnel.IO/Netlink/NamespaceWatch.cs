@@ -26,7 +26,8 @@ public sealed class NamespaceWatch : IDisposable
 
     /// <summary>
     /// Calls <paramref name="changed"/> on <paramref name="loop"/> after every change from now on, ours included; changes in
-    /// quick succession may be one call. Safe from any thread. Throws <see cref="NetworkNamespaceException"/>.
+    /// quick succession may be one call. The watch ends with the loop. Safe from any thread. Throws
+    /// <see cref="NetworkNamespaceException"/>.
     /// </summary>
     public static NamespaceWatch Start(EventLoop loop, NetworkNamespace ns, Action changed)
     {
@@ -38,7 +39,8 @@ public sealed class NamespaceWatch : IDisposable
         {
             var routing = new Subscription(NetlinkSocket.Open(ns, NetlinkSocket.Route, RoutingGroups), changed);
             var watch = new NamespaceWatch(loop, [rules, routing]);
-            loop.Post(static state => ((NamespaceWatch)state!).Register(), watch);
+            if (!loop.TryPost(static state => ((NamespaceWatch)state!).Register(), watch))
+                watch.Close();
             return watch;
         }
         catch
@@ -68,35 +70,56 @@ public sealed class NamespaceWatch : IDisposable
     }
 
     /// <summary>Stops watching; a call that is under way may still come.</summary>
-    public void Dispose() => _loop.Post(static state => ((NamespaceWatch)state!).Unregister(), this);
+    public void Dispose()
+    {
+        if (!_loop.TryPost(static state => ((NamespaceWatch)state!).Close(), this))
+            Close();
+    }
 
     private void Register()
     {
         foreach (Subscription subscription in _subscriptions)
-            subscription.Register(_loop.Epoll);
+            subscription.Register(_loop);
     }
 
-    private void Unregister()
+    private void Close()
     {
         foreach (Subscription subscription in _subscriptions)
-            subscription.Unregister(_loop.Epoll);
+            subscription.Close();
     }
 
     private sealed class Subscription(NetlinkSocket socket, Action changed) : IEpollHandler
     {
+        private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+        private EventLoop? _loop;
+        private LoopTimer? _retry;
         private int _slot = -1;
 
-        public void Register(Epoll epoll) => _slot = epoll.Add(socket.Descriptor, Constants.EpollIn, this);
-
-        public void Unregister(Epoll epoll)
+        public void Register(EventLoop loop)
         {
+            _loop = loop;
+            int slot = loop.Epoll.Add(socket.Descriptor, Constants.EpollIn, this);
+            if (slot >= 0)
+            {
+                _slot = slot;
+                return;
+            }
+
+            // What came meanwhile is kept by the socket and told as soon as it is registered.
+            if (_retry is null && loop.Logger is { } logger)
+                LoopLog.WatchPaused(logger, Errno.Text(-slot), RetryInterval);
+            _retry = loop.Schedule(RetryInterval, static state => ((Subscription)state!).Retry(), this);
+        }
+
+        public void Close()
+        {
+            _retry?.Dispose();
             if (_slot >= 0)
-                epoll.Release(_slot);
+                _loop!.Epoll.Release(_slot);
             _slot = -1;
             socket.Dispose();
         }
-
-        public void Close() => socket.Dispose();
 
         public void OnEvents(uint events)
         {
@@ -104,6 +127,8 @@ public sealed class NamespaceWatch : IDisposable
                 changed();
         }
 
-        public void OnLoopStopping() => socket.Dispose();
+        public void OnLoopStopping() => Close();
+
+        private void Retry() => Register(_loop!);
     }
 }

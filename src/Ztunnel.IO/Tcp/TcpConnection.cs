@@ -16,7 +16,7 @@ namespace Ztunnel.IO;
 /// </remarks>
 public sealed partial class TcpConnection : Channel, IEpollHandler
 {
-    private const uint ReadEvents = Constants.EpollIn | Hangup;
+    private const uint ReadEvents = Constants.EpollIn | Hangup | Constants.EpollPri;
     private const uint WriteEvents = Constants.EpollOut | Constants.EpollErr | Constants.EpollHup;
     private const uint Hangup = Constants.EpollRdHup | Constants.EpollHup | Constants.EpollErr;
     private const uint AllEvents = Constants.EpollIn | Constants.EpollPri | Constants.EpollOut | Constants.EpollRdHup;
@@ -282,8 +282,8 @@ public sealed partial class TcpConnection : Channel, IEpollHandler
         if (received > 0)
         {
             // Less than there was room for: the socket is drained, and new bytes or a FIN make a new edge. A hang-up
-            // that was reported already makes none.
-            _readable = received == room || _hungUp;
+            // that was reported already makes none, and a read stops short of a byte that was sent as urgent.
+            _readable = received == room || _hungUp || _urgent;
             BytesRead += received;
             _lentLevel = (sbyte)level;
             _lentLength = (int)received;

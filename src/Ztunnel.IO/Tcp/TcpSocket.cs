@@ -68,8 +68,16 @@ internal static unsafe class TcpSocket
     {
         if (ns is null)
             return Open(family);
-        using NamespaceScope scope = ns.Enter();
-        return Open(family);
+        try
+        {
+            using NamespaceScope scope = ns.Enter();
+            return Open(family);
+        }
+        catch (Exception exception) when (exception is NetworkNamespaceException or ObjectDisposedException)
+        {
+            string reason = exception is ObjectDisposedException ? $"enter {ns}: it was let go of" : exception.Message;
+            throw new ChannelException(new ChannelFailure(FailureKind.Local, reason));
+        }
     }
 
     private static int Open(int family)
@@ -80,6 +88,8 @@ internal static unsafe class TcpSocket
 
     private static void Configure(int fd, bool v6, TcpOptions options)
     {
+        // What a sender calls urgent is part of the stream that a relay must not lose.
+        Set(fd, Constants.SolSocket, Constants.SoOutOfBandInline, 1);
         if (options.NoDelay)
             Set(fd, Constants.SolTcp, Constants.TcpNoDelay, 1);
         if (options.KeepAliveIdle > TimeSpan.Zero)

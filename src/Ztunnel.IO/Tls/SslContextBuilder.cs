@@ -46,6 +46,8 @@ internal static unsafe class SslContextBuilder
             Libssl.ControlMode,
             Libssl.ModeNoAutoChain | Libssl.ModeReleaseBuffers | Libssl.ModeAcceptMovingWriteBuffer,
             0);
+        // With it one SSL_read would take any number of records that carry nothing; without it we see and count each.
+        _ = Libssl.ContextControl(context, Libssl.ControlClearMode, Libssl.ModeAutoRetry, 0);
     }
 
     private static void SetAlpn(SslContextHandle context, byte[] alpn)

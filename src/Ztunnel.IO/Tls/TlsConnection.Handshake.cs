@@ -36,6 +36,9 @@ public sealed partial class TlsConnection
     {
         ArgumentNullException.ThrowIfNull(transport);
         ArgumentNullException.ThrowIfNull(context);
+        // From the first byte: what comes along with the end of the handshake is opened in one go.
+        if (transport is TcpConnection tcp)
+            tcp.ReadLimit = tcp.Loop.ScratchSize - LoopBuffers.SmallBlock;
         TlsSession? session = null;
         try
         {

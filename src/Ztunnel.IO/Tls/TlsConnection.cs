@@ -17,9 +17,13 @@ public sealed partial class TlsConnection : Channel
     // How long an ended connection waits for the peer's FIN, or for a refused peer to have read its alert.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
+    // How long the last bytes of a connection let go of may take to reach a peer that has ended.
+    private static readonly TimeSpan SendPatience = TimeSpan.FromSeconds(30);
+
     private readonly TlsSession _session;
     private readonly TlsOutput _output;
     private ChannelFailure? _failure;
+    private LoopTimer? _sending;
     private Block? _kept;
     private int _keptStart;
     private int _keptEnd;
@@ -38,8 +42,6 @@ public sealed partial class TlsConnection : Channel
         PeerCertificateDer = session.PeerCertificateDer;
         _session = session;
         _output = new TlsOutput(transport, session);
-        if (transport is TcpConnection tcp)
-            tcp.ReadLimit = Loop.ScratchSize - LoopBuffers.SmallBlock;
         OpenUnread(unread);
     }
 
@@ -181,7 +183,11 @@ public sealed partial class TlsConnection : Channel
         _failure = new ChannelFailure(FailureKind.Closed, "closed");
         DropLoan();
         _output.WhenSent(End);
+        if (!_released)
+            _sending = Loop.Schedule(SendPatience, static state => ((TlsConnection)state!).GiveUp(), this);
     }
+
+    private void GiveUp() => Abort(new ChannelFailure(FailureKind.TimedOut, "the peer did not take the connection's last bytes in time"));
 
     private void End()
     {
@@ -288,6 +294,7 @@ public sealed partial class TlsConnection : Channel
     private void Release()
     {
         _released = true;
+        _sending?.Dispose();
         DropKept();
         DropLoan();
         _session.Dispose();

@@ -24,4 +24,10 @@ public sealed record TlsContextOptions
 
     /// <summary>Most intermediate certificates between a peer's leaf and a trust root.</summary>
     public int MaxChainDepth { get; init; } = 8;
+
+    /// <summary>
+    /// Records sealed with one key before it is replaced: half of what RFC 8446 section 5.5 allows for full-sized AES-GCM
+    /// records, 2^24.5, rounded down.
+    /// </summary>
+    internal long RecordsPerKey { get; init; } = 1L << 23;
 }

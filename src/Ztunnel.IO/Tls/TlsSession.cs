@@ -24,11 +24,10 @@ internal enum TlsHandshakeStep
 /// </summary>
 internal sealed unsafe class TlsSession : IDisposable
 {
-    /// <summary>
-    /// Records sealed with one key before it is replaced: half of what RFC 8446 section 5.5 allows for full-sized AES-GCM
-    /// records, 2^24.5, rounded down.
-    /// </summary>
-    private const long RecordsPerKey = 1L << 23;
+    // Records without application bytes (key updates, tickets) taken at once, and how often one more: a new key every
+    // second is far more than any peer needs.
+    private const int MostBarren = 64;
+    private static readonly TimeSpan BarrenForgiven = TimeSpan.FromSeconds(1);
 
     // A KeyUpdate that goes out ahead of application data.
     private const int KeyUpdateRecord = 5 + TlsRecord.Overhead;
@@ -46,6 +45,8 @@ internal sealed unsafe class TlsSession : IDisposable
     private string? _refusal;
     private int _maxContent = TlsRecord.MaxContent;
     private long _recordsSealed;
+    private int _barren;
+    private long _barrenSince;
     private byte[] _reply = [];
 
     /// <summary>Begins a handshake; OpenSSL takes a reference of its own to <paramref name="native"/>.</summary>
@@ -181,7 +182,7 @@ internal sealed unsafe class TlsSession : IDisposable
         if (count <= 0)
             return 0;
         _recordsSealed += ((count - 1) / _maxContent) + 1;
-        if (_recordsSealed > RecordsPerKey)
+        if (_recordsSealed > _context.Options.RecordsPerKey)
         {
             _recordsSealed = 0;
             OpenSsl.Check(Libssl.KeyUpdate(_ssl, Libssl.KeyUpdateNotRequested), "SSL_key_update");
@@ -293,7 +294,7 @@ internal sealed unsafe class TlsSession : IDisposable
         {
             case Libssl.ErrorWantRead:
                 // Progress without bytes, such as a key update, leaves input to go on with.
-                return _window->InputLength > 0;
+                return _window->InputLength > 0 && TakeBarren();
             case Libssl.ErrorWantWrite:
                 Failure = new ChannelFailure(FailureKind.Tls, "the peer asks for more answers at once than a peer in good faith");
                 return false;
@@ -304,6 +305,24 @@ internal sealed unsafe class TlsSession : IDisposable
                 Failure = Explain(OpenSsl.TakeError());
                 return false;
         }
+    }
+
+    /// <summary>Counts a record that carried nothing; false when the peer makes us open too many of them.</summary>
+    private bool TakeBarren()
+    {
+        TimeProvider time = EventLoop.Current!.TimeProvider;
+        long now = time.GetTimestamp();
+        if (_barren == 0)
+            _barrenSince = now;
+        if (++_barren <= MostBarren)
+            return true;
+        long forgiven = (long)(time.GetElapsedTime(_barrenSince, now) / BarrenForgiven);
+        _barren -= (int)Math.Min(forgiven, _barren);
+        _barrenSince = now;
+        if (_barren <= MostBarren)
+            return true;
+        Failure = new ChannelFailure(FailureKind.Tls, "too many TLS records that carry nothing");
+        return false;
     }
 
     /// <summary>Content bytes whose records fit into <paramref name="room"/>.</summary>
