@@ -39,13 +39,11 @@ internal sealed class ConnectionLifetime
     /// <summary>When anything last arrived, in milliseconds of the connection's wrapping clock.</summary>
     public uint ReceivedAt { get; private set; }
 
-    /// <summary>Frames are still acted upon.</summary>
+    /// <summary>Frames are still acted upon: the connection has neither ended nor broken.</summary>
     public bool IsReading => Phase <= ConnectionPhase.Draining;
 
     /// <summary>A server still takes streams: those that may have crossed its first GOAWAY included.</summary>
     public bool AcceptsStreams => IsReading && !_finalGoAwaySent;
-
-    private bool IsOver => Phase > ConnectionPhase.Draining;
 
     /// <summary>Begins to read.</summary>
     public void Start()
@@ -59,7 +57,7 @@ internal sealed class ConnectionLifetime
     public async Task DrainAsync(TimeSpan deadline)
     {
         using LoopTimer timer = _connection.Loop.Schedule(deadline, static state => ((ConnectionLifetime)state!).CutOff(), this);
-        if (!IsOver && !_drainBegun)
+        if (IsReading && !_drainBegun)
         {
             _drainBegun = true;
             if (_connection.IsServer && !_finalGoAwaySent)
@@ -73,7 +71,7 @@ internal sealed class ConnectionLifetime
     /// <inheritdoc cref="HboneConnection.Retire"/>
     public void Retire()
     {
-        if (IsOver || _finalGoAwaySent)
+        if (!IsReading || _finalGoAwaySent)
             return;
         _isAnnouncing = false;
         SendFinalGoAway(ErrorCode.NoError, []);
@@ -84,7 +82,7 @@ internal sealed class ConnectionLifetime
     /// <inheritdoc cref="HboneConnection.Break"/>
     public void Break(ErrorCode code, string detail)
     {
-        if (IsOver)
+        if (!IsReading)
             return;
         string text = $"{ResetCodes.Name(code)}: {detail}";
         Failure = new ChannelFailure(FailureKind.Protocol, text);
@@ -110,7 +108,7 @@ internal sealed class ConnectionLifetime
     /// <summary>The peer takes no streams beyond those it names.</summary>
     public void OnGoAway(in GoAway goAway)
     {
-        string code = ResetCodes.Name(goAway.Code);
+        string code = ResetCodes.Describe(goAway);
         HboneLog.GoAwayReceived(_connection.Logger, code, goAway.LastStreamId);
         BeginDraining();
         if (!_connection.IsServer)
@@ -164,7 +162,7 @@ internal sealed class ConnectionLifetime
     /// <summary>The drain's deadline: resets what is left.</summary>
     private void CutOff()
     {
-        if (IsOver)
+        if (!IsReading)
             return;
         Retire();
         foreach (HboneStream stream in _connection.Streams.All())
@@ -268,7 +266,7 @@ internal sealed class ConnectionLifetime
 
     private void OnTransportEnded()
     {
-        if (IsOver)
+        if (!IsReading)
         {
             TearDown();
             return;

@@ -119,10 +119,11 @@ internal sealed class ConnectionReader : IDisposable
         {
             case StreamState.Idle:
                 return ConnectionViolations.IdleStream;
-            case StreamState.ResetByUs:
-                return SpendStray();
-            case StreamState.Closed:
+            case StreamState.EndedByPeer:
                 return SpendIdle(1) ?? ConnectionViolations.DataOnClosedStream;
+            case StreamState.ResetByUs or StreamState.Closed:
+                // Bytes cost the peer window and us no more than bytes for an open stream do: only frames without any are charged.
+                return header.Length == 0 ? SpendIdle(1) : null;
             default:
                 break;
         }
@@ -164,7 +165,7 @@ internal sealed class ConnectionReader : IDisposable
         {
             StreamState.Idle => ConnectionViolations.IdleStream,
             StreamState.Open => SpendIdle(1) ?? (stream!.TryAddSendWindow(increment) ? null : ConnectionViolations.StreamWindowOverflow),
-            _ => SpendStray(),
+            _ => SpendIdle(1),
         };
     }
 
@@ -172,12 +173,16 @@ internal sealed class ConnectionReader : IDisposable
     {
         if (FramePayload.ReadResetStream(frame.Header, frame.Payload, out ErrorCode code) is { } violation)
             return violation;
-        return _connection.Streams.Find(frame.Header.StreamId, out HboneStream? stream) switch
+        switch (_connection.Streams.Find(frame.Header.StreamId, out HboneStream? stream))
         {
-            StreamState.Idle => ConnectionViolations.IdleStream,
-            StreamState.Open => _connection.OnReset(stream!, code),
-            _ => SpendStray(),
-        };
+            case StreamState.Idle:
+                return ConnectionViolations.IdleStream;
+            case StreamState.Open:
+                _connection.OnReset(stream!, code);
+                return null;
+            default:
+                return SpendIdle(1);
+        }
     }
 
     private Violation? TakePing(in FrameSlice frame)
@@ -202,11 +207,9 @@ internal sealed class ConnectionReader : IDisposable
         return null;
     }
 
+    /// <summary>Charges for a frame that moves nothing, or was on its way when its stream ended.</summary>
     private Violation? SpendIdle(int cost) =>
         _connection.Abuse.TrySpendIdle(cost, _connection.Now) ? null : ConnectionViolations.TooManyIdleFrames;
-
-    /// <summary>Lets pass a frame that was on its way when the stream ended.</summary>
-    private Violation? SpendStray() => SpendIdle(1);
 
     private void Answer(Violation violation, int streamId)
     {

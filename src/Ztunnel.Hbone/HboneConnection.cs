@@ -55,8 +55,11 @@ public sealed class HboneConnection
     /// <summary>Tunnels the server lets a client have open at once.</summary>
     public int StreamLimit => Peer.MaxConcurrentStreams ?? Options.AssumedPeerStreamLimit;
 
-    /// <summary>True on a client that can open a tunnel now.</summary>
-    public bool CanOpen => !IsServer && !IsDraining && Streams.Count < StreamLimit;
+    /// <summary>
+    /// True on a client that can open a tunnel now: not while so much lies unread in those there are that a further one would
+    /// receive nothing.
+    /// </summary>
+    public bool CanOpen => !IsServer && !IsDraining && Streams.Count < StreamLimit && !Reader.Window.IsWithholding;
 
     /// <summary>True once either end has said that it wants no more tunnels here, or the connection is gone.</summary>
     public bool IsDraining => _lifetime.Phase != ConnectionPhase.Open;
@@ -249,6 +252,8 @@ public sealed class HboneConnection
         if (!Streams.Remove(stream))
             return;
         stream.MarkClosed();
+        if (stream.RemoteEnded)
+            Streams.NoteEndedByPeer(stream.Id);
         Requests?.OnForgotten(stream);
         Abuse.RefundIdle(2);
         Observer?.CapacityChanged(this);
@@ -256,14 +261,17 @@ public sealed class HboneConnection
     }
 
     /// <summary>The peer reset a stream.</summary>
-    internal Violation? OnReset(HboneStream stream, ErrorCode code)
+    internal void OnReset(HboneStream stream, ErrorCode code)
     {
-        bool spoiled = IsServer && (!stream.IsConnected || (!stream.IsUsed && Now - stream.OpenedAt < 1000));
+        // One that was answered has done what it was opened for: health checks and scanners end so.
+        if (IsServer && !stream.IsConnected)
+            Abuse.NoteSpoiled(Now);
         bool complete = code == ErrorCode.NoError && stream.RemoteEnded;
+        if (!stream.RemoteEnded)
+            Streams.NoteEndedByPeer(stream.Id);
         Forget(stream);
         ChannelFailure failure = new(FailureKind.Reset, $"the peer reset the stream: {ResetCodes.Name(code)}");
         FailStream(stream, failure, processed: code != ErrorCode.RefusedStream, withoutError: complete);
-        return spoiled && !Abuse.TrySpendSpoiled(Now) ? ConnectionViolations.TooManySpoiledStreams : null;
     }
 
     /// <summary>The peer's SETTINGS arrived, checked.</summary>
@@ -304,9 +312,11 @@ public sealed class HboneConnection
     /// <summary>Counts bytes that now lie unread, or with a negative number no longer do.</summary>
     internal void Buffered(int count)
     {
-        Reader.Window.AddBuffered(count);
-        if (count < 0 && !IsDrained && Reader.Window.Announce() is > 0 and int increment)
+        bool relieved = Reader.Window.AddBuffered(count);
+        if (count < 0 && _lifetime.IsReading && Reader.Window.Announce() is > 0 and int increment)
             Writer.UpdateWindow(0, increment);
+        if (relieved)
+            Observer?.CapacityChanged(this);
     }
 
     internal StreamInbox RentInbox() => _inboxes.TryPop(out StreamInbox? inbox) ? inbox : new StreamInbox();
@@ -316,8 +326,6 @@ public sealed class HboneConnection
         if (_inboxes.Count < SpareInboxes)
             _inboxes.Push(inbox);
     }
-
-    private bool IsDrained => _lifetime.Phase > ConnectionPhase.Draining;
 
     private void Start(Setting ownSetting)
     {

@@ -74,13 +74,14 @@ public sealed record HboneOptions
     public TimeSpan ClockPeriod { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// Streams a client may spoil (reset before they were answered or within a second of opening without having carried a
-    /// byte, malformed, or broken by a violation) in a burst before the connection ends with ENHANCE_YOUR_CALM (CVE-2023-44487).
+    /// Streams a client may spoil (reset before they were answered, malformed, or broken by a violation) in a burst, which is
+    /// twice what it may have open at once. After that its streams are refused, and a violation ends the connection with
+    /// ENHANCE_YOUR_CALM (CVE-2023-44487); so does insisting, as a refused stream is a frame that moves nothing.
     /// </summary>
-    public int SpoiledStreamBurst { get; init; } = 500;
+    public int SpoiledStreamBurst { get; init; } = 2_000;
 
-    /// <summary>Spoiled streams forgiven per second.</summary>
-    public int SpoiledStreamRate { get; init; } = 100;
+    /// <summary>Spoiled streams forgiven per second. Each that is answered with success makes up for one besides.</summary>
+    public int SpoiledStreamRate { get; init; } = 500;
 
     /// <summary>
     /// Frames that move nothing (PING, SETTINGS, empty DATA, unknown types, frames for closed streams) a peer may send in a

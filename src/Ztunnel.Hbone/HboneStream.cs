@@ -30,11 +30,10 @@ public sealed class HboneStream : Channel
         Id = id;
         _sendWindow = new SendWindow(sendWindow);
         _receiveWindow = new ReceiveWindow(receiveWindow);
-        OpenedAt = connection.Now;
     }
 
     [Flags]
-    private enum Flags : ushort
+    private enum Flags : byte
     {
         None = 0,
         Connected = 1,
@@ -45,7 +44,6 @@ public sealed class HboneStream : Channel
         Queued = 32,
         Bulk = 64,
         ResetWithoutError = 128,
-        Used = 256,
     }
 
     /// <summary>The connection that carries the tunnel.</summary>
@@ -65,9 +63,6 @@ public sealed class HboneStream : Channel
 
     /// <summary>The next in a <see cref="WriterQueue"/>.</summary>
     internal HboneStream? NextWriter { get; set; }
-
-    /// <summary>When the stream was opened, in milliseconds of the connection's wrapping clock.</summary>
-    internal uint OpenedAt { get; }
 
     /// <summary>When the writer began to wait for the stream's window, in milliseconds of the connection's wrapping clock.</summary>
     internal uint StalledAt { get; private set; }
@@ -92,9 +87,6 @@ public sealed class HboneStream : Channel
     internal bool LocalEnded => Has(Flags.LocalEnded);
 
     internal bool RemoteEnded => Has(Flags.RemoteEnded);
-
-    /// <summary>Has carried a byte in either direction.</summary>
-    internal bool IsUsed => Has(Flags.Used);
 
     /// <summary>No longer known to the connection: ended both ways, reset, or lost with the connection.</summary>
     internal bool IsClosed => Has(Flags.Closed);
@@ -184,8 +176,6 @@ public sealed class HboneStream : Channel
             taken += count;
         }
 
-        if (taken > 0)
-            Set(Flags.Used, true);
         return taken;
     }
 
@@ -252,8 +242,6 @@ public sealed class HboneStream : Channel
     /// </summary>
     internal void Deliver(int offset, int length)
     {
-        if (length > 0)
-            Set(Flags.Used, true);
         _lentOffset = offset;
         _lentLength = length;
         _readWait?.Complete();

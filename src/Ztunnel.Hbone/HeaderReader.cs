@@ -61,12 +61,17 @@ internal sealed class HeaderReader(HboneConnection connection) : IDisposable
             StreamState.Open when stream!.RemoteEnded => ConnectionViolations.DataAfterEnd,
             StreamState.Open when connection.IsServer || stream!.IsConnected => ConnectionViolations.HeadersOnTunnel,
             StreamState.Open => undecodable ?? TakeAnswer(stream!, endStream),
-            StreamState.ResetByUs => null,
-            StreamState.Closed => ConnectionViolations.HeadersOnClosedStream,
+            StreamState.ResetByUs => TakeLate(),
+            StreamState.Closed when !connection.IsServer => TakeLate(),
+            StreamState.Closed or StreamState.EndedByPeer => ConnectionViolations.HeadersOnClosedStream,
             _ when !connection.IsServer || (streamId & 1) == 0 => ConnectionViolations.StreamIdMisused,
             _ => TakeRequest(streamId, endStream, undecodable),
         };
     }
+
+    /// <summary>Lets pass, for a charge, headers that change nothing: of a stream we have given up, or an interim answer.</summary>
+    private Violation? TakeLate() =>
+        connection.Abuse.TrySpendIdle(1, connection.Now) ? null : ConnectionViolations.TooManyIdleFrames;
 
     private Violation? TakeAnswer(HboneStream stream, bool endStream)
     {
@@ -76,7 +81,7 @@ internal sealed class HeaderReader(HboneConnection connection) : IDisposable
         {
             if (endStream)
                 return ConnectionViolations.InterimEndsStream;
-            return connection.Abuse.TrySpendIdle(1, connection.Now) ? null : ConnectionViolations.TooManyIdleFrames;
+            return TakeLate();
         }
 
         if (endStream)

@@ -18,11 +18,12 @@ internal sealed class Heartbeat(HboneConnection connection)
     /// <summary>The last round-trip time measured, or null before the first.</summary>
     public TimeSpan? RoundTripTime { get; private set; }
 
-    /// <summary>Sends a PING unless one is under way.</summary>
+    /// <summary>
+    /// Sends a PING and waits for its acknowledgement, no longer for that of an earlier one: what was acknowledged then was
+    /// sent before this.
+    /// </summary>
     public void Send()
     {
-        if (IsWaiting)
-            return;
         IsWaiting = true;
         SentAt = connection.Now;
         _sentAt = connection.Timestamp;

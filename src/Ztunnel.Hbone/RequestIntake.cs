@@ -13,7 +13,10 @@ internal sealed class RequestIntake(HboneConnection connection, Func<IncomingCon
     private int _abandoned;
 
     /// <summary>True if a stream the client just opened may be served.</summary>
-    public bool MayAccept => connection.Lifetime.AcceptsStreams && connection.Streams.Count + _abandoned < connection.Options.MaxConcurrentStreams;
+    public bool MayAccept =>
+        connection.Lifetime.AcceptsStreams
+        && connection.Streams.Count + _abandoned < connection.Options.MaxConcurrentStreams
+        && connection.Abuse.MaySpoil(connection.Now);
 
     /// <summary>Opens the stream of the request in the connection's header list and hands it to the handler.</summary>
     public void Open(int streamId, bool endStream)
@@ -42,6 +45,7 @@ internal sealed class RequestIntake(HboneConnection connection, Func<IncomingCon
         for (int i = 0; i < headers.Count; i++)
             connection.Headers.Add(headers[i].Name, headers[i].Value);
         stream.Connect();
+        connection.Abuse.RefundSpoiled();
         connection.SendHeaders(stream.Id, endStream: false, isAnswer: true);
     }
 
@@ -65,7 +69,11 @@ internal sealed class RequestIntake(HboneConnection connection, Func<IncomingCon
         connection.Headers.Add(KnownHeader.Status, status.ToString(CultureInfo.InvariantCulture));
         connection.SendHeaders(streamId, endStream: true, isAnswer: true);
         if (remoteEnded)
+        {
+            connection.Streams.NoteEndedByPeer(streamId);
             return;
+        }
+
         connection.Writer.ResetStream(streamId, ErrorCode.NoError);
         connection.Streams.NoteReset(streamId);
     }

@@ -16,6 +16,19 @@ internal static class ResetCodes
         _ => ErrorCode.Cancel,
     };
 
+    /// <summary>A GOAWAY's code and, in brackets, what the peer said about it: printable ASCII only, and not much of it.</summary>
+    public static string Describe(in GoAway goAway)
+    {
+        const int MostShown = 128;
+        string name = Name(goAway.Code);
+        if (goAway.DebugData.IsEmpty)
+            return name;
+        Span<char> shown = stackalloc char[Math.Min(goAway.DebugData.Length, MostShown)];
+        for (int i = 0; i < shown.Length; i++)
+            shown[i] = goAway.DebugData[i] is >= (byte)' ' and <= (byte)'~' ? (char)goAway.DebugData[i] : '?';
+        return $"{name} ({shown})";
+    }
+
     /// <summary>The name RFC 9113 gives a code, for log lines.</summary>
     public static string Name(ErrorCode code) => code switch
     {

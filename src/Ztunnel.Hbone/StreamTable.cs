@@ -9,10 +9,13 @@ internal enum StreamState
     /// <summary>In the table.</summary>
     Open,
 
+    /// <summary>Ended or reset by the peer a moment ago: it must send nothing more.</summary>
+    EndedByPeer,
+
     /// <summary>Reset by us a moment ago, so the peer may not know yet: its frames are ignored.</summary>
     ResetByUs,
 
-    /// <summary>Ended both ways or reset by the peer: it should send nothing more.</summary>
+    /// <summary>Closed longer ago, by whom is forgotten; or passed over by the peer when it chose an id.</summary>
     Closed,
 }
 
@@ -20,9 +23,9 @@ internal enum StreamState
 internal sealed class StreamTable(bool isServer)
 {
     private readonly Dictionary<int, HboneStream> _streams = [];
-    private readonly int[] _reset = new int[64];
+    private readonly RecentIds _endedByPeer = new();
+    private readonly RecentIds _resetByUs = new();
     private long _nextId = 1;
-    private int _nextReset;
 
     /// <summary>Streams not closed.</summary>
     public int Count => _streams.Count;
@@ -44,7 +47,9 @@ internal sealed class StreamTable(bool isServer)
     {
         if (_streams.TryGetValue(id, out stream))
             return StreamState.Open;
-        if (Array.IndexOf(_reset, id) >= 0)
+        if (_endedByPeer.Contains(id))
+            return StreamState.EndedByPeer;
+        if (_resetByUs.Contains(id))
             return StreamState.ResetByUs;
         bool clients = (id & 1) == 1;
         bool opened = clients && (isServer ? id <= LastPeerId : id < _nextId);
@@ -59,7 +64,7 @@ internal sealed class StreamTable(bool isServer)
         return id;
     }
 
-    /// <summary>Starts ids at another number, as after many streams.</summary>
+    /// <summary>Starts ids at another number, for tests of what takes 2^30 streams.</summary>
     public void SkipTo(int nextId) => _nextId = nextId;
 
     public void Add(HboneStream stream) => _streams.Add(stream.Id, stream);
@@ -67,10 +72,24 @@ internal sealed class StreamTable(bool isServer)
     /// <summary>Removes a stream; false if it was not there.</summary>
     public bool Remove(HboneStream stream) => _streams.Remove(stream.Id);
 
-    /// <summary>Remembers that we reset a stream. The last 64 are remembered; the peer's budget for stray frames covers the rest.</summary>
-    public void NoteReset(int id)
+    /// <summary>Remembers that the peer has ended or reset a stream: whatever else it sends there is an error of its own.</summary>
+    public void NoteEndedByPeer(int id) => _endedByPeer.Add(id);
+
+    /// <summary>Remembers that we reset a stream: the peer may still send there in good faith.</summary>
+    public void NoteReset(int id) => _resetByUs.Add(id);
+
+    /// <summary>The last 64 of a kind; what is older is judged as if it had been in good faith.</summary>
+    private sealed class RecentIds
     {
-        _reset[_nextReset] = id;
-        _nextReset = (_nextReset + 1) % _reset.Length;
+        private readonly int[] _ids = new int[64];
+        private int _next;
+
+        public bool Contains(int id) => Array.IndexOf(_ids, id) >= 0;
+
+        public void Add(int id)
+        {
+            _ids[_next] = id;
+            _next = (_next + 1) % _ids.Length;
+        }
     }
 }

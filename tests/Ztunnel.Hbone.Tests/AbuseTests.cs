@@ -1,3 +1,4 @@
+using Ztunnel.Hbone.Flow;
 using Ztunnel.Hbone.Wire;
 using Ztunnel.IO;
 using Ztunnel.Testing;
@@ -8,16 +9,110 @@ namespace Ztunnel.Hbone.Tests;
 public sealed class AbuseTests
 {
     [Fact]
-    public async Task A_client_that_opens_and_resets_streams_is_told_to_calm_down()
+    public async Task A_client_that_opens_and_resets_streams_has_the_next_ones_refused_and_then_is_told_to_calm_down()
     {
         await OnLoop.Run(async loop =>
         {
-            RawPeer peer = await RawPeer.ClientOf(loop, Forget, new HboneOptions { SpoiledStreamBurst = 100, SpoiledStreamRate = 0 });
-            for (int i = 0; i < 101; i++)
+            HboneOptions options = new() { SpoiledStreamBurst = 100, SpoiledStreamRate = 0, IdleFrameBurst = 50, IdleFrameRate = 0 };
+            int handled = 0;
+            RawPeer peer = await RawPeer.ClientOf(
+                loop,
+                incoming =>
+                {
+                    handled++;
+                    return Forget(incoming);
+                },
+                options);
+            for (int i = 0; i < 100; i++)
                 await peer.Send(RawFrame.Connect((2 * i) + 1), RawFrame.Reset((2 * i) + 1, ErrorCode.Cancel));
-            RawFrame goAway = await peer.ExpectGoAway(ErrorCode.EnhanceYourCalm);
-            Assert.Equal(201, goAway.LastStreamId);
+            await peer.Send(RawFrame.Connect(201));
+            await peer.ExpectReset(201, ErrorCode.RefusedStream);
+            for (int i = 101; i < 200; i++)
+                await peer.Send(RawFrame.Connect((2 * i) + 1), RawFrame.Reset((2 * i) + 1, ErrorCode.Cancel));
+            await peer.ExpectGoAway(ErrorCode.EnhanceYourCalm);
+            Assert.Equal(100, handled);
         });
+    }
+
+    [Fact]
+    public async Task Streams_refused_for_too_many_resets_are_taken_again_after_a_while()
+    {
+        ManualTime time = new();
+        await OnLoop.Run(
+            async loop =>
+            {
+                HboneOptions options = new()
+                {
+                    SpoiledStreamBurst = 100, SpoiledStreamRate = 50, KeepAliveInterval = Timeout.InfiniteTimeSpan,
+                };
+                RawPeer peer = await RawPeer.ClientOf(loop, Forget, options);
+                for (int i = 0; i < 100; i++)
+                    await peer.Send(RawFrame.Connect((2 * i) + 1), RawFrame.Reset((2 * i) + 1, ErrorCode.Cancel));
+                await peer.Send(RawFrame.Connect(201));
+                await peer.ExpectReset(201, ErrorCode.RefusedStream);
+                time.Advance(TimeSpan.FromMilliseconds(100));
+                await peer.Send(RawFrame.Connect(203));
+                await peer.ExpectAlive();
+                Assert.Equal(1, peer.Connection.OpenStreams);
+            },
+            time);
+    }
+
+    [Fact]
+    public async Task Tunnels_opened_and_reset_without_a_byte_as_a_health_check_does_are_no_abuse()
+    {
+        await OnLoop.Run(async loop =>
+        {
+            RawPeer peer = await RawPeer.ClientOf(loop, Hold, new HboneOptions { SpoiledStreamBurst = 10, SpoiledStreamRate = 0 });
+            for (int i = 0; i < 500; i++)
+            {
+                await peer.Send(RawFrame.Connect((2 * i) + 1));
+                await peer.Expect(RawFrame.HeadersType);
+                await peer.Send(RawFrame.Reset((2 * i) + 1, ErrorCode.Cancel));
+            }
+
+            await peer.ExpectAlive();
+            Assert.False(peer.Connection.IsDraining);
+        });
+    }
+
+    [Fact]
+    public async Task Tunnels_that_were_answered_make_up_for_some_that_were_not()
+    {
+        await OnLoop.Run(async loop =>
+        {
+            RawPeer peer = await RawPeer.ClientOf(
+                loop,
+                incoming => incoming.StreamId % 4 == 1 ? Hold(incoming) : Forget(incoming),
+                new HboneOptions { SpoiledStreamBurst = 10, SpoiledStreamRate = 0 });
+            for (int i = 0; i < 100; i++)
+            {
+                await peer.Send(RawFrame.Connect((4 * i) + 1));
+                await peer.Expect(RawFrame.HeadersType);
+                await peer.Send(
+                    RawFrame.Reset((4 * i) + 1, ErrorCode.Cancel), RawFrame.Connect((4 * i) + 3), RawFrame.Reset((4 * i) + 3, ErrorCode.Cancel));
+            }
+
+            await peer.ExpectAlive();
+            Assert.False(peer.Connection.IsDraining);
+        });
+    }
+
+    [Fact]
+    public void What_is_forgiven_over_time_does_not_depend_on_how_often_one_looks()
+    {
+        AbuseBudget budget = new(burst: 1, perSecond: 100, now: 0);
+        int spent = 0;
+        for (uint now = 0; now < 10_000; now += 15)
+            spent += budget.TrySpend(1, now) ? 1 : 0;
+
+        // Every look finds one and a half earned, and can keep one at most.
+        Assert.InRange(spent, 660, 668);
+        AbuseBudget slow = new(burst: 1, perSecond: 100, now: 0);
+        spent = 0;
+        for (uint now = 0; now < 10_000; now += 7)
+            spent += slow.TrySpend(1, now) ? 1 : 0;
+        Assert.InRange(spent, 990, 1_001);
     }
 
     [Fact]
@@ -76,9 +171,12 @@ public sealed class AbuseTests
     {
         await OnLoop.Run(async loop =>
         {
-            HboneOptions options = new() { SpoiledStreamBurst = 50, SpoiledStreamRate = 0, InitialStreamWindow = 10 };
+            HboneOptions options = new()
+            {
+                SpoiledStreamBurst = 50, SpoiledStreamRate = 0, IdleFrameBurst = 20, IdleFrameRate = 0, InitialStreamWindow = 10,
+            };
             RawPeer peer = await RawPeer.ClientOf(loop, Forget, options);
-            for (int i = 0; i < 51; i++)
+            for (int i = 0; i < 100; i++)
             {
                 int id = (2 * i) + 1;
                 await peer.Send(how switch
@@ -94,7 +192,7 @@ public sealed class AbuseTests
     }
 
     public static TheoryData<string> Floods =>
-        ["PING", "SETTINGS", "empty DATA", "padding only", "unknown frames", "PRIORITY", "WINDOW_UPDATE", "frames for a closed stream", "GOAWAY", "stray acknowledgements"];
+        ["PING", "SETTINGS", "empty DATA", "padding only", "unknown frames", "PRIORITY", "WINDOW_UPDATE", "frames for a closed stream", "HEADERS for a stream we reset", "GOAWAY", "stray acknowledgements"];
 
     [Theory]
     [MemberData(nameof(Floods))]
@@ -104,6 +202,7 @@ public sealed class AbuseTests
         {
             RawPeer peer = await RawPeer.ClientOf(loop, Hold, new HboneOptions { IdleFrameBurst = 300, IdleFrameRate = 0 });
             await peer.Send(RawFrame.Connect(1), RawFrame.Connect(3), RawFrame.Reset(3, ErrorCode.Cancel));
+            await peer.Send(RawFrame.Connect(5), RawFrame.WindowUpdate(5, 0));
             byte[] frame = what switch
             {
                 "PING" => RawFrame.Ping().Bytes,
@@ -113,6 +212,7 @@ public sealed class AbuseTests
                 "unknown frames" => new RawFrame(0xee, 0, 1, [1, 2, 3]).Bytes,
                 "PRIORITY" => new RawFrame(RawFrame.Priority, 0, 1, new byte[5]).Bytes,
                 "WINDOW_UPDATE" => RawFrame.WindowUpdate(1, 1).Bytes,
+                "HEADERS for a stream we reset" => RawFrame.Headers(5, RawFrame.Field("a", "b")).Bytes,
                 "GOAWAY" => RawFrame.GoAway(0, ErrorCode.NoError).Bytes,
                 "stray acknowledgements" => RawFrame.SettingsAck().Bytes,
                 _ => RawFrame.Reset(3, ErrorCode.Cancel).Bytes,

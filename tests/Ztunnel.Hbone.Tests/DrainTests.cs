@@ -1,3 +1,4 @@
+using System.Text;
 using Ztunnel.Hbone.Wire;
 using Ztunnel.IO;
 using Ztunnel.Testing;
@@ -53,6 +54,48 @@ public sealed class DrainTests
                 Assert.Null(await peer.Next());
             },
             time);
+    }
+
+    [Fact]
+    public async Task A_drain_waits_for_a_ping_of_its_own_and_not_for_one_sent_before_its_goaway()
+    {
+        await OnLoop.Run(async loop =>
+        {
+            RawPeer peer = await RawPeer.ClientOf(loop);
+            peer.Connection.Heartbeat.Send();
+            RawFrame early = await peer.Expect(RawFrame.PingType);
+            Task drained = peer.Connection.DrainAsync(TimeSpan.FromSeconds(30));
+            Assert.Equal(int.MaxValue, (await peer.Expect(RawFrame.GoAwayType)).LastStreamId);
+            RawFrame own = await peer.Expect(RawFrame.PingType);
+            Assert.NotEqual(early.Payload, own.Payload);
+
+            await peer.Send(early with { Flags = RawFrame.Ack });
+            await peer.Send(RawFrame.Connect(1));
+            Assert.Equal(1, (await peer.Expect(RawFrame.HeadersType)).StreamId);
+            await peer.Send(own with { Flags = RawFrame.Ack });
+            Assert.Equal(1, (await peer.Expect(RawFrame.GoAwayType)).LastStreamId);
+            await peer.Send(RawFrame.Reset(1, ErrorCode.Cancel));
+            Assert.Null(await peer.Next());
+            peer.Channel.ShutdownWrite();
+            await drained;
+        });
+    }
+
+    [Theory]
+    [InlineData("too_many_pings", "ENHANCE_YOUR_CALM (too_many_pings)")]
+    [InlineData("a\r\nb\u001b[31m\u00ff", "ENHANCE_YOUR_CALM (a??b?[31m??)")]
+    [InlineData("", "ENHANCE_YOUR_CALM")]
+    public async Task The_reason_a_peer_gives_for_going_away_is_told_without_its_control_characters(string sent, string told)
+    {
+        await OnLoop.Run(async loop =>
+        {
+            RawPeer peer = await RawPeer.ServerOf(loop);
+            Task<ConnectOutcome> opening = peer.Connection.OpenAsync(new ConnectRequest("a:1")).AsTask();
+            RawFrame goAway = RawFrame.GoAway(0, ErrorCode.EnhanceYourCalm);
+            await peer.Send(goAway with { Payload = [.. goAway.Payload, .. Encoding.UTF8.GetBytes(sent)] });
+            ConnectOutcome.NotProcessed outcome = Assert.IsType<ConnectOutcome.NotProcessed>(await opening);
+            Assert.Equal($"the peer sent GOAWAY {told}", outcome.Failure.Detail);
+        });
     }
 
     [Fact]

@@ -116,6 +116,45 @@ public sealed class PoolTests
     }
 
     [Fact]
+    public async Task A_connection_held_up_by_tunnels_nobody_reads_gets_no_further_ones_until_it_is_relieved()
+    {
+        await OnLoop.Run(async loop =>
+        {
+            HboneOptions client = new() { MaxBuffered = 100_000, ConnectionWindow = 200_000 };
+            Peers peers = new(loop, new HbonePoolOptions { Connection = client, MaxConnectionsPerKey = 2, BulkBytes = long.MaxValue })
+            {
+                Handler = incoming => Fill(incoming.Accept()),
+            };
+            HboneStream slow = await peers.Open("a");
+            await loop.Until(() => slow.Connection.UnreadBytes > 150_000);
+            HboneStream other = await peers.Open("a");
+            Assert.NotSame(slow.Connection, other.Connection);
+            await loop.Until(() => other.Connection.UnreadBytes > 150_000);
+
+            // No further connection is allowed, so the next waits until there is room again on one.
+            Task<HboneStream> waiting = peers.Open("a");
+            await loop.Settle();
+            Assert.False(waiting.IsCompleted);
+            while (!waiting.IsCompleted)
+            {
+                await Tunnels.Read(slow, 50_000);
+                await loop.YieldAsync();
+            }
+
+            Assert.Same(slow.Connection, (await waiting).Connection);
+        });
+
+        static async ValueTask Fill(HboneStream stream)
+        {
+            while (stream.Failure is null)
+            {
+                if (stream.TryWrite(new Chunk(new byte[10_000], 0)) == 0)
+                    await stream.WaitForWriteAsync();
+            }
+        }
+    }
+
+    [Fact]
     public async Task While_a_key_backs_off_opens_fail_at_once_with_the_reason_and_then_it_is_tried_again()
     {
         ManualTime time = new();
@@ -351,6 +390,8 @@ public sealed class PoolTests
 
         public bool Hangs { get; init; }
 
+        public Func<IncomingConnect, ValueTask> Handler { get; init; } = Tunnels.Echo;
+
         public bool HangsUp { get; init; }
 
         public bool RetiresAtOnce { get; init; }
@@ -376,7 +417,7 @@ public sealed class PoolTests
                 return client;
             }
 
-            HboneConnection connection = HboneConnection.Serve(server, Tunnels.Echo, _server);
+            HboneConnection connection = HboneConnection.Serve(server, Handler, _server);
             Servers.Add(connection);
             if (RetiresAtOnce)
                 _loop.Post(static state => ((HboneConnection)state!).Retire(), connection);

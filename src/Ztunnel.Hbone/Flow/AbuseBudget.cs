@@ -21,6 +21,14 @@ internal struct AbuseBudget(int burst, int perSecond, uint now)
         return true;
     }
 
+    /// <summary>True if anything is left to spend.</summary>
+    public bool HasAny(uint now)
+    {
+        if (_left <= 0)
+            Refill(now);
+        return _left > 0;
+    }
+
     /// <summary>Gives <paramref name="amount"/> back.</summary>
     public void Refund(int amount) => _left = Math.Min(_left + amount, _burst);
 
@@ -30,7 +38,10 @@ internal struct AbuseBudget(int burst, int perSecond, uint now)
         long earned = Math.Min((long)(now - _refilledAt) * perSecond / 1000, _burst);
         if (earned <= 0)
             return;
-        _left = (int)Math.Min(_left + earned, _burst);
-        _refilledAt = now;
+        bool isFull = _left + earned > _burst;
+        _left = isFull ? _burst : _left + (int)earned;
+
+        // What did not make a whole one yet is not lost.
+        _refilledAt = isFull ? now : _refilledAt + (uint)(earned * 1000 / perSecond);
     }
 }

@@ -16,6 +16,9 @@ internal sealed class ConnectionWindow(int size, long maxBuffered)
     /// <summary>Bytes received and lying unread in streams.</summary>
     public long Buffered { get; private set; }
 
+    /// <summary>So much lies unread that the peer gets no credit back for what it sends.</summary>
+    public bool IsWithholding => _withheld > 0;
+
     /// <summary>The increment that lifts a fresh connection to the full window.</summary>
     public int Open()
     {
@@ -37,14 +40,15 @@ internal sealed class ConnectionWindow(int size, long maxBuffered)
         return true;
     }
 
-    /// <summary>Counts bytes that now lie unread, or with a negative number no longer do.</summary>
-    public void AddBuffered(int count)
+    /// <summary>Counts bytes that now lie unread, or with a negative number no longer do. True if that was the end of withholding.</summary>
+    public bool AddBuffered(int count)
     {
         Buffered += count;
         if (_withheld == 0 || Buffered > maxBuffered)
-            return;
+            return false;
         _returned += _withheld;
         _withheld = 0;
+        return true;
     }
 
     /// <summary>The increment to announce now, or 0: half a window at a time.</summary>

@@ -51,10 +51,17 @@ internal sealed class WriterTurns(int quantum)
         if (_giving)
             return false;
         _giving = true;
-        int budget = BytesAtOnce;
-        while (budget > 0 && writer.CanTakeTurns && Next() is { } stream)
-            budget -= GiveTurn(stream);
-        _giving = false;
+        try
+        {
+            int budget = BytesAtOnce;
+            while (budget > 0 && writer.CanTakeTurns && Next() is { } stream)
+                budget -= GiveTurn(stream);
+        }
+        finally
+        {
+            _giving = false;
+        }
+
         return AnyWaiting && writer.CanTakeTurns;
     }
 

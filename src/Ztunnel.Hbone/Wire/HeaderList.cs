@@ -4,7 +4,7 @@ namespace Ztunnel.Hbone.Wire;
 
 /// <summary>
 /// A field section: what <see cref="HpackDecoder"/> fills and <see cref="HpackEncoder"/> sends. Meant to be kept, one per
-/// loop, and cleared between uses: it copies bytes into storage of its own and allocates nothing once that has grown.
+/// connection, and cleared between uses: it copies bytes into storage of its own and allocates nothing once that has grown.
 /// </summary>
 public sealed class HeaderList : IHeaderSink
 {

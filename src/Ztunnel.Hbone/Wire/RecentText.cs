@@ -4,11 +4,11 @@ namespace Ztunnel.Hbone.Wire;
 
 /// <summary>
 /// Strings seen lately, found by their bytes: authorities and identities come again and again, and then cost no allocation.
-/// A fixed number of slots, each holding the last string that fell into it, so a peer cannot make it grow.
+/// A few slots, as every connection has its own, each holding the last string that fell into it, so a peer cannot make it grow.
 /// </summary>
 internal sealed class RecentText
 {
-    private const int SlotCount = 256;
+    private const int SlotCount = 16;
     private const int MaxLength = 512;
 
     private readonly string?[] _slots = new string?[SlotCount];

@@ -12,7 +12,8 @@ public enum ViolationScope
 
 /// <summary>
 /// How a peer broke HTTP/2 or HPACK, and what the RFC answers. Readers return null when nothing is wrong, so that hostile
-/// input costs neither an exception nor an allocation: every instance is one of <see cref="Violations"/>.
+/// input costs neither an exception nor an allocation: every instance is made once, in
+/// <see cref="Violations"/> or, where it takes the connection's state to see it, <see cref="ConnectionViolations"/>.
 /// </summary>
 /// <param name="Scope">Whether the connection or only the stream is lost.</param>
 /// <param name="Code">The code to send in GOAWAY or RST_STREAM.</param>
