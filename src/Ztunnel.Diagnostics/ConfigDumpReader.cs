@@ -34,12 +34,14 @@ public sealed class ConfigDumpReader
         IReadOnlyList<PodStatus>? pods = await Take("pods", () => _node.Pods(cancellationToken), errors, cancellationToken);
         IReadOnlyList<ConnectionSnapshot>? connections =
             await Take("connections", () => _node.Connections(cancellationToken), errors, cancellationToken);
+        IReadOnlyList<EjectionSnapshot>? ejections =
+            await Take("ejections", () => _node.Ejections(cancellationToken), errors, cancellationToken);
         return new ConfigDump
         {
             Node = _node.Node,
             Version = Version,
             Workloads = await Take("workloads", () => ValueTask.FromResult(MeshSection.Workloads(_node.Mesh)), errors, cancellationToken),
-            Services = await Take("services", () => ValueTask.FromResult(MeshSection.Services(_node.Mesh)), errors, cancellationToken),
+            Services = await Take("services", () => ValueTask.FromResult(MeshSection.Services(_node.Mesh, ejections ?? [])), errors, cancellationToken),
             Policies = await Take("policies", () => ValueTask.FromResult(PolicySection.Describe(_node)), errors, cancellationToken),
             Certificates = await Take("certificates", () => _node.Certificates(cancellationToken), errors, cancellationToken),
             WorkloadState = pods is null && connections is null ? null : WorkloadStateSection.Describe(pods ?? [], connections ?? []),

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Ztunnel.Mesh;
+using Ztunnel.Proxy;
 
 namespace Ztunnel.Diagnostics;
 
@@ -16,13 +17,16 @@ internal static class MeshSection
             .Select(Describe),
     ];
 
-    public static IReadOnlyList<ServiceDump> Services(MeshState mesh) =>
-    [
-        .. mesh.Services
-            .OrderBy(service => service.Name.Namespace, StringComparer.Ordinal)
-            .ThenBy(service => service.Name.Name, StringComparer.Ordinal)
-            .Select(service => Describe(service, mesh)),
-    ];
+    public static IReadOnlyList<ServiceDump> Services(MeshState mesh, IReadOnlyList<EjectionSnapshot> ejections)
+    {
+        Dictionary<Endpoint, EjectionSnapshot> ejected = ejections.ToDictionary(ejection => ejection.Endpoint);
+        return
+        [
+            .. mesh.Services
+                .OrderBy(service => service.Name, ServiceName.Order)
+                .Select(service => Describe(service, mesh, ejected)),
+        ];
+    }
 
     private static WorkloadDump Describe(Workload workload) => new()
     {
@@ -41,18 +45,39 @@ internal static class MeshSection
         Enrolment = workload.Enrolment.ToString(),
     };
 
-    private static ServiceDump Describe(Service service, MeshState mesh) => new()
+    private static ServiceDump Describe(Service service, MeshState mesh, Dictionary<Endpoint, EjectionSnapshot> ejected) => new()
     {
         Name = service.Name.Name,
         Namespace = service.Name.Namespace,
         Hostname = service.Hostname,
         Vips = [.. service.VirtualIps.Select(NetworkAddressOf)],
         Ports = service.Ports.ToDictionary(port => Text(port.Port), port => (int)port.TargetPort, StringComparer.Ordinal),
-        Endpoints = Endpoints(service, mesh),
+        Endpoints = Endpoints(service, mesh, ejected),
         IpFamilies = Families(service),
+        LoadBalancer = LoadBalancer(service),
     };
 
-    private static Dictionary<string, EndpointDump> Endpoints(Service service, MeshState mesh)
+    private static LoadBalancerDump? LoadBalancer(Service service)
+    {
+        if (service is { LocalOnly: false, Distribution: TrafficDistribution.Any, PublishNotReadyAddresses: false, ClientAffinity: false })
+            return null;
+        (string mode, string[] preferences) = service switch
+        {
+            { LocalOnly: true } => ("Strict", ["Node"]),
+            { Distribution: TrafficDistribution.PreferSameNode } => ("Failover", ["Region", "Zone", "Node"]),
+            { Distribution: TrafficDistribution.PreferSameZone } => ("Failover", ["Region", "Zone"]),
+            _ => ("Standard", Array.Empty<string>()),
+        };
+        return new LoadBalancerDump
+        {
+            Mode = mode,
+            RoutingPreferences = preferences,
+            HealthPolicy = service.PublishNotReadyAddresses ? "AllowAll" : "OnlyHealthy",
+            ClientAffinity = service.ClientAffinity,
+        };
+    }
+
+    private static Dictionary<string, EndpointDump> Endpoints(Service service, MeshState mesh, Dictionary<Endpoint, EjectionSnapshot> ejected)
     {
         var endpoints = new Dictionary<string, EndpointDump>(StringComparer.Ordinal);
         foreach (IGrouping<IPAddress, Endpoint> byAddress in mesh.EndpointsOf(service.Name).GroupBy(endpoint => endpoint.Address.Address))
@@ -61,6 +86,7 @@ internal static class MeshSection
             string address = NetworkAddressOf(byAddress.Key);
             // A dual-stack pod is behind two addresses; the second is listed by its address rather than lost.
             string key = uid.Length > 0 && !endpoints.ContainsKey(uid) ? uid : address;
+            EjectionSnapshot? ejection = byAddress.Select(endpoint => ejected.GetValueOrDefault(endpoint)).MinBy(found => found?.Share ?? 1);
             endpoints[key] = new EndpointDump
             {
                 WorkloadUid = uid,
@@ -70,6 +96,8 @@ internal static class MeshSection
                     .GroupBy(endpoint => Text(endpoint.Port.Port), StringComparer.Ordinal)
                     .ToDictionary(port => port.Key, port => port.First().Address.Port, StringComparer.Ordinal),
                 Ready = byAddress.All(endpoint => endpoint.Ready && endpoint.Route is not null),
+                EjectedUntil = ejection?.Until,
+                Share = ejection is { Share: < 1 } ? ejection.Share : null,
             };
         }
 

@@ -32,6 +32,9 @@ public sealed record NodeSnapshots
     /// <summary>Open connections.</summary>
     public Snapshot<ConnectionSnapshot> Connections { get; init; } = Nothing<ConnectionSnapshot>;
 
+    /// <summary>Endpoints that could not be connected to of late.</summary>
+    public Snapshot<EjectionSnapshot> Ejections { get; init; } = Nothing<EjectionSnapshot>;
+
     /// <summary>Outbound tunnels.</summary>
     public Snapshot<PoolDump> Pools { get; init; } = Nothing<PoolDump>;
 

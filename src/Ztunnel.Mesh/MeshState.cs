@@ -10,7 +10,7 @@ namespace Ztunnel.Mesh;
 /// the mesh. Reading takes no locks and may happen on any thread: what is read is immutable, and each change shows at once.
 /// Writing is for one thread at a time.
 /// </summary>
-public sealed class MeshState
+public sealed partial class MeshState
 {
     private readonly Lock _writing = new();
     private readonly ConcurrentDictionary<NetworkAddress, AddressCell> _addresses = new();
@@ -73,7 +73,9 @@ public sealed class MeshState
         AddressEntry entry = cell.Entry;
         if (entry.Service is null)
             return entry.RouteTo((ushort)destination.Port);
-        return entry.Service.Table?.RouteTo(destination, picker) ?? Route.Passthrough.Unchanged;
+        return entry.Service.Table is { } service
+            ? service.RouteTo(source, service.Service.MindsTopology ? NodeOf(source) : null, destination, picker)
+            : Route.Passthrough.Unchanged;
     }
 
     /// <summary>
@@ -205,51 +207,6 @@ public sealed class MeshState
             _services.TryRemove(cell.Name, out _);
     }
 
-    /// <summary>
-    /// Makes the endpoints of a set and lets them follow who holds their addresses; none while the service is not there. Those
-    /// of <paramref name="former"/> of which it says the same stay, and so does what is known of them elsewhere.
-    /// </summary>
-    private Endpoint[] Attach(Service? service, EndpointSet set, Endpoint[] former)
-    {
-        if (service is null)
-            return [];
-        var endpoints = new List<Endpoint>();
-        Dictionary<(ServicePort, EndpointAddress), Endpoint> kept = former
-            .DistinctBy(endpoint => (endpoint.Port, endpoint.Given))
-            .ToDictionary(endpoint => (endpoint.Port, endpoint.Given));
-        foreach (EndpointPort port in set.Ports)
-        {
-            if (service.Ports.FirstOrDefault(candidate => string.Equals(candidate.Name, port.Name, StringComparison.Ordinal)) is not { } served)
-                continue;
-            foreach (EndpointAddress address in set.Addresses)
-            {
-                if (kept.Remove((served, address), out Endpoint? same) && same.Address.Port == port.Port)
-                {
-                    endpoints.Add(same);
-                    continue;
-                }
-
-                var endpoint = new Endpoint(service, served, address, port.Port);
-                AddressCell cell = CellOf(address.Address);
-                cell.Add(endpoint);
-                Resolve(endpoint, cell);
-                endpoints.Add(endpoint);
-            }
-        }
-
-        return [.. endpoints];
-    }
-
-    private void Detach(IEnumerable<Endpoint> endpoints)
-    {
-        foreach (Endpoint endpoint in endpoints)
-        {
-            AddressCell cell = CellOf(endpoint.Address.Address);
-            cell.Remove(endpoint);
-            Forget(cell);
-        }
-    }
-
     private void Readdress(Workload? old, Workload? @new)
     {
         foreach (IPAddress gone in (old?.Addresses ?? []).Except(@new?.Addresses ?? []))
@@ -264,14 +221,12 @@ public sealed class MeshState
         change(cell);
         EntriesWritten++;
         foreach (Endpoint endpoint in cell.Endpoints)
-            Resolve(endpoint, cell);
-        Forget(cell);
-    }
+        {
+            if (Resolve(endpoint, cell))
+                Rearrange(endpoint.Service);
+        }
 
-    private void Resolve(Endpoint endpoint, AddressCell cell)
-    {
-        endpoint.Resolve(cell);
-        EntriesWritten++;
+        Forget(cell);
     }
 
     private AddressCell CellOf(IPAddress address) => _addresses.GetOrAdd(NetworkAddress.From(address), key => new AddressCell(key));

@@ -15,6 +15,7 @@ public sealed partial class Translator
     private readonly ILogger _logger;
     private readonly TranslatorOptions _options;
     private readonly PolicyTable _policies;
+    private readonly MeshState _mesh;
     private readonly PodTranslation _pods;
     private readonly ServiceTranslation _services;
     private readonly AddressConflicts _conflicts;
@@ -34,6 +35,7 @@ public sealed partial class Translator
         Inventory = new ResourceInventory(LogProblem);
         _options = options;
         _policies = mesh.Policies;
+        _mesh = mesh;
         _pods = new PodTranslation(mesh, options, Inventory);
         _services = new ServiceTranslation(mesh, options, _pods.In);
         _conflicts = new AddressConflicts(Inventory);
@@ -116,6 +118,10 @@ public sealed partial class Translator
         {
             case NamespaceObject:
                 _pods.PutNamespace(key.Name, ObjectTranslation.DataplaneMode(@object.Metadata));
+                _services.PutNamespace(key.Name, Distributions.Annotated(@object.Metadata));
+                break;
+            case NodeObject node:
+                _mesh.Put(ObjectTranslation.Node(node));
                 break;
             case PodObject pod:
                 _pods.Put(pod);
@@ -151,6 +157,10 @@ public sealed partial class Translator
         {
             case NamespaceObject:
                 _pods.PutNamespace(key.Name, null);
+                _services.PutNamespace(key.Name, null);
+                break;
+            case NodeObject:
+                _mesh.RemoveNode(key.Name);
                 break;
             case PodObject:
                 _pods.Remove(key);

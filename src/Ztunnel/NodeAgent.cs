@@ -180,6 +180,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         PolicyObservations = _proxy.PolicyObservations.Of,
         Certificates = _ => ValueTask.FromResult<IReadOnlyList<CertificateDump>>([.. _certificates.Snapshot().Select(DumpMapping.ToDump)]),
         Connections = async _ => await _proxy.Connections(),
+        Ejections = _ => ValueTask.FromResult(_proxy.Ejections()),
         Pools = async _ => [.. (await _proxy.Tunnels()).Select(DumpMapping.ToDump)],
     };
 

@@ -59,6 +59,42 @@ public sealed class ConfigDumpTests
             Compact(service));
     }
 
+    [Theory]
+    [InlineData(false, TrafficDistribution.PreferSameZone, false, "Failover Region,Zone OnlyHealthy")]
+    [InlineData(false, TrafficDistribution.PreferSameNode, false, "Failover Region,Zone,Node OnlyHealthy")]
+    [InlineData(true, TrafficDistribution.PreferSameNode, false, "Strict Node OnlyHealthy")]
+    [InlineData(false, TrafficDistribution.Any, true, "Standard  AllowAll")]
+    public async Task A_service_tells_which_endpoints_its_clients_get(bool local, TrafficDistribution distribution, bool publish, string expected)
+    {
+        MeshState mesh = Model.Mesh();
+        mesh.Put(mesh.Services.Single() with { LocalOnly = local, Distribution = distribution, PublishNotReadyAddresses = publish });
+
+        JsonElement balancing = (await Dump(new NodeSnapshots { Node = "node-a", Mesh = mesh })).GetProperty("services")[0].GetProperty("loadBalancer");
+
+        string preferences = string.Join(',', balancing.GetProperty("routingPreferences").EnumerateArray().Select(scope => scope.GetString()));
+        Assert.Equal(expected, $"{balancing.GetProperty("mode").GetString()} {preferences} {balancing.GetProperty("healthPolicy").GetString()}");
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_is_passed_over_says_until_when()
+    {
+        MeshState mesh = Model.Mesh();
+        Endpoint refusing = mesh.EndpointsOf(new ServiceName("web", "httpbin"))[0];
+        var until = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+        JsonElement dump = await Dump(new NodeSnapshots
+        {
+            Node = "node-a",
+            Mesh = mesh,
+            Ejections = _ => ValueTask.FromResult<IReadOnlyList<EjectionSnapshot>>([new EjectionSnapshot(refusing, 3, until, 0)]),
+        });
+
+        JsonElement endpoints = dump.GetProperty("services")[0].GetProperty("endpoints");
+        Assert.Equal(until, endpoints.GetProperty("uid-httpbin-7").GetProperty("ejectedUntil").GetDateTimeOffset());
+        Assert.Equal(0, endpoints.GetProperty("uid-httpbin-7").GetProperty("share").GetDouble());
+        Assert.False(endpoints.GetProperty("/192.0.2.1").TryGetProperty("ejectedUntil", out _));
+    }
+
     [Fact]
     public async Task Policies_have_the_names_and_values_istioctl_reads_and_say_how_they_are_enforced()
     {

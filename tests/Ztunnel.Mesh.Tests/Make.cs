@@ -59,6 +59,9 @@ internal static class Make
             case Workload workload:
                 mesh.Put(workload);
                 break;
+            case Node node:
+                mesh.Put(node);
+                break;
             case Service service:
                 mesh.Put(service);
                 break;
@@ -77,8 +80,8 @@ internal static class Make
         {
             for (int i = 0; i < choice.Candidates.Length; i++)
             {
-                if (choice.Candidates[(index + i) % choice.Candidates.Length].Route is { } route)
-                    return route;
+                if (choice.Candidates[(index + i) % choice.Candidates.Length] is var candidate && choice.Allows(candidate))
+                    return candidate.Route;
             }
 
             return null;

@@ -37,6 +37,7 @@ public sealed class TranslatorPropertyTests
 
         Assert.Equal(Describe(new World()), Describe(world));
         Assert.Equal(0, world.Mesh.AddressCount);
+        Assert.Equal(0, world.Mesh.NodeCount);
     }
 
     private static void Check(int[] sequence)
@@ -58,6 +59,7 @@ public sealed class TranslatorPropertyTests
 
         Assert.Equal(Describe(fresh), Describe(world));
         Assert.Equal(fresh.Mesh.AddressCount, world.Mesh.AddressCount);
+        Assert.Equal(fresh.Mesh.NodeCount, world.Mesh.NodeCount);
     }
 
     /// <summary>Everything that can be asked of a mesh, as text.</summary>
@@ -68,9 +70,9 @@ public sealed class TranslatorPropertyTests
             $"workload {workload} {workload.Uid} {string.Join(',', workload.Addresses)} {workload.Enrolment} {workload.Ready} {workload.Created}"));
         foreach (Service service in world.Mesh.Services)
         {
-            lines.Add($"service {service} {string.Join(',', service.VirtualIps)} {string.Join(',', service.Ports)}");
+            lines.Add($"service {service} {string.Join(',', service.VirtualIps)} {string.Join(',', service.Ports)} {service.LocalOnly} {service.Distribution} {service.ClientAffinity}");
             lines.AddRange(world.Mesh.EndpointsOf(service.Name).Select((endpoint, index) =>
-                string.Create(CultureInfo.InvariantCulture, $"endpoint {service} {index} {endpoint.Address} {endpoint.Pod} {endpoint.Ready} {Show(endpoint.Route)}")));
+                string.Create(CultureInfo.InvariantCulture, $"endpoint {service} {index} {endpoint.Address} {endpoint.Pod} {endpoint.Ready} {endpoint.Terminating} {endpoint.Node} {endpoint.Zone} {endpoint.OnFailingNode} {Show(endpoint.Route)}")));
         }
 
         lines.AddRange(Addresses.Select(address => $"owner of {address}: {world.At(address)}"));
@@ -91,6 +93,9 @@ public sealed class TranslatorPropertyTests
         _ => route?.ToString() ?? "none",
     };
 
+    private static string Node(string name, string zone, string ready) =>
+        $"{{apiVersion: v1, kind: Node, metadata: {{name: {name}, labels: {{topology.kubernetes.io/zone: {zone}}}}}, status: {{conditions: [{{type: Ready, status: \"{ready}\"}}]}}}}\n";
+
     private static IEnumerable<KubernetesObject> Objects()
     {
         string[] manifests =
@@ -109,6 +114,11 @@ public sealed class TranslatorPropertyTests
             Slice("web-1", "web", 8080, "10.0.0.1", "10.0.0.3"), Slice("web-1", "two", 8080, "10.0.0.2"),
             SliceOf("web-2", "web", 9090, "{addresses: [10.0.0.1], targetRef: {kind: Pod, name: b}}, {addresses: [10.0.0.2], conditions: {ready: false}}"),
             SliceOf("web-2", "web", 9090, "{addresses: [172.30.0.11], targetRef: {kind: Pod, name: c}}"), Slice("two-1", "two", 80),
+            Service("web", "10.96.0.1", spec: "trafficDistribution: PreferSameNode"), Service("two", "10.96.0.2", spec: "internalTrafficPolicy: Local"),
+            Namespace("default", "ambient").Replace("metadata: {", "metadata: {annotations: {networking.istio.io/traffic-distribution: PreferClose}, ", StringComparison.Ordinal),
+            SliceOf("two-1", "two", 80, "{addresses: [10.0.0.3], nodeName: node-a}, {addresses: [10.0.0.2], zone: z1}"),
+            Node("node-a", "z1", "True"), Node("node-a", "z2", "False"), Node("node-b", "z1", "True"),
+            Pod("c", "10.0.0.2", spec: "nodeName: node-b").Replace("nodeName: node-a, ", "", StringComparison.Ordinal),
         ];
         return manifests.SelectMany(Manifests.Objects);
     }

@@ -14,6 +14,7 @@ internal sealed class World
         Namespace = "default",
         ServiceAccount = "client",
         Identity = SpiffeId.Create("cluster.local", "default", "client"),
+        Node = "node-a",
         Enrolment = Enrolment.Ambient,
     };
 
@@ -69,8 +70,8 @@ internal sealed class World
         {
             for (int i = 0; i < choice.Candidates.Length; i++)
             {
-                if (choice.Candidates[(index + i) % choice.Candidates.Length].Route is { } route)
-                    return route;
+                if (choice.Candidates[(index + i) % choice.Candidates.Length] is var candidate && choice.Allows(candidate))
+                    return candidate.Route;
             }
 
             return null;

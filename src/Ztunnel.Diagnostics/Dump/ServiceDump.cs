@@ -23,6 +23,25 @@ public sealed record ServiceDump
 
     /// <summary><c>IPv4</c>, <c>IPv6</c> or <c>Dual</c>, by the virtual IPs; null for a headless service.</summary>
     public string? IpFamilies { get; init; }
+
+    /// <summary>Which endpoints clients get first; null where all are alike.</summary>
+    public LoadBalancerDump? LoadBalancer { get; init; }
+}
+
+/// <summary>How a <see cref="ServiceDump"/>'s endpoints are chosen, in ztunnel's words.</summary>
+public sealed record LoadBalancerDump
+{
+    /// <summary><c>Standard</c>; <c>Failover</c> where the rest is used when none is near, <c>Strict</c> where it is not.</summary>
+    public required string Mode { get; init; }
+
+    /// <summary>What an endpoint is to have in common with the client, widest first.</summary>
+    public required IReadOnlyList<string> RoutingPreferences { get; init; }
+
+    /// <summary><c>OnlyHealthy</c>, or <c>AllowAll</c> where endpoints are used before they are ready.</summary>
+    public required string HealthPolicy { get; init; }
+
+    /// <summary>Ours: whether a client gets the same endpoint each time.</summary>
+    public bool ClientAffinity { get; init; }
 }
 
 /// <summary>One endpoint of a <see cref="ServiceDump"/>.</summary>
@@ -42,4 +61,10 @@ public sealed record EndpointDump
 
     /// <summary>Ours: whether new connections are sent to it.</summary>
     public required bool Ready { get; init; }
+
+    /// <summary>Ours: until when it is passed over because it could not be connected to; null while it is not.</summary>
+    public DateTimeOffset? EjectedUntil { get; init; }
+
+    /// <summary>Ours: how much of its share of new connections it gets while it comes back from that; null when all.</summary>
+    public double? Share { get; init; }
 }

@@ -9,6 +9,7 @@ namespace Ztunnel.Mesh;
 public sealed class Endpoint
 {
     private volatile Route? _route;
+    private volatile NodeCell? _node;
 
     internal Endpoint(Service service, ServicePort port, EndpointAddress address, ushort number)
     {
@@ -31,6 +32,21 @@ public sealed class Endpoint
     /// <summary>Whether its slice says it may be given new connections.</summary>
     public bool Ready => Given.Ready;
 
+    /// <summary>Whether its slice says that it is being ended and still serves.</summary>
+    public bool Terminating => Given.Terminating;
+
+    /// <summary>The node it is on, or null where nothing says so.</summary>
+    public string? Node => _node?.Name;
+
+    /// <summary>The zone it is in, or null where nothing says so.</summary>
+    public string? Zone => Given.Zone ?? _node?.Node?.Zone;
+
+    /// <summary>The region it is in, or null where nothing says so.</summary>
+    public string? Region => _node?.Node?.Region;
+
+    /// <summary>Whether it is on a node that is not ready, so that nobody may have noticed yet that it is gone.</summary>
+    public bool OnFailingNode => _node?.Node is { Ready: false };
+
     /// <summary>The pod its slice names, in the service's namespace, or null.</summary>
     public string? Pod => Given.Pod;
 
@@ -43,8 +59,15 @@ public sealed class Endpoint
     /// <summary>How to reach it; null while the pod its slice names is not known or does not hold the address.</summary>
     public Route? Route => _route;
 
-    /// <summary>Takes into account who holds the address now.</summary>
-    internal void Resolve(AddressCell cell)
+    /// <summary>The node it is on, with what else is there.</summary>
+    internal NodeCell? NodeCell
+    {
+        get => _node;
+        set => _node = value;
+    }
+
+    /// <summary>Takes into account who holds the address now, and returns the node that it is on by that, or null.</summary>
+    internal string? Resolve(AddressCell cell)
     {
         Workload? workload = Pod is null ? cell.Owner : cell.ClaimantNamed(Service.Name.Namespace, Pod);
         if (workload is null && (Pod is not null || cell.Contested))
@@ -53,5 +76,6 @@ public sealed class Endpoint
             _route = WorkloadRoutes.Tunnel(workload, Address, this);
         else
             _route = new Route.Passthrough(Address, workload, Service) { Endpoint = this };
+        return Given.Node ?? (workload is { Node.Length: > 0 } ? workload.Node : null);
     }
 }

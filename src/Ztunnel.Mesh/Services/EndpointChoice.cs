@@ -14,4 +14,7 @@ public readonly ref struct EndpointChoice
 
     /// <summary>Whether even an endpoint has to be used that is better passed over: there is no other.</summary>
     public bool LastResort { get; init; }
+
+    /// <summary>Whether the model has nothing against an endpoint: it can be reached, and its node is well unless there is no other.</summary>
+    public bool Allows(Endpoint candidate) => candidate.Route is not null && (LastResort || !candidate.OnFailingNode);
 }

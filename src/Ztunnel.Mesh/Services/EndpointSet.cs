@@ -46,4 +46,14 @@ public sealed record EndpointPort(string Name, ushort Port);
 /// The pod behind the address, by name in the service's namespace. Such an endpoint is only used while that pod is known and
 /// holds the address, so that a stale entry never leads to whoever has the address now. Null for an address that is no pod.
 /// </param>
-public sealed record EndpointAddress(IPAddress Address, bool Ready, string? Pod = null);
+public sealed record EndpointAddress(IPAddress Address, bool Ready, string? Pod = null)
+{
+    /// <summary>Whether it is being ended and still serves: to be used when no endpoint is ready.</summary>
+    public bool Terminating { get; init; }
+
+    /// <summary>The node it is on; null where only its pod says so.</summary>
+    public string? Node { get; init; }
+
+    /// <summary>The zone it is in; null where only its node says so.</summary>
+    public string? Zone { get; init; }
+}

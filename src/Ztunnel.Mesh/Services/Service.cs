@@ -21,6 +21,21 @@ public sealed record Service
     /// <summary>The TCP ports.</summary>
     public ImmutableArray<ServicePort> Ports { get; init; } = [];
 
+    /// <summary>Whether clients only get endpoints on their own node (<c>internalTrafficPolicy: Local</c>); then <see cref="Distribution"/> says nothing.</summary>
+    public bool LocalOnly { get; init; }
+
+    /// <summary>Which endpoints clients get first.</summary>
+    public TrafficDistribution Distribution { get; init; }
+
+    /// <summary>Whether endpoints are used before they are ready (<c>publishNotReadyAddresses</c>).</summary>
+    public bool PublishNotReadyAddresses { get; init; }
+
+    /// <summary>Whether a client gets the same endpoint each time, while it is there (<c>sessionAffinity: ClientIP</c>).</summary>
+    public bool ClientAffinity { get; init; }
+
+    /// <summary>Whether it matters to the service where its endpoints are.</summary>
+    internal bool MindsTopology => LocalOnly || Distribution != TrafficDistribution.Any;
+
     /// <summary>Whether both describe the same service in every field.</summary>
     public bool Equals(Service? other) =>
         ReferenceEquals(this, other)
@@ -28,7 +43,11 @@ public sealed record Service
             && Name == other.Name
             && string.Equals(Hostname, other.Hostname, StringComparison.Ordinal)
             && VirtualIps.AsSpan().SequenceEqual(other.VirtualIps.AsSpan())
-            && Ports.AsSpan().SequenceEqual(other.Ports.AsSpan()));
+            && Ports.AsSpan().SequenceEqual(other.Ports.AsSpan())
+            && LocalOnly == other.LocalOnly
+            && Distribution == other.Distribution
+            && PublishNotReadyAddresses == other.PublishNotReadyAddresses
+            && ClientAffinity == other.ClientAffinity);
 
     /// <inheritdoc/>
     public override int GetHashCode() => Name.GetHashCode();

@@ -22,12 +22,17 @@ internal sealed class ServiceTable
 
     public ImmutableArray<Endpoint> Endpoints { get; }
 
-    public Route RouteTo(IPEndPoint destination, IEndpointPicker picker)
+    /// <summary>Where a connection to a virtual address of the service goes.</summary>
+    /// <param name="client">Who connects.</param>
+    /// <param name="at">The node the client is on, where it is known and the service minds.</param>
+    /// <param name="destination">The virtual address it asked for.</param>
+    /// <param name="picker">Chooses the endpoint.</param>
+    public Route RouteTo(Workload client, Node? at, IPEndPoint destination, IEndpointPicker picker)
     {
         foreach (Port port in _ports)
         {
             if (port.Number == destination.Port)
-                return port.RouteTo(destination.Address, picker);
+                return port.RouteTo(client, at, destination.Address, picker);
         }
 
         return _unknownPorts.For((ushort)destination.Port);
@@ -35,8 +40,8 @@ internal sealed class ServiceTable
 
     private sealed class Port
     {
-        private readonly Endpoint[] _readyIPv4;
-        private readonly Endpoint[] _readyIPv6;
+        private readonly EndpointGroups _ipv4;
+        private readonly EndpointGroups _ipv6;
         private readonly Route.Deny _noneReady;
 
         public Port(Service service, ServicePort port, ImmutableArray<Endpoint> endpoints)
@@ -44,25 +49,21 @@ internal sealed class ServiceTable
             Number = port.Port;
             // One endpoint may stand in two slices for a moment while the slices are rearranged.
             Endpoint[] mine = [.. endpoints.Where(endpoint => endpoint.Port == port)];
-            Endpoint[] ready = [.. mine.Where(endpoint => endpoint.Ready).DistinctBy(endpoint => (endpoint.Address, endpoint.Pod))];
-            _readyIPv4 = [.. ready.Where(endpoint => endpoint.Address.AddressFamily == AddressFamily.InterNetwork)];
-            _readyIPv6 = [.. ready.Where(endpoint => endpoint.Address.AddressFamily == AddressFamily.InterNetworkV6)];
+            Endpoint[] distinct = [.. mine.OrderByDescending(endpoint => endpoint.Ready).DistinctBy(endpoint => (endpoint.Address, endpoint.Pod))];
+            _ipv4 = new EndpointGroups(service, distinct, AddressFamily.InterNetwork);
+            _ipv6 = new EndpointGroups(service, distinct, AddressFamily.InterNetworkV6);
+            string where = service.LocalOnly ? " on the client's node, as internalTrafficPolicy Local demands" : "";
             _noneReady = new Route.Deny(
                 DenyReason.NoReadyEndpoints,
-                $"Service {service} port {port.Port} has no ready endpoint of the address family asked for ({ready.Length} of {mine.Length} endpoints ready)");
+                $"Service {service} port {port.Port} has no ready endpoint of the address family asked for{where} ({distinct.Count(endpoint => endpoint.Ready)} of {mine.Length} endpoints ready)");
         }
 
         public int Number { get; }
 
-        public Route RouteTo(IPAddress virtualIp, IEndpointPicker picker)
+        public Route RouteTo(Workload client, Node? at, IPAddress virtualIp, IEndpointPicker picker)
         {
             bool isIPv4 = virtualIp.AddressFamily == AddressFamily.InterNetwork || virtualIp.IsIPv4MappedToIPv6;
-            Endpoint[] ready = isIPv4 ? _readyIPv4 : _readyIPv6;
-            if (ready.Length == 0)
-                return _noneReady;
-            return picker.Pick(new EndpointChoice { Candidates = ready })
-                ?? picker.Pick(new EndpointChoice { Candidates = ready, LastResort = true })
-                ?? _noneReady;
+            return (isIPv4 ? _ipv4 : _ipv6).Pick(client, at, picker) ?? _noneReady;
         }
     }
 

@@ -89,7 +89,7 @@ internal sealed class LeastConnectionsPicker(Ejections ejections, ulong seed) : 
 
     private bool WillDo(Endpoint candidate, in EndpointChoice choice, ReadOnlySpan<Endpoint> tried, ulong dice)
     {
-        if (candidate.Route is null || tried.Contains(candidate))
+        if (!choice.Allows(candidate) || tried.Contains(candidate))
             return false;
         if (choice.LastResort)
             return true;

@@ -52,11 +52,22 @@ internal static class EndpointSliceReader
             addresses.Problem("needs at least one address");
         Field target = endpoint["targetRef"];
         bool isPod = string.Equals(target["kind"].Text(), "Pod", StringComparison.Ordinal);
+        Field conditions = endpoint["conditions"];
+        bool ready = conditions["ready"].Flag() ?? true;
+        // Without a condition "serving" that of "ready" stands for it.
+        bool serving = conditions["serving"].Flag() ?? ready;
         return new SliceEndpoint(
             [.. addresses.Items().Select(address => ReadAddress(address, type)).OfType<IPAddress>().Distinct()],
-            endpoint["conditions"]["ready"].Flag() ?? true,
-            isPod ? target["name"].RequiredText(KubernetesSyntax.SubdomainFault) : null);
+            ready,
+            isPod ? target["name"].RequiredText(KubernetesSyntax.SubdomainFault) : null)
+        {
+            Terminating = (conditions["terminating"].Flag() ?? false) && serving,
+            NodeName = NonEmpty(endpoint["nodeName"].Text(KubernetesSyntax.SubdomainFault)),
+            Zone = NonEmpty(endpoint["zone"].Text()),
+        };
     }
+
+    private static string? NonEmpty(string? text) => text is "" ? null : text;
 
     private static IPAddress? ReadAddress(Field field, AddressType type)
     {

@@ -19,6 +19,7 @@ internal static class NodeReader
         return new NodeObject
         {
             Metadata = metadata,
+            Ready = root["status"]["conditions"].ReadyCondition() ?? true,
             InternalAddresses = [.. addresses],
             PodRanges = [.. given.Select(range => range.Range()).OfType<IPNetwork>()],
         };

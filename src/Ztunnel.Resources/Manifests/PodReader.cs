@@ -22,7 +22,7 @@ internal static class PodReader
             Containers = [.. ReadContainers(spec)],
             Addresses = [.. ReadAddresses(status)],
             Phase = status["phase"].OneOf(Phases) ?? PodPhase.Running,
-            ReadyCondition = ReadReady(status["conditions"]),
+            ReadyCondition = status["conditions"].ReadyCondition(),
             HasRunningContainer = ReadRunning(status),
         };
     }
@@ -104,18 +104,6 @@ internal static class PodReader
     }
 
     private static IPAddress? AddressIn(Field field) => field.IsText && field.Text() is "" ? null : field.Address();
-
-    private static bool? ReadReady(Field conditions)
-    {
-        bool? ready = null;
-        foreach (Field condition in conditions.Items())
-        {
-            if (string.Equals(condition["type"].RequiredText(), "Ready", StringComparison.Ordinal))
-                ready = string.Equals(condition["status"].RequiredText(), "True", StringComparison.Ordinal);
-        }
-
-        return ready;
-    }
 
     private static bool? ReadRunning(Field status)
     {

@@ -14,6 +14,10 @@ internal static class ServiceReader
         ["ExternalName"] = true,
     };
 
+    private static readonly Dictionary<string, bool> IsLocal = new(StringComparer.Ordinal) { ["Cluster"] = false, ["Local"] = true };
+
+    private static readonly Dictionary<string, bool> IsClientIp = new(StringComparer.Ordinal) { ["None"] = false, ["ClientIP"] = true };
+
     public static ServiceObject Read(ObjectMetadata metadata, Field root)
     {
         Field spec = root["spec"];
@@ -30,6 +34,10 @@ internal static class ServiceReader
             Selector = spec["selector"].Strings(),
             Ports = [.. ports],
             PublishNotReadyAddresses = spec["publishNotReadyAddresses"].Flag() ?? false,
+            InternalTrafficLocal = spec["internalTrafficPolicy"].OneOf(IsLocal) ?? false,
+            // A value we do not know is a wish that may be ignored, not a mistake.
+            Distribution = Distributions.Named(spec["trafficDistribution"].Text()),
+            ClientAffinity = spec["sessionAffinity"].OneOf(IsClientIp) ?? false,
         };
     }
 

@@ -28,4 +28,14 @@ public sealed record SlicePort(string Name, ushort Port);
 /// <param name="Addresses">Its addresses, any of which will do.</param>
 /// <param name="Ready">Its <c>ready</c> condition; ready when it has none.</param>
 /// <param name="Pod">The pod it is, in the slice's namespace, or null when it is none.</param>
-public sealed record SliceEndpoint(ValueArray<IPAddress> Addresses, bool Ready, string? Pod);
+public sealed record SliceEndpoint(ValueArray<IPAddress> Addresses, bool Ready, string? Pod)
+{
+    /// <summary>Whether it is being ended and still serves: its conditions <c>terminating</c> and <c>serving</c>.</summary>
+    public bool Terminating { get; init; }
+
+    /// <summary>Its <c>nodeName</c>, or null.</summary>
+    public string? NodeName { get; init; }
+
+    /// <summary>Its <c>zone</c>, or null.</summary>
+    public string? Zone { get; init; }
+}

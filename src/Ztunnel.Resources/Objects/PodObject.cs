@@ -48,7 +48,10 @@ public sealed record PodObject : KubernetesObject
     /// Whether it takes traffic: it is not being deleted, has an address, and its Ready condition holds. Without the condition,
     /// as in manifests written by hand, that it runs is enough.
     /// </summary>
-    public bool Ready => !Terminated && !Metadata.Deleting && Addresses.Count > 0 && (ReadyCondition ?? Phase is PodPhase.Running);
+    public bool Ready => Serving && !Metadata.Deleting;
+
+    /// <summary>As <see cref="Ready"/>, but also while it is being deleted.</summary>
+    public bool Serving => !Terminated && Addresses.Count > 0 && (ReadyCondition ?? Phase is PodPhase.Running);
 
     /// <summary>The same pod without what its containers run and their environment.</summary>
     internal PodObject WithoutPrograms() => this with

@@ -23,6 +23,15 @@ public sealed record ServiceObject : KubernetesObject
 
     /// <summary>Whether pods count as endpoints before they are ready.</summary>
     public bool PublishNotReadyAddresses { get; init; }
+
+    /// <summary>Whether <c>internalTrafficPolicy</c> is <c>Local</c>: clients only get endpoints on their own node.</summary>
+    public bool InternalTrafficLocal { get; init; }
+
+    /// <summary><c>spec.trafficDistribution</c>; null where it says nothing we know.</summary>
+    public TrafficDistribution? Distribution { get; init; }
+
+    /// <summary>Whether <c>sessionAffinity</c> is <c>ClientIP</c>.</summary>
+    public bool ClientAffinity { get; init; }
 }
 
 /// <summary>One of <c>spec.ports</c> of a Service. <see cref="Name"/> is empty when it has none.</summary>

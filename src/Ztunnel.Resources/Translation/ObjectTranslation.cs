@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Ztunnel.Mesh;
@@ -48,12 +49,25 @@ internal static class ObjectTranslation
 
     public static ServiceName NameOf(ServiceObject service) => new(service.Metadata.Namespace, service.Metadata.Name);
 
-    public static Service Service(ServiceObject service, TranslatorOptions options) => new()
+    /// <summary>The service that an object is. <paramref name="distribution"/> is what its namespace says.</summary>
+    public static Service Service(ServiceObject service, TrafficDistribution? distribution, TranslatorOptions options) => new()
     {
         Name = NameOf(service),
         Hostname = $"{service.Metadata.Name}.{service.Metadata.Namespace}.svc.{options.ClusterDomain}",
         VirtualIps = [.. service.ClusterIps],
         Ports = [.. service.Ports.Where(port => port.Protocol == TransportProtocol.Tcp).Select(Port)],
+        LocalOnly = service.InternalTrafficLocal,
+        Distribution = Distributions.Of(service, distribution),
+        PublishNotReadyAddresses = service.PublishNotReadyAddresses,
+        ClientAffinity = service.ClientAffinity,
+    };
+
+    public static Node Node(NodeObject node) => new()
+    {
+        Name = node.Metadata.Name,
+        Region = node.Metadata.Labels["topology.kubernetes.io/region"],
+        Zone = node.Metadata.Labels["topology.kubernetes.io/zone"],
+        Ready = node.Ready,
     };
 
     /// <summary>The endpoints a slice of <paramref name="service"/> lists.</summary>
@@ -62,7 +76,7 @@ internal static class ObjectTranslation
         Service = new ServiceName(slice.Metadata.Namespace, service),
         Name = $"slice {slice.Metadata.Name}",
         Ports = [.. slice.Ports.Select(port => new EndpointPort(port.Name, port.Port))],
-        Addresses = [.. slice.Endpoints.SelectMany(endpoint => endpoint.Addresses.Select(address => new EndpointAddress(address, endpoint.Ready, endpoint.Pod)))],
+        Addresses = [.. slice.Endpoints.SelectMany(endpoint => endpoint.Addresses.Select(address => Address(address, endpoint)))],
     };
 
     /// <summary>The endpoints a pod is of a service that selects it, as Kubernetes' controller would list them; null if it is none.</summary>
@@ -76,11 +90,18 @@ internal static class ObjectTranslation
             Service = NameOf(service),
             Name = DerivedSetName(pod.Metadata.Name),
             Ports = [.. service.Ports.Where(port => port.Protocol == TransportProtocol.Tcp).Select(port => TargetOf(port, pod)).OfType<EndpointPort>()],
-            Addresses = [.. pod.Addresses.Select(address => new EndpointAddress(address, ready, pod.Metadata.Name))],
+            Addresses = [.. pod.Addresses.Select(address => new EndpointAddress(address, ready, pod.Metadata.Name) { Terminating = pod.Serving && !pod.Ready })],
         };
     }
 
     public static string DerivedSetName(string pod) => $"pod {pod}";
+
+    private static EndpointAddress Address(IPAddress address, SliceEndpoint endpoint) => new(address, endpoint.Ready, endpoint.Pod)
+    {
+        Terminating = endpoint.Terminating,
+        Node = endpoint.NodeName,
+        Zone = endpoint.Zone,
+    };
 
     private static EndpointPort? TargetOf(ServicePortSpec port, PodObject pod)
     {

@@ -16,14 +16,33 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
     private readonly Dictionary<ServiceName, HashSet<string>> _derived = [];
     private readonly Dictionary<ObjectKey, ImmutableArray<ServiceName>> _servicesOfPods = [];
 
+    private readonly Dictionary<string, HashSet<ServiceName>> _byNamespace = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TrafficDistribution> _distributions = new(StringComparer.Ordinal);
+
     // Services by one entry of their selector, which a pod must carry to be selected.
     private readonly Dictionary<(string Namespace, string Key, string Value), HashSet<ServiceName>> _bySelector = [];
+
+    /// <summary>Takes what a namespace's annotation says of its services; null when it says nothing, or is gone.</summary>
+    public void PutNamespace(string name, TrafficDistribution? distribution)
+    {
+        if (Distribution(name) == distribution)
+            return;
+        if (distribution is { } given)
+            _distributions[name] = given;
+        else
+            _distributions.Remove(name);
+        foreach (ServiceName service in _byNamespace.GetValueOrDefault(name) ?? [])
+            Settle(_services[service]);
+    }
 
     public void Put(ServiceObject service)
     {
         ServiceName name = ObjectTranslation.NameOf(service);
         Unselect(name);
         _services[name] = service;
+        if (!_byNamespace.TryGetValue(name.Namespace, out HashSet<ServiceName>? siblings))
+            _byNamespace.Add(name.Namespace, siblings = []);
+        siblings.Add(name);
         if (SelectorEntry(service) is { } entry)
         {
             if (!_bySelector.TryGetValue(entry, out HashSet<ServiceName>? services))
@@ -31,17 +50,15 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
             services.Add(name);
         }
 
-        if (service.ExternalName)
-            mesh.RemoveService(name);
-        else
-            mesh.Put(ObjectTranslation.Service(service, options));
+        Settle(service);
         Derive(name);
     }
 
     public void Remove(ServiceName name)
     {
         Unselect(name);
-        _services.Remove(name);
+        if (_services.Remove(name) && _byNamespace[name.Namespace] is var siblings && siblings.Remove(name) && siblings.Count == 0)
+            _byNamespace.Remove(name.Namespace);
         mesh.RemoveService(name);
         Derive(name);
     }
@@ -96,6 +113,18 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
 
     private static (string Namespace, string Key, string Value)? SelectorEntry(ServiceObject service) =>
         service.Selector.Entries is [var first, ..] && !service.ExternalName ? (service.Metadata.Namespace, first.Key, first.Value) : null;
+
+    private TrafficDistribution? Distribution(string @namespace) =>
+        _distributions.TryGetValue(@namespace, out TrafficDistribution distribution) ? distribution : null;
+
+    private void Settle(ServiceObject service)
+    {
+        // A name in DNS has no addresses of its own: where it leads to is captured like any other address.
+        if (service.ExternalName)
+            mesh.RemoveService(ObjectTranslation.NameOf(service));
+        else
+            mesh.Put(ObjectTranslation.Service(service, Distribution(service.Metadata.Namespace), options));
+    }
 
     private bool Derives(ServiceName name) =>
         options.DeriveEndpoints
