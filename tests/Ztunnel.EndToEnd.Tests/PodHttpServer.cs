@@ -5,7 +5,7 @@ using Ztunnel.Lab;
 namespace Ztunnel.EndToEnd.Tests;
 
 /// <summary>
-/// A web server in a pod that answers each request with the pod's name and the client's address, and ends the connection as
+/// A web server in a pod, or on a node, that answers each request with its name and the client's address, and ends the connection as
 /// HTTP/1.0 does.
 /// </summary>
 internal sealed class PodHttpServer : IAsyncDisposable
@@ -19,7 +19,7 @@ internal sealed class PodHttpServer : IAsyncDisposable
         _serving = Serve();
     }
 
-    public static PodHttpServer Start(LabPod pod, int port) => new(PodListener.Start(pod, port));
+    public static PodHttpServer Start(LabHost host, int port) => new(PodListener.Start(host, port));
 
     public async ValueTask DisposeAsync()
     {
@@ -58,7 +58,7 @@ internal sealed class PodHttpServer : IAsyncDisposable
             request.Append(next);
         }
 
-        await client.SendText($"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n{((LabPod)_listener.Host).Name} {client.Remote().Address}");
+        await client.SendText($"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n{(_listener.Host is LabPod pod ? pod.Name : ((LabNode)_listener.Host).Name)} {client.Remote().Address}");
         client.Shutdown(SocketShutdown.Send);
         await client.ReceiveToEnd();
     }

@@ -37,6 +37,17 @@ internal static class Yaml
 
         """;
 
+    public static string Node(string name, string zone, bool ready = true) => $$"""
+        apiVersion: v1
+        kind: Node
+        metadata:
+          name: {{name}}
+          labels: {topology.kubernetes.io/region: region-1, topology.kubernetes.io/zone: {{zone}}}
+        status:
+          conditions: [{type: Ready, status: "{{ready}}"}]
+
+        """;
+
     public static string Service(string name, string @namespace, string selector, int port, string targetPort, params string[] clusterIps) => $"""
         apiVersion: v1
         kind: Service
