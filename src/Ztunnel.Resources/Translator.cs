@@ -139,9 +139,6 @@ public sealed partial class Translator
             case PeerAuthenticationObject policy:
                 _policies.Put(PolicyTranslation.PeerAuthentication(policy, _options));
                 break;
-            case NodeObject:
-                // Nothing of the mesh depends on it.
-                break;
             default:
                 throw new SwitchExpressionException(@object);
         }
@@ -177,8 +174,6 @@ public sealed partial class Translator
                 break;
             case PeerAuthenticationObject:
                 _policies.RemovePeerAuthentication(new PolicyName(key.Namespace, key.Name));
-                break;
-            case NodeObject:
                 break;
             default:
                 throw new SwitchExpressionException(old);
