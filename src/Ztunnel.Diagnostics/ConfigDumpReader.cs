@@ -44,6 +44,9 @@ public sealed class ConfigDumpReader
             Services = await Take("services", () => ValueTask.FromResult(MeshSection.Services(_node.Mesh, ejections ?? [])), errors, cancellationToken),
             Policies = await Take("policies", () => ValueTask.FromResult(PolicySection.Describe(_node)), errors, cancellationToken),
             Certificates = await Take("certificates", () => _node.Certificates(cancellationToken), errors, cancellationToken),
+            Authority = _node.Authority is { } authority
+                ? await Take("authority", () => ValueTask.FromResult(authority()), errors, cancellationToken)
+                : null,
             WorkloadState = pods is null && connections is null ? null : WorkloadStateSection.Describe(pods ?? [], connections ?? []),
             Pools = await Take("pools", () => _node.Pools(cancellationToken), errors, cancellationToken),
             Resources = await Take(

@@ -29,6 +29,9 @@ public sealed record NodeSnapshots
     /// <summary>The certificates of this node's workloads.</summary>
     public Snapshot<CertificateDump> Certificates { get; init; } = Nothing<CertificateDump>;
 
+    /// <summary>Who signs them; null where it is not told.</summary>
+    public Func<AuthorityDump>? Authority { get; init; }
+
     /// <summary>Open connections.</summary>
     public Snapshot<ConnectionSnapshot> Connections { get; init; } = Nothing<ConnectionSnapshot>;
 

@@ -40,7 +40,7 @@ public sealed record SpiffeId
     public string ServiceAccount { get; }
 
     /// <summary>The identity as policies write it: <c>TRUST-DOMAIN/ns/NAMESPACE/sa/SERVICE-ACCOUNT</c>.</summary>
-    public ReadOnlySpan<char> WithoutScheme => _text.AsSpan(Scheme.Length);
+    internal ReadOnlySpan<char> WithoutScheme => _text.AsSpan(Scheme.Length);
 
     /// <summary>Makes the identity of a service account. Throws <see cref="FormatException"/> naming the part that is not allowed.</summary>
     public static SpiffeId Create(string trustDomain, string @namespace, string serviceAccount) =>

@@ -27,8 +27,9 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
             return;
         }
 
-        // The pod may have been let go during the handshake; what is not in the table by then would never be drained.
-        if (!pod.IsListening)
+        // The pod may have been let go during the handshake, or the peer's root: what is not in the table by then would never
+        // be drained.
+        if (!pod.IsListening || !certificates.Trusts(tls.PeerRootDer))
         {
             tls.Dispose();
             return;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Ztunnel.Hbone;
 using Ztunnel.Hbone.Pool;
 using Ztunnel.Identity;
 using Ztunnel.IO;
@@ -58,6 +59,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
         PolicyObservations = new PolicyObservations(logger);
         _review = options.PolicyCutsOpenConnections ? new PolicyReview(mesh, _perLoop) : null;
         _observation = mesh.Observe(OnWorkloadChange);
+        certificates.RootsWithdrawn += OnRootsWithdrawn;
     }
 
     /// <summary>What policies that are only watched found of the connections so far.</summary>
@@ -135,6 +137,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     {
         _observation.Dispose();
         _review?.Dispose();
+        _certificates.RootsWithdrawn -= OnRootsWithdrawn;
         foreach (PodProxy pod in _pods.Keys)
             await Release(pod, TimeSpan.Zero);
     }
@@ -248,6 +251,15 @@ public sealed partial class NodeProxy : IAsyncDisposable
             connection.Abort(failure);
         }
     }
+
+    private void OnRootsWithdrawn(object? sender, EventArgs e) => _ = OnEachLoop(on =>
+    {
+        foreach (HboneConnection connection in on.Peers.Keys.Concat(on.Tunnels.Connections).ToArray())
+        {
+            if (connection.Transport is TlsConnection tls && !_certificates.Trusts(tls.PeerRootDer))
+                _ = connection.DrainAsync(_options.WithdrawnRootPatience);
+        }
+    });
 
     private void StopListening(PodProxy pod)
     {

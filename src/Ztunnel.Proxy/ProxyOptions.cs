@@ -14,6 +14,12 @@ public sealed record ProxyOptions
     /// <summary>How long a TLS handshake may take.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// How long tunnels may go on with a peer whose root was taken out of the trust bundle. No new ones are made on that
+    /// connection meanwhile.
+    /// </summary>
+    public TimeSpan WithdrawnRootPatience { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How many endpoints of a service are tried for one connection before the client is refused.</summary>
     public int EndpointAttempts { get; init; } = 3;
 

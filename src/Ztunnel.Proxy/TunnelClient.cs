@@ -52,7 +52,11 @@ internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions o
         {
             TlsContext context = await certificates.GetTlsContext(key.Source, cancellationToken);
             TcpConnection transport = await key.Pod.ConnectTransport(loop, key.NextHop, cancellationToken);
-            return await TlsConnection.ConnectAsync(transport, context, key.Destination, options.HandshakeTimeout, cancellationToken);
+            TlsConnection tls = await TlsConnection.ConnectAsync(transport, context, key.Destination, options.HandshakeTimeout, cancellationToken);
+            if (certificates.Trusts(tls.PeerRootDer))
+                return tls;
+            tls.Dispose();
+            throw new ChannelException(new ChannelFailure(FailureKind.PeerRefused, "the peer's root was taken out of the trust bundle during the handshake"));
         }
         catch (CertificateUnavailableException e)
         {

@@ -17,6 +17,18 @@ internal static class DumpMapping
         LastError = status.LastError,
     };
 
+    public static AuthorityDump ToDump(ICertificateAuthority authority)
+    {
+        AuthorityStatus status = authority.Status;
+        return new AuthorityDump
+        {
+            Roots = [.. authority.Trust.Current.Certificates.Select(certificate => CertificateDetail.FromDer(certificate.Der.Span))],
+            SignsUntil = status.SignsUntil,
+            Fault = status.Fault,
+            TrustFault = authority.Trust.Fault,
+        };
+    }
+
     public static PoolDump ToDump(TunnelSnapshot tunnel) => new()
     {
         Worker = tunnel.Worker,

@@ -71,7 +71,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         _enroller = new PodEnroller(
             capture, new PodListeners(_proxy, options.DrainTime), _loops.Loops[0], loggers.CreateLogger<PodEnroller>());
         _diagnostics = new DiagnosticsServer(
-            Snapshots(), _readiness, options.Diagnostics with { Bind = options.NodeNamespace is { } ns ? BindIn(ns) : null }, loggers);
+            Snapshots(authority), _readiness, options.Diagnostics with { Bind = options.NodeNamespace is { } ns ? BindIn(ns) : null }, loggers);
     }
 
     /// <summary>
@@ -171,7 +171,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         }
     }
 
-    private NodeSnapshots Snapshots() => new()
+    private NodeSnapshots Snapshots(ICertificateAuthority authority) => new()
     {
         Node = _options.Node,
         Mesh = _mesh,
@@ -179,6 +179,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         Resources = _translator.Inventory,
         PolicyObservations = _proxy.PolicyObservations.Of,
         Certificates = _ => ValueTask.FromResult<IReadOnlyList<CertificateDump>>([.. _certificates.Snapshot().Select(DumpMapping.ToDump)]),
+        Authority = () => DumpMapping.ToDump(authority),
         Connections = async _ => await _proxy.Connections(),
         Ejections = _ => ValueTask.FromResult(_proxy.Ejections()),
         Pools = async _ => [.. (await _proxy.Tunnels()).Select(DumpMapping.ToDump)],

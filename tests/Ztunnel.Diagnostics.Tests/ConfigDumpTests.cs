@@ -34,6 +34,39 @@ public sealed class ConfigDumpTests
     }
 
     [Fact]
+    public async Task The_authority_shows_its_end_and_what_is_wrong_with_its_files()
+    {
+        var authority = new AuthorityDump
+        {
+            Roots = [],
+            SignsUntil = new DateTimeOffset(2027, 1, 31, 12, 0, 0, TimeSpan.Zero),
+            Fault = "ca-key.pem: the key is not the one ca-cert.pem was made for",
+            TrustFault = "root-cert.pem: the file is missing",
+        };
+
+        JsonElement dump = await Dump(new NodeSnapshots { Node = "node-a", Mesh = Model.Mesh(), Authority = () => authority });
+
+        Assert.Equal(
+            """
+            {"roots":[],"signsUntil":"2027-01-31T12:00:00+00:00","fault":"ca-key.pem: the key is not the one ca-cert.pem was made for",
+            "trustFault":"root-cert.pem: the file is missing"}
+            """.ReplaceLineEndings(""),
+            Compact(dump.GetProperty("authority")));
+    }
+
+    [Fact]
+    public async Task An_authority_that_cannot_be_asked_costs_its_own_section()
+    {
+        JsonElement dump = await Dump(new NodeSnapshots
+        {
+            Node = "node-a", Mesh = Model.Mesh(), Authority = () => throw new InvalidOperationException("disposed"),
+        });
+
+        Assert.Equal("InvalidOperationException: disposed", dump.GetProperty("errors").GetProperty("authority").GetString());
+        Assert.False(dump.TryGetProperty("authority", out _));
+    }
+
+    [Fact]
     public async Task A_pod_outside_the_mesh_is_TCP_and_says_why()
     {
         JsonElement workload = (await Dump(new NodeSnapshots { Node = "node-a", Mesh = Model.Mesh() })).GetProperty("workloads")[0];

@@ -30,6 +30,8 @@ public sealed class DiagnosticsTests
         Assert.Equal("spiffe://cluster.local/ns/default/sa/client", certificate.GetProperty("identity").GetString());
         Assert.NotEqual(0, certificate.GetProperty("certChain").GetArrayLength());
         Assert.NotEqual(0, certificate.GetProperty("rootCerts").GetArrayLength());
+        Assert.Equal(1, dump.GetProperty("authority").GetProperty("roots").GetArrayLength());
+        Assert.True(dump.GetProperty("authority").GetProperty("signsUntil").GetDateTimeOffset() > DateTimeOffset.UtcNow);
         Assert.DoesNotContain("PRIVATE", dump.GetRawText(), StringComparison.OrdinalIgnoreCase);
 
         Assert.Equal($"{mesh.Pod("server").IPv4}:8080", await OpenConnection(mesh, "a", "client", "outbound"));

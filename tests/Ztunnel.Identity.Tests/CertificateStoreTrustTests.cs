@@ -93,6 +93,24 @@ public sealed class CertificateStoreTrustTests : IAsyncDisposable
     }
 
     [Fact]
+    public void That_a_root_is_gone_is_told_and_that_one_has_come_is_not()
+    {
+        int withdrawn = 0;
+        Store.RootsWithdrawn += (_, _) => withdrawn++;
+        using Forge next = Forge.Root(_fixture.Time.GetUtcNow(), "next");
+        byte[] first = _fixture.Authority.Trust.Current.Certificates[0].Der.ToArray();
+
+        _fixture.Authority.Trust.Replace(TrustRoots.FromDer([first, next.Der]));
+        Assert.Equal((0, true, true), (withdrawn, Store.Trusts(first), Store.Trusts(next.Der)));
+
+        _fixture.Authority.Trust.Replace(TrustRoots.FromDer([next.Der]));
+        Assert.Equal((1, false, true), (withdrawn, Store.Trusts(first), Store.Trusts(next.Der)));
+
+        _fixture.Authority.Trust.Replace(TrustRoots.FromDer([next.Der]));
+        Assert.Equal(1, withdrawn);
+    }
+
+    [Fact]
     public async Task Roots_one_context_refuses_still_reach_the_others()
     {
         Store.Request(Id(0));

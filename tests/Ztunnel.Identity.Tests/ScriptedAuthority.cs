@@ -24,6 +24,8 @@ internal sealed class ScriptedAuthority(TimeProvider time, CertificateAuthorityO
 
     public TrustBundle Trust => _signer.Trust;
 
+    public AuthorityStatus Status => _signer.Status;
+
     public int Count(SpiffeId identity) => Asked.Count(identity.Equals);
 
     public async Task<IssuedCertificate> Issue(SpiffeId identity, ReadOnlyMemory<byte> signingRequest, CancellationToken cancellationToken)

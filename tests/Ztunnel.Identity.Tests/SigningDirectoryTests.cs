@@ -253,6 +253,7 @@ public sealed class SigningDirectoryTests : IDisposable
         _folder.Write("cert-chain.pem", next.Pem + _root.Pem);
         _time.Advance(TimeSpan.FromSeconds(30));
         Assert.Contains("ca-key.pem", authority.Fault, StringComparison.Ordinal);
+        Assert.Equal(new AuthorityStatus(ParsedCertificate.Read(_intermediate.Der).NotAfter, authority.Fault), authority.Status);
         Assert.Single(log.At(LogLevel.Error));
 
         _folder.Write("ca-key.pem", next.KeyPem);

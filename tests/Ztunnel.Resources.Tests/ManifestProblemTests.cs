@@ -192,6 +192,21 @@ public sealed class ManifestProblemTests
     }
 
     [Fact]
+    public void A_policy_whose_kind_is_misspelt_is_told_and_refuses_what_it_might_have_refused()
+    {
+        ManifestFile file = Read("apiVersion: security.istio.io/v1alpha1\nkind: AuthorizationPolicies\nmetadata: {name: web}\nspec: {action: ALLOW, rules: [{}]}\n");
+
+        Assert.Equal(
+            [
+                "x.yaml:2: AuthorizationPolicy default/web: kind: expected AuthorizationPolicy, got \"AuthorizationPolicies\"",
+                "x.yaml:1: AuthorizationPolicy default/web: apiVersion: expected security.istio.io/v1 or security.istio.io/v1beta1, got \"security.istio.io/v1alpha1\"",
+            ],
+            file.Problems.Select(problem => problem.ToString()).ToArray());
+        Assert.True(Assert.Single(file.Objects).Value.Object.StandsIn);
+        Assert.Single(file.Broken);
+    }
+
+    [Fact]
     public void Every_mistake_of_an_object_is_told_at_once()
     {
         string[] problems = Problems(PodHead + "spec:\n  hostNetwork: no way\n  containers: main\nstatus:\n  podIP: ten\n");

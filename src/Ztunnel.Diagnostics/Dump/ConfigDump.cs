@@ -27,6 +27,9 @@ public sealed record ConfigDump
     /// <summary>The certificates of this node's workloads, without their keys.</summary>
     public IReadOnlyList<CertificateDump>? Certificates { get; init; }
 
+    /// <summary>Who signs them, and by which roots peers are verified.</summary>
+    public AuthorityDump? Authority { get; init; }
+
     /// <summary>This node's own workloads by <see cref="WorkloadDump.Uid"/>: enrolment and open connections.</summary>
     public IReadOnlyDictionary<string, WorkloadStateDump>? WorkloadState { get; init; }
 

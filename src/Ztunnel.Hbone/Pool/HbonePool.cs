@@ -46,6 +46,10 @@ public sealed class HbonePool<TKey>
     /// <summary>Limits and times.</summary>
     public HbonePoolOptions Options { get; }
 
+    /// <summary>The connections there are now, also those that take no further tunnels. A copy, which ending them does not touch.</summary>
+    public IReadOnlyList<HboneConnection> Connections =>
+        [.. _entries.Values.SelectMany(entry => entry.Connections).Concat(_leaving).Select(pooled => pooled.Connection)];
+
     internal ILogger Logger { get; }
 
     /// <summary>

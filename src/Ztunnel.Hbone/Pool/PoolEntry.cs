@@ -26,6 +26,9 @@ internal sealed class PoolEntry<TKey> : IPoolOwner, ILoopFlush
 
     public TKey Key { get; }
 
+    /// <summary>Those that take tunnels.</summary>
+    public IReadOnlyList<PooledConnection> Connections => _connections;
+
     /// <summary>Nothing here is worth keeping.</summary>
     public bool IsForgettable => _connections.Count == 0 && _connecting is null && _waiters.Count == 0 && _backoff.IsStale;
 

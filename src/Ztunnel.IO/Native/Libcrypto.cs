@@ -53,6 +53,15 @@ internal static unsafe partial class Libcrypto
     [LibraryImport(Library, EntryPoint = "X509_STORE_CTX_get0_cert")]
     public static partial nint VerifiedCertificate(nint storeContext);
 
+    [LibraryImport(Library, EntryPoint = "X509_STORE_CTX_get0_chain")]
+    public static partial nint VerifiedChain(nint storeContext);
+
+    [LibraryImport(Library, EntryPoint = "OPENSSL_sk_num")]
+    public static partial int StackCount(nint stack);
+
+    [LibraryImport(Library, EntryPoint = "OPENSSL_sk_value")]
+    public static partial nint StackItem(nint stack, int index);
+
     [LibraryImport(Library, EntryPoint = "X509_STORE_CTX_get_error")]
     public static partial int VerifyError(nint storeContext);
 

@@ -40,6 +40,7 @@ public sealed partial class TlsConnection : Channel
         NegotiatedAlpn = session.Alpn;
         CipherSuite = session.CipherSuite;
         PeerCertificateDer = session.PeerCertificateDer;
+        PeerRootDer = session.PeerRootDer;
         _session = session;
         _output = new TlsOutput(transport, session);
         OpenUnread(unread);
@@ -50,6 +51,9 @@ public sealed partial class TlsConnection : Channel
 
     /// <summary>The peer's leaf certificate, DER-encoded.</summary>
     public ReadOnlyMemory<byte> PeerCertificateDer { get; }
+
+    /// <summary>The trust root the peer's chain led to when it was verified, DER-encoded.</summary>
+    public ReadOnlyMemory<byte> PeerRootDer { get; }
 
     /// <summary>The application protocol agreed on; null when the context offers none.</summary>
     public string? NegotiatedAlpn { get; }

@@ -79,6 +79,9 @@ internal sealed unsafe class TlsSession : IDisposable
     /// <summary>The peer's leaf certificate, DER-encoded, once it has been seen.</summary>
     public ReadOnlyMemory<byte> PeerCertificateDer { get; private set; }
 
+    /// <inheritdoc cref="TlsConnection.PeerRootDer"/>
+    public ReadOnlyMemory<byte> PeerRootDer { get; private set; }
+
     /// <summary>IANA name of the suite agreed on; valid when the handshake is done.</summary>
     public string CipherSuite => OpenSsl.Text(Libssl.CipherName(Libssl.CurrentCipher(_ssl))) ?? "unknown";
 
@@ -362,6 +365,8 @@ internal sealed unsafe class TlsSession : IDisposable
         string? error = verified ? null : OpenSsl.Text(Libcrypto.VerifyErrorText(code)) ?? $"verification error {code}";
         Libcrypto.ClearErrors();
         PeerCertificateDer = Encode(Libcrypto.VerifiedCertificate(storeContext));
+        if (verified && Libcrypto.VerifiedChain(storeContext) is not 0 and var chain)
+            PeerRootDer = Encode(Libcrypto.StackItem(chain, Libcrypto.StackCount(chain) - 1));
         PeerCertificate peer = new(PeerCertificateDer, error, code);
         try
         {

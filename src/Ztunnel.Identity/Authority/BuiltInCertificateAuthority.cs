@@ -33,6 +33,16 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
     /// <inheritdoc/>
     public TrustBundle Trust { get; }
 
+    /// <inheritdoc/>
+    public AuthorityStatus Status
+    {
+        get
+        {
+            lock (_gate)
+                return new AuthorityStatus(_signer.NotAfter, _fault);
+        }
+    }
+
     /// <summary>
     /// Why the signing files as they now are were not taken; null while they are what signs, or there are none.
     /// </summary>

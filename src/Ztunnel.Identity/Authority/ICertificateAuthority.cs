@@ -11,6 +11,9 @@ public interface ICertificateAuthority
     /// <summary>The roots peers are to be verified by, kept current by the authority.</summary>
     TrustBundle Trust { get; }
 
+    /// <summary>How it stands now.</summary>
+    AuthorityStatus Status { get; }
+
     /// <summary>
     /// Signs a certificate for <paramref name="identity"/> and the key of <paramref name="signingRequest"/>, a PKCS#10
     /// request in DER whose subject alternative name is that identity's URI and nothing else. Fails with

@@ -23,6 +23,7 @@ public sealed partial class CertificateStore : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Func<double> _random;
     private readonly ILogger _logger;
+    private TrustRoots _roots;
     private Task _endings = Task.CompletedTask;
     private bool _disposed;
 
@@ -52,8 +53,15 @@ public sealed partial class CertificateStore : IAsyncDisposable
         _logger = logger ?? NullLogger.Instance;
         _random = random ?? Random.Shared.NextDouble;
         _source = new CertificateSource(authority, _options, _time);
+        _roots = _trust.Current;
         _trust.Changed += OnTrustChanged;
     }
+
+    /// <summary>
+    /// Raised after a root was taken out of the trust bundle, on whichever thread did it. Handshakes already go by the roots
+    /// that remain; what was verified by one that <see cref="Trusts"/> now denies is for the listener to end.
+    /// </summary>
+    public event EventHandler? RootsWithdrawn;
 
     /// <summary>
     /// Asks for <paramref name="identity"/> on behalf of one workload. The first to ask starts the fetch; it goes on in the
@@ -105,6 +113,9 @@ public sealed partial class CertificateStore : IAsyncDisposable
 
         static async ValueTask<TlsContext> Wait(ValueTask<IWorkloadContext> found) => ((TlsWorkloadContext)await found).Context;
     }
+
+    /// <summary>Whether the trust bundle has this root now.</summary>
+    public bool Trusts(ReadOnlyMemory<byte> rootDer) => _trust.Current.Contains(rootDer.Span);
 
     /// <summary>
     /// What the diagnostics show of every identity asked for, in the order of their names. There are no keys in it.
@@ -171,6 +182,11 @@ public sealed partial class CertificateStore : IAsyncDisposable
                 LogRootsNotApplied(entry.Certificate.Identity, error);
             }
         }
+
+        TrustRoots now = _trust.Current;
+        TrustRoots before = Interlocked.Exchange(ref _roots, now);
+        if (before.Certificates.Any(root => !now.Contains(root.Der.Span)))
+            RootsWithdrawn?.Invoke(this, EventArgs.Empty);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the changed trust bundle could not be applied to {Identity}")]

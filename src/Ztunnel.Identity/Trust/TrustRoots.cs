@@ -31,6 +31,18 @@ public sealed class TrustRoots
         return new TrustRoots(roots);
     }
 
+    /// <summary>Whether <paramref name="certificateDer"/> is one of these.</summary>
+    public bool Contains(ReadOnlySpan<byte> certificateDer)
+    {
+        foreach (ParsedCertificate root in _roots)
+        {
+            if (root.Der.Span.SequenceEqual(certificateDer))
+                return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Whether a chain presented with <paramref name="last"/> at its end claims to lead to one of these.</summary>
     internal bool AreIssuerOf(ParsedCertificate last) =>
         _roots.Any(root => last.NamesAsIssuer(root) || last.Der.Span.SequenceEqual(root.Der.Span));

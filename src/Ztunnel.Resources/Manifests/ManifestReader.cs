@@ -87,7 +87,7 @@ internal sealed class ManifestReader
         {
             ObjectKey? key = ObjectReader.ReadKey(meant, root["metadata"], reading);
             MisspeltKind.Tell(meant, root, apiVersion, kindName);
-            Add((key, null), reading, node);
+            Add((key, StandInFor(meant, node)), reading, node);
         }
         else if (root["items"].Present)
         {
@@ -99,6 +99,14 @@ internal sealed class ManifestReader
         {
             AddUnknown(node, root, apiVersion, kindName);
         }
+    }
+
+    /// <summary>What stands in for an object of a misspelt kind, whose other mistakes are told when its kind is right.</summary>
+    private KubernetesObject? StandInFor(ObjectKind meant, YamlNode node)
+    {
+        var unheard = new ObjectReading(_source);
+        KubernetesObject? read = ObjectReader.Read(meant, new Field(unheard, node), unheard).Object;
+        return read is { StandsIn: false } ? read.StandIn() : read;
     }
 
     private void AddUnknown(YamlNode node, Field root, string apiVersion, string kindName)

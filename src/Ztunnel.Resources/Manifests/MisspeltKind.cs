@@ -31,7 +31,12 @@ internal static class MisspeltKind
 
     private static bool IsSpelling(string name, string given) => string.Equals(Stem(name), Stem(given), StringComparison.OrdinalIgnoreCase);
 
-    private static string Stem(string kind) => kind.Trim().TrimEnd('s', 'S');
+    /// <summary>The singular of what people write as a plural, as kubectl has them do.</summary>
+    private static string Stem(string kind)
+    {
+        kind = kind.Trim();
+        return kind.EndsWith("ies", StringComparison.OrdinalIgnoreCase) ? kind[..^3] + "y" : kind.TrimEnd('s', 'S');
+    }
 
     private static bool IsNear(IEnumerable<string> versions, string group) =>
         !group.Contains('.', StringComparison.Ordinal) || versions.Any(version => string.Equals(Group(version), group, StringComparison.Ordinal));
