@@ -44,7 +44,9 @@ public sealed class PolicyTests(PolicyTests.SharedLab shared) : IClassFixture<Po
         await Lab.Apply(PolicyLab.PeerAuthentication($"port-{open}-{spec.Length}", spec));
 
         Assert.NotNull(await EchoServer.Greeting(Lab.Stranger, Lab.Server.IPv4, open));
-        Assert.Equal(SocketError.ConnectionReset, (await PodSocket.Fail(Lab.Stranger, Lab.Server.IPv4, closed)).Error);
+        FailedConnection refused = await PodSocket.Fail(Lab.Stranger, Lab.Server.IPv4, closed);
+        Assert.Equal(SocketError.ConnectionReset, refused.Error);
+        Assert.Contains("policy rejection", await Lab.Mesh.AccessLine($"src.addr={refused.Client}", "direction=\"inbound\""), StringComparison.Ordinal);
         foreach (int port in new[] { open, closed })
             Assert.NotNull(await EchoServer.Greeting(Lab.Client, Lab.Server.IPv4, port));
     }

@@ -90,12 +90,12 @@ public sealed class PolicyTable
 
         return counts;
 
-        void Count(PolicyCell cell, Func<PolicyCell, IEnumerable<IPolicy>> policies, int workloads)
+        void Count(PolicyCell cell, Func<PolicyCell, IEnumerable<IPolicy>> policies, int howMany)
         {
             lock (cell.Lock)
             {
-                foreach (IPolicy policy in policies(cell).Where(_ => workloads > 0))
-                    counts[policy] = counts.GetValueOrDefault(policy) + workloads;
+                foreach (IPolicy policy in policies(cell).Where(_ => howMany > 0))
+                    counts[policy] = counts.GetValueOrDefault(policy) + howMany;
             }
         }
     }
