@@ -14,7 +14,7 @@ internal static class MeshSection
         .. mesh.Workloads
             .OrderBy(workload => workload.Namespace, StringComparer.Ordinal)
             .ThenBy(workload => workload.Name, StringComparer.Ordinal)
-            .Select(Describe),
+            .Select(workload => Describe(workload, mesh)),
     ];
 
     public static IReadOnlyList<ServiceDump> Services(MeshState mesh, IReadOnlyList<EjectionSnapshot> ejections)
@@ -28,7 +28,7 @@ internal static class MeshSection
         ];
     }
 
-    private static WorkloadDump Describe(Workload workload) => new()
+    private static WorkloadDump Describe(Workload workload, MeshState mesh) => new()
     {
         Uid = workload.Uid,
         WorkloadIps = [.. workload.Addresses.Select(address => address.ToString())],
@@ -43,6 +43,8 @@ internal static class MeshSection
         Node = workload.Node,
         Status = workload.Ready ? "Healthy" : "Unhealthy",
         Enrolment = workload.Enrolment.ToString(),
+        Waypoint = WaypointDump.Of(mesh.WaypointOf(workload)),
+        WaypointBound = WaypointBoundDump.Of(mesh.WaypointOf(workload)),
     };
 
     private static ServiceDump Describe(Service service, MeshState mesh, Dictionary<Endpoint, EjectionSnapshot> ejected) => new()
@@ -55,6 +57,8 @@ internal static class MeshSection
         Endpoints = Endpoints(service, mesh, ejected),
         IpFamilies = Families(service),
         LoadBalancer = LoadBalancer(service),
+        Waypoint = WaypointDump.Of(mesh.WaypointOf(service)),
+        WaypointBound = WaypointBoundDump.Of(mesh.WaypointOf(service)),
     };
 
     private static LoadBalancerDump? LoadBalancer(Service service)

@@ -18,9 +18,6 @@ public sealed partial class MeshState
     private readonly ConcurrentDictionary<ServiceName, ServiceCell> _services = new();
     private ImmutableArray<Action<WorkloadChange>> _observers = [];
 
-    /// <summary>A mesh of which nothing is known yet.</summary>
-    public MeshState() => Policies = new PolicyTable(_workloads.ContainsKey);
-
     /// <summary>All workloads, in no order. A snapshot taken while the model changes may hold some changes and not others.</summary>
     public IEnumerable<Workload> Workloads => _workloads.Select(entry => entry.Value);
 
@@ -72,17 +69,23 @@ public sealed partial class MeshState
             return Route.Passthrough.Unchanged;
         AddressEntry entry = cell.Entry;
         if (entry.Service is null)
-            return entry.RouteTo((ushort)destination.Port);
-        return entry.Service.Table is { } service
-            ? service.RouteTo(source, service.Service.MindsTopology ? NodeOf(source) : null, destination, picker)
-            : Route.Passthrough.Unchanged;
+            return _redirect.ToWorkload(source, entry, destination, picker) ?? entry.RouteTo((ushort)destination.Port);
+        if (entry.Service.Table is not { } table)
+            return Route.Passthrough.Unchanged;
+        return _redirect.ToService(source, table, destination, picker)
+            ?? _redirect.ToEndpoint(source, table, RouteTo(table, source, destination, picker), destination, picker);
     }
 
     /// <summary>
-    /// Whether a connection to a workload is let in, by the policies about it. Takes no lock and allocates nothing but what
-    /// policies that are only watched have to say, and what is worked out afresh after a change.
+    /// Whether a connection to a workload is let in, by the policies about it and by where it has to come through. Takes no lock
+    /// and allocates nothing but what policies that are only watched have to say, what is worked out afresh after a change, and
+    /// the words of a refusal for going past a waypoint.
     /// </summary>
-    public AuthorizationVerdict Authorize(in ConnectionFacts facts) => Policies.Authorize(facts);
+    public AuthorizationVerdict Authorize(in ConnectionFacts facts)
+    {
+        AuthorizationVerdict verdict = Policies.Authorize(facts);
+        return verdict.Allowed && _guard.Check(facts) is { } bypassed ? verdict with { Refusal = bypassed } : verdict;
+    }
 
     /// <summary>
     /// Tells <paramref name="observer"/> of every workload there is, as if it had just appeared, and then of every change, on
@@ -113,6 +116,7 @@ public sealed partial class MeshState
                 return;
             _workloads[workload.Uid] = workload;
             EntriesWritten++;
+            _gateways.Follow(old, workload);
             Readdress(old, workload);
             Tell(new WorkloadChange(old, workload));
         }
@@ -127,6 +131,7 @@ public sealed partial class MeshState
                 return;
             EntriesWritten++;
             Policies.Forget(uid);
+            _gateways.Follow(old, null);
             Readdress(old, null);
             Tell(new WorkloadChange(old, null));
         }

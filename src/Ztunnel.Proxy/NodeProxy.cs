@@ -220,7 +220,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
             }
         }
 
-        if (change.Old is not null && change.New is not { Ambient: true })
+        if (change.New is null || change is { Old.Ambient: true, New.Ambient: false })
             _ = OnEachLoop(on => on.Tunnels.Evict(key => key.DestinationUid == subject.Uid));
     }
 

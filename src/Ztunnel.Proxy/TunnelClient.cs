@@ -33,6 +33,9 @@ internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions o
             case ConnectOutcome.Opened opened:
                 connection.Record.DestinationIdentity = route.Destination.Identity;
                 return Attempt.Opened(opened.Stream);
+            // What a waypoint cannot connect to is no fault of this instance of it.
+            case ConnectOutcome.Refused { Status: 503 } when route.Waypoint is { } waypoint:
+                return Attempt.Refused($"waypoint {waypoint} could not connect to the destination (503)");
             case ConnectOutcome.Refused { Status: 503 }:
                 return Attempt.Failed(new ChannelFailure(FailureKind.Refused, "the peer could not connect to the application (503)"));
             case ConnectOutcome.Refused refused:

@@ -16,8 +16,10 @@ public sealed partial class Translator
     private readonly TranslatorOptions _options;
     private readonly PolicyTable _policies;
     private readonly MeshState _mesh;
+    private readonly NamespaceLabels _namespaces;
     private readonly PodTranslation _pods;
     private readonly ServiceTranslation _services;
+    private readonly GatewayTranslation _gateways;
     private readonly AddressConflicts _conflicts;
     private readonly Dictionary<string, SourceReport> _reports = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, KubernetesObject> _objects = [];
@@ -36,8 +38,10 @@ public sealed partial class Translator
         _options = options;
         _policies = mesh.Policies;
         _mesh = mesh;
-        _pods = new PodTranslation(mesh, options, Inventory);
-        _services = new ServiceTranslation(mesh, options, _pods.In);
+        _namespaces = new NamespaceLabels(mesh);
+        _pods = new PodTranslation(mesh, options, _namespaces, Inventory);
+        _services = new ServiceTranslation(mesh, options, _namespaces, _pods.In);
+        _gateways = new GatewayTranslation(mesh, options, Inventory);
         _conflicts = new AddressConflicts(Inventory);
     }
 
@@ -117,7 +121,7 @@ public sealed partial class Translator
         switch (@object)
         {
             case NamespaceObject:
-                _pods.PutNamespace(key.Name, ObjectTranslation.DataplaneMode(@object.Metadata));
+                PutNamespace(key.Name, @object.Metadata.Labels);
                 _services.PutNamespace(key.Name, Distributions.Annotated(@object.Metadata));
                 break;
             case NodeObject node:
@@ -139,9 +143,23 @@ public sealed partial class Translator
             case PeerAuthenticationObject policy:
                 _policies.Put(PolicyTranslation.PeerAuthentication(policy, _options));
                 break;
+            case GatewayObject gateway:
+                _gateways.Put(gateway);
+                break;
+            case GatewayClassObject @class:
+                _gateways.PutClass(key.Name, @class);
+                break;
             default:
                 throw new SwitchExpressionException(@object);
         }
+    }
+
+    private void PutNamespace(string name, StringMap? labels)
+    {
+        if (!_namespaces.Put(name, labels))
+            return;
+        _pods.FollowNamespace(name);
+        _services.FollowNamespace(name);
     }
 
     private void Remove(ObjectKey key)
@@ -153,7 +171,7 @@ public sealed partial class Translator
         switch (old)
         {
             case NamespaceObject:
-                _pods.PutNamespace(key.Name, null);
+                PutNamespace(key.Name, null);
                 _services.PutNamespace(key.Name, null);
                 break;
             case NodeObject:
@@ -174,6 +192,12 @@ public sealed partial class Translator
                 break;
             case PeerAuthenticationObject:
                 _policies.RemovePeerAuthentication(new PolicyName(key.Namespace, key.Name));
+                break;
+            case GatewayObject:
+                _gateways.Remove(key);
+                break;
+            case GatewayClassObject:
+                _gateways.PutClass(key.Name, null);
                 break;
             default:
                 throw new SwitchExpressionException(old);

@@ -23,7 +23,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Readiness _readiness = new();
-    private readonly MeshState _mesh = new();
+    private readonly MeshState _mesh;
     private readonly Translator _translator;
     private readonly EventLoopGroup _loops;
     private readonly LoopWatchdog _watchdog;
@@ -39,6 +39,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     {
         _options = options;
         _logger = loggers.CreateLogger<NodeAgent>();
+        _mesh = new MeshState(options.Mesh);
         var translation = new TranslatorOptions
         {
             TrustDomain = options.TrustDomain,

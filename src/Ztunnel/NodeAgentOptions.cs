@@ -1,6 +1,7 @@
 using Ztunnel.Capture;
 using Ztunnel.Diagnostics;
 using Ztunnel.IO;
+using Ztunnel.Mesh;
 using Ztunnel.Proxy;
 
 namespace Ztunnel;
@@ -43,6 +44,9 @@ public sealed record NodeAgentOptions
 
     /// <summary>The node's own network namespace, in which the diagnostics listen; null for that of this process.</summary>
     public NetworkNamespace? NodeNamespace { get; init; }
+
+    /// <summary>How the model decides where there is a choice.</summary>
+    public MeshOptions Mesh { get; init; } = new();
 
     /// <summary>How the data path behaves.</summary>
     public ProxyOptions Proxy { get; init; } = new();

@@ -51,11 +51,13 @@ internal static partial class NodeCommand
         Option<string> readiness = Address("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
 
         var proxy = new ProxyFlags();
+        var waypoints = new WaypointFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
             node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, accessLog, levels, probes, admin, readiness,
         };
         proxy.AddTo(command);
+        waypoints.AddTo(command);
         command.SetAction((parsed, stop) => Run(
             new NodeAgentOptions
             {
@@ -67,6 +69,7 @@ internal static partial class NodeCommand
                 RootNamespace = parsed.GetRequiredValue(root),
                 Workers = parsed.GetRequiredValue(workers),
                 DrainTime = TimeSpan.FromSeconds(parsed.GetRequiredValue(drain)),
+                Mesh = waypoints.Read(parsed),
                 Proxy = proxy.Read(parsed),
                 ReleaseOnExit = parsed.GetValue(release),
                 Probes = parsed.GetValue(probes),

@@ -15,7 +15,7 @@ internal static class Yaml
 
         """;
 
-    public static string Pod(LabPod pod, string? labels = null, bool ready = true, int? port = null) => $"""
+    public static string Pod(LabPod pod, string? labels = null, bool ready = true, int? port = null, string? account = null) => $"""
         apiVersion: v1
         kind: Pod
         metadata:
@@ -25,7 +25,7 @@ internal static class Yaml
           annotations:
             ztunnel.io/network-namespace: {pod.Plan.NamespaceName}
         spec:
-          serviceAccountName: {pod.Name}
+          serviceAccountName: {account ?? pod.Name}
           nodeName: {pod.Plan.Node}
           containers:
           - name: main

@@ -65,6 +65,9 @@ internal static class Make
             case Service service:
                 mesh.Put(service);
                 break;
+            case Gateway gateway:
+                mesh.Put(gateway);
+                break;
             default:
                 mesh.Put((EndpointSet)part);
                 break;

@@ -33,20 +33,20 @@ internal static class Manifests
         """;
 
     /// <summary>A pod with label app=<paramref name="app"/> and a port named http.</summary>
-    public static string Pod(string name, string ip, string app = "web", string metadata = "", string spec = "", string status = "", string @namespace = "default", int http = 8080) => $$"""
+    public static string Pod(string name, string ip, string app = "web", string metadata = "", string spec = "", string status = "", string @namespace = "default", int http = 8080, string labels = "") => $$"""
         apiVersion: v1
         kind: Pod
-        metadata: {name: {{name}}, namespace: {{@namespace}}, labels: {app: {{app}} }{{Also(metadata)}} }
+        metadata: {name: {{name}}, namespace: {{@namespace}}, labels: {app: {{app}}{{Also(labels)}} }{{Also(metadata)}} }
         spec: {nodeName: node-a, serviceAccountName: {{name}}, containers: [{name: main, ports: [{name: http, containerPort: {{http}} }]}]{{Also(spec)}} }
         status: {podIP: "{{ip}}"{{Also(status)}} }
 
         """;
 
     /// <summary>A service of port 80 to the port http of pods with label app=<paramref name="app"/>.</summary>
-    public static string Service(string name, string ip, string app = "web", string spec = "", string target = "http", string @namespace = "default") => $$"""
+    public static string Service(string name, string ip, string app = "web", string spec = "", string target = "http", string @namespace = "default", string metadata = "") => $$"""
         apiVersion: v1
         kind: Service
-        metadata: {name: {{name}}, namespace: {{@namespace}} }
+        metadata: {name: {{name}}, namespace: {{@namespace}}{{Also(metadata)}} }
         spec: {clusterIP: "{{ip}}", selector: {app: {{app}} }, ports: [{name: web, port: 80, targetPort: {{target}} }]{{Also(spec)}} }
 
         """;

@@ -37,10 +37,11 @@ internal sealed class World
 
     public string[] Problems => [.. Translator.Inventory.Snapshot().Problems.Select(problem => problem.ToString())];
 
-    public void Put(params string[] documents)
+    public World Put(params string[] documents)
     {
         foreach (KubernetesObject @object in documents.SelectMany(Manifests.Objects))
             Translator.Apply(new ResourceEvent.Put(@object, new Origin("x.yaml", 1)));
+        return this;
     }
 
     public void Remove(params string[] documents)
@@ -56,7 +57,16 @@ internal sealed class World
     public Ztunnel.Mesh.Route Decide(string destination, int pick = 0) => Mesh.Decide(Client, IPEndPoint.Parse(destination), new Pick(pick));
 
     /// <summary>The route in a word: the tunnel's authority, the passthrough's address, the denial's reason.</summary>
-    public string Route(string destination, int pick = 0) => Decide(destination, pick) switch
+    public string Route(string destination, int pick = 0) => Describe(Decide(destination, pick));
+
+    /// <summary>As <see cref="Route"/>, with a tunnel through a waypoint told apart.</summary>
+    public string Way(string destination, Workload? source = null)
+    {
+        Ztunnel.Mesh.Route route = Mesh.Decide(source ?? Client, IPEndPoint.Parse(destination), new Pick(0));
+        return route is Ztunnel.Mesh.Route.Tunnel { Waypoint: not null } tunnel ? $"waypoint {tunnel.Authority}" : Describe(route);
+    }
+
+    private static string Describe(Ztunnel.Mesh.Route route) => route switch
     {
         Ztunnel.Mesh.Route.Tunnel tunnel => $"tunnel {tunnel.Authority}",
         Ztunnel.Mesh.Route.Passthrough passthrough => $"clear {passthrough.Destination?.ToString() ?? "unchanged"}",

@@ -24,6 +24,12 @@ public sealed record ServiceDump
     /// <summary><c>IPv4</c>, <c>IPv6</c> or <c>Dual</c>, by the virtual IPs; null for a headless service.</summary>
     public string? IpFamilies { get; init; }
 
+    /// <summary>The waypoint through which what is addressed to the service goes; null without one.</summary>
+    public WaypointDump? Waypoint { get; init; }
+
+    /// <summary>Ours: how the service stands with the waypoint it asks for; null when it asks for none.</summary>
+    public WaypointBoundDump? WaypointBound { get; init; }
+
     /// <summary>Which endpoints clients get first; null where all are alike.</summary>
     public LoadBalancerDump? LoadBalancer { get; init; }
 }

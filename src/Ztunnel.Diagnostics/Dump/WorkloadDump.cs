@@ -48,6 +48,12 @@ public sealed record WorkloadDump
     /// <summary>The pod's DNS name, when it has one; empty otherwise.</summary>
     public string Hostname { get; init; } = "";
 
+    /// <summary>The waypoint through which what is addressed to the pod goes; null without one.</summary>
+    public WaypointDump? Waypoint { get; init; }
+
+    /// <summary>Ours: how the pod stands with the waypoint it asks for; null when it asks for none.</summary>
+    public WaypointBoundDump? WaypointBound { get; init; }
+
     /// <summary>Ours: whether the pod is in the mesh, or why not.</summary>
     public required string Enrolment { get; init; }
 }

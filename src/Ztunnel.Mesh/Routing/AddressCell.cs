@@ -44,13 +44,20 @@ internal sealed class AddressCell(NetworkAddress address)
         Publish();
     }
 
-    public void Add(Endpoint endpoint) => (_endpoints ??= []).Add(endpoint);
+    public void Add(Endpoint endpoint)
+    {
+        (_endpoints ??= []).Add(endpoint);
+        if (endpoint.Service.Waypoint is WaypointRequest.Named)
+            _entry = _entry with { Guarded = [.. _entry.Guarded, endpoint] };
+    }
 
     public void Remove(Endpoint endpoint)
     {
         _endpoints?.Remove(endpoint);
         if (_endpoints is { Count: 0 })
             _endpoints = null;
+        if (endpoint.Service.Waypoint is WaypointRequest.Named)
+            _entry = _entry with { Guarded = [.. _entry.Guarded.Where(guarded => guarded != endpoint)] };
     }
 
     private static T[] Replace<T>(T[] items, T? old, T? @new)
@@ -60,16 +67,17 @@ internal sealed class AddressCell(NetworkAddress address)
         return @new is null ? [.. kept] : [.. kept, @new];
     }
 
-    private void Publish()
+    private void Publish() => _entry = Describe() with { Guarded = _entry.Guarded };
+
+    private AddressEntry Describe()
     {
         if (_services.Length > 0)
-            _entry = new AddressEntry(_services.Length == 1 ? _services[0] : _services.MinBy(service => service.Name, ServiceName.Order), null, null, null);
-        else if (Owner is { Ambient: true } inMesh)
-            _entry = new AddressEntry(null, inMesh, null, new WorkloadRoutes(inMesh, Address.ToIPAddress()));
-        else if (Owner is { } plain)
-            _entry = new AddressEntry(null, plain, new Route.Passthrough(null, plain, null), null);
-        else
-            _entry = Contested ? new AddressEntry(null, null, Conflict(), null) : AddressEntry.Unknown;
+            return new AddressEntry(_services.Length == 1 ? _services[0] : _services.MinBy(service => service.Name, ServiceName.Order), null, null, null);
+        if (Owner is { Ambient: true } inMesh)
+            return new AddressEntry(null, inMesh, null, new WorkloadRoutes(inMesh, Address.ToIPAddress()));
+        if (Owner is { } plain)
+            return new AddressEntry(null, plain, new Route.Passthrough(null, plain, null), null);
+        return Contested ? new AddressEntry(null, null, Conflict(), null) : AddressEntry.Unknown;
     }
 
     private Route.Deny Conflict()

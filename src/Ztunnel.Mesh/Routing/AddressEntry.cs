@@ -9,5 +9,13 @@ internal sealed record AddressEntry(ServiceCell? Service, Workload? Workload, Ro
 {
     public static readonly AddressEntry Unknown = new(null, null, Route.Passthrough.Unchanged, null);
 
+    private RedirectedRoutes? _redirected;
+
+    /// <summary>The endpoints there of services that ask for a waypoint.</summary>
+    public Endpoint[] Guarded { get; init; } = [];
+
+    /// <summary>The ways to the workload through its waypoint; made for those that have one.</summary>
+    public RedirectedRoutes Redirected => _redirected ??= new RedirectedRoutes();
+
     public Route RouteTo(ushort port) => Fixed ?? ByPort?.For(port) ?? Route.Passthrough.Unchanged;
 }

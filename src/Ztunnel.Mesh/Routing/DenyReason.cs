@@ -20,4 +20,10 @@ public enum DenyReason
 
     /// <summary>The destination takes mutual TLS only, and the connection is plaintext.</summary>
     PlaintextRefused,
+
+    /// <summary>The service or workload is bound to a waypoint that does not exist, does not let it attach, or has no ready instance.</summary>
+    WaypointMissing,
+
+    /// <summary>The connection reached a pod directly that is to be reached through its waypoint only.</summary>
+    WaypointBypassed,
 }

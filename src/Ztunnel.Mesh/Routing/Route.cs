@@ -40,7 +40,14 @@ public abstract record Route
         string Authority,
         ImmutableArray<SpiffeId> ExpectedIdentities,
         Workload Destination,
-        Service? Service) : Route;
+        Service? Service) : Route
+    {
+        /// <summary>
+        /// The waypoint whose instance is at the other end; null when the destination itself is. The authority is then what the
+        /// client asked for.
+        /// </summary>
+        public GatewayName? Waypoint { get; init; }
+    }
 
     /// <summary>Refuse the connection.</summary>
     /// <param name="Reason">The named reason.</param>

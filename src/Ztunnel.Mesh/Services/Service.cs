@@ -33,6 +33,12 @@ public sealed record Service
     /// <summary>Whether a client gets the same endpoint each time, while it is there (<c>sessionAffinity: ClientIP</c>).</summary>
     public bool ClientAffinity { get; init; }
 
+    /// <summary>The waypoint it asks for; null when neither its labels nor its namespace's say anything.</summary>
+    public WaypointRequest? Waypoint { get; init; }
+
+    /// <summary>Whether ingress gateways go through its waypoint too.</summary>
+    public bool IngressUsesWaypoint { get; init; }
+
     /// <summary>Whether it matters to the service where its endpoints are.</summary>
     internal bool MindsTopology => LocalOnly || Distribution != TrafficDistribution.Any;
 
@@ -42,6 +48,8 @@ public sealed record Service
         || (other is not null
             && Name == other.Name
             && string.Equals(Hostname, other.Hostname, StringComparison.Ordinal)
+            && Waypoint == other.Waypoint
+            && IngressUsesWaypoint == other.IngressUsesWaypoint
             && VirtualIps.AsSpan().SequenceEqual(other.VirtualIps.AsSpan())
             && Ports.AsSpan().SequenceEqual(other.Ports.AsSpan())
             && LocalOnly == other.LocalOnly
@@ -51,6 +59,18 @@ public sealed record Service
 
     /// <inheritdoc/>
     public override int GetHashCode() => Name.GetHashCode();
+
+    /// <summary>Whether <paramref name="port"/> is one of its ports.</summary>
+    internal bool Serves(int port)
+    {
+        foreach (ServicePort served in Ports)
+        {
+            if (served.Port == port)
+                return true;
+        }
+
+        return false;
+    }
 
     /// <inheritdoc/>
     public override string ToString() => Name.ToString();

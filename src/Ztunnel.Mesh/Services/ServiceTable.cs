@@ -22,6 +22,9 @@ internal sealed class ServiceTable
 
     public ImmutableArray<Endpoint> Endpoints { get; }
 
+    /// <summary>The ways to the service through its waypoint.</summary>
+    public RedirectedRoutes Redirected { get; } = new();
+
     /// <summary>Where a connection to a virtual address of the service goes.</summary>
     /// <param name="client">Who connects.</param>
     /// <param name="at">The node the client is on, where it is known and the service minds.</param>

@@ -60,6 +60,12 @@ public sealed record Workload
     /// <summary>The pod's labels, by which policies and waypoints select it.</summary>
     public StringMap Labels { get; init; } = StringMap.Empty;
 
+    /// <summary>The waypoint it asks for; null when neither its labels nor its namespace's say anything.</summary>
+    public WaypointRequest? Waypoint { get; init; }
+
+    /// <summary>The Gateway that the pod is an instance of; null for the ordinary pod.</summary>
+    public GatewayName? Gateway { get; init; }
+
     /// <summary>When the pod was created, where that is known: of two pods that hold one address the later has it.</summary>
     public DateTimeOffset? Created { get; init; }
 
@@ -82,6 +88,8 @@ public sealed record Workload
             && string.Equals(CanonicalName, other.CanonicalName, StringComparison.Ordinal)
             && string.Equals(CanonicalRevision, other.CanonicalRevision, StringComparison.Ordinal)
             && Labels.Equals(other.Labels)
+            && Waypoint == other.Waypoint
+            && Gateway == other.Gateway
             && Created == other.Created);
 
     /// <inheritdoc/>

@@ -6,6 +6,7 @@ internal delegate KubernetesObject KindReader(ObjectMetadata metadata, Field roo
 /// <summary>Reads single objects: tells their kind, reads their metadata, hands the rest to the kind's reader.</summary>
 internal static class ObjectReader
 {
+    private const string OldGatewayApi = "gateway.networking.k8s.io/v1beta1";
     private const string KubectlAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
 
     private static readonly Dictionary<(string ApiVersion, string Kind), (ObjectKind Kind, KindReader Read)> Readers = new()
@@ -19,6 +20,10 @@ internal static class ObjectReader
         [("security.istio.io/v1beta1", "AuthorizationPolicy")] = (ObjectKind.AuthorizationPolicy, AuthorizationPolicyReader.Read),
         [Key(ObjectKind.PeerAuthentication)] = (ObjectKind.PeerAuthentication, PeerAuthenticationReader.Read),
         [("security.istio.io/v1beta1", "PeerAuthentication")] = (ObjectKind.PeerAuthentication, PeerAuthenticationReader.Read),
+        [Key(ObjectKind.Gateway)] = (ObjectKind.Gateway, GatewayReader.Read),
+        [Key(ObjectKind.GatewayClass)] = (ObjectKind.GatewayClass, GatewayReader.ReadClass),
+        [(OldGatewayApi, ObjectKind.Gateway.Name)] = (ObjectKind.Gateway, GatewayReader.Read),
+        [(OldGatewayApi, ObjectKind.GatewayClass.Name)] = (ObjectKind.GatewayClass, GatewayReader.ReadClass),
     };
 
     /// <summary>The kind of that name, or null when it is none we use.</summary>

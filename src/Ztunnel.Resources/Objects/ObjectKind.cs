@@ -27,6 +27,12 @@ public sealed record ObjectKind(string ApiVersion, string Name, bool Namespaced)
     /// <summary>Who must connect with mutual TLS.</summary>
     public static readonly ObjectKind PeerAuthentication = new("security.istio.io/v1", "PeerAuthentication", Namespaced: true);
 
+    /// <summary>Gateway API gateways; v1beta1 is read as this too.</summary>
+    public static readonly ObjectKind Gateway = new("gateway.networking.k8s.io/v1", "Gateway", Namespaced: true);
+
+    /// <summary>Gateway API classes of gateways; v1beta1 is read as this too.</summary>
+    public static readonly ObjectKind GatewayClass = new("gateway.networking.k8s.io/v1", "GatewayClass", Namespaced: false);
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 }

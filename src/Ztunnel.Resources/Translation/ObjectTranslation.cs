@@ -11,10 +11,8 @@ internal static class ObjectTranslation
     private const string ModeLabel = "istio.io/dataplane-mode";
     private const string SidecarAnnotation = "sidecar.istio.io/status";
 
-    public static string? DataplaneMode(ObjectMetadata metadata) => metadata.Labels[ModeLabel];
-
-    /// <summary>The workload a pod is. <paramref name="namespaceMode"/> is the dataplane mode its namespace is labelled with.</summary>
-    public static Workload Workload(PodObject pod, string uid, string? namespaceMode, TranslatorOptions options) => new()
+    /// <summary>The workload a pod is.</summary>
+    public static Workload Workload(PodObject pod, string uid, StringMap namespaceLabels, TranslatorOptions options) => new()
     {
         Uid = uid,
         Name = pod.Metadata.Name,
@@ -24,13 +22,15 @@ internal static class ObjectTranslation
         Addresses = pod.Terminated ? [] : [.. pod.Addresses],
         Node = pod.NodeName,
         HostNetwork = pod.HostNetwork,
-        Enrolment = EnrolmentOf(pod, namespaceMode, options),
+        Enrolment = EnrolmentOf(pod, namespaceLabels, options),
         Ready = pod.Ready,
         NetworkNamespace = pod.Metadata.Annotations[PodObject.NetworkNamespaceAnnotation],
         WorkloadName = WorkloadName(pod.Metadata),
         CanonicalName = FirstLabel(pod.Metadata, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app") ?? WorkloadName(pod.Metadata),
         CanonicalRevision = FirstLabel(pod.Metadata, "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version") ?? "latest",
         Labels = pod.Metadata.Labels,
+        Waypoint = WaypointLabels.RequestOf(pod.Metadata.Labels, namespaceLabels, pod.Metadata.Namespace),
+        Gateway = WaypointLabels.InstanceOf(pod.Metadata.Labels, pod.Metadata.Namespace),
         Created = pod.Metadata.Created,
     };
 
@@ -50,7 +50,8 @@ internal static class ObjectTranslation
     public static ServiceName NameOf(ServiceObject service) => new(service.Metadata.Namespace, service.Metadata.Name);
 
     /// <summary>The service that an object is. <paramref name="distribution"/> is what its namespace says.</summary>
-    public static Service Service(ServiceObject service, TrafficDistribution? distribution, TranslatorOptions options) => new()
+    public static Service Service(
+        ServiceObject service, StringMap namespaceLabels, TrafficDistribution? distribution, TranslatorOptions options) => new()
     {
         Name = NameOf(service),
         Hostname = $"{service.Metadata.Name}.{service.Metadata.Namespace}.svc.{options.ClusterDomain}",
@@ -60,6 +61,8 @@ internal static class ObjectTranslation
         Distribution = Distributions.Of(service, distribution),
         PublishNotReadyAddresses = service.PublishNotReadyAddresses,
         ClientAffinity = service.ClientAffinity,
+        Waypoint = WaypointLabels.RequestOfService(service.Metadata.Labels, namespaceLabels, service.Metadata.Namespace),
+        IngressUsesWaypoint = WaypointLabels.IngressUsesWaypoint(service.Metadata.Labels, namespaceLabels),
     };
 
     public static Node Node(NodeObject node) => new()
@@ -116,11 +119,11 @@ internal static class ObjectTranslation
     private static ServicePort Port(ServicePortSpec port) =>
         new(port.Name, port.Port, port.Target is TargetPort.Numbered target ? target.Port : (ushort)0, port.AppProtocol);
 
-    private static Enrolment EnrolmentOf(PodObject pod, string? namespaceMode, TranslatorOptions options) =>
+    private static Enrolment EnrolmentOf(PodObject pod, StringMap namespaceLabels, TranslatorOptions options) =>
         EnrolmentRule.Decide(new EnrolmentFacts
         {
-            PodMode = DataplaneMode(pod.Metadata),
-            NamespaceMode = namespaceMode,
+            PodMode = pod.Metadata.Labels[ModeLabel],
+            NamespaceMode = namespaceLabels[ModeLabel],
             HostNetwork = pod.HostNetwork,
             HasSidecar = pod.Metadata.Annotations[SidecarAnnotation] is not null,
             Terminated = pod.Terminated,

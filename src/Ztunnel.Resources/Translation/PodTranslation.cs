@@ -3,27 +3,20 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Resources;
 
 /// <summary>Keeps the model's workloads true to the pods and the labels of their namespaces.</summary>
-internal sealed class PodTranslation(MeshState mesh, TranslatorOptions options, ResourceInventory inventory)
+internal sealed class PodTranslation(MeshState mesh, TranslatorOptions options, NamespaceLabels namespaces, ResourceInventory inventory)
 {
     private const string UidField = "metadata.uid";
 
     private readonly Dictionary<ObjectKey, Known> _pods = [];
     private readonly Dictionary<string, HashSet<ObjectKey>> _byNamespace = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _namespaceModes = new(StringComparer.Ordinal);
     private readonly Claims<string> _uids = new(StringComparer.Ordinal);
 
     /// <summary>The pods of a namespace.</summary>
     public IEnumerable<PodObject> In(string @namespace) => _byNamespace.GetValueOrDefault(@namespace)?.Select(key => _pods[key].Pod) ?? [];
 
-    /// <summary>Takes a namespace's label; null when it has none, or is gone. Its pods follow.</summary>
-    public void PutNamespace(string name, string? mode)
+    /// <summary>Lets the pods of a namespace follow its labels.</summary>
+    public void FollowNamespace(string name)
     {
-        if (string.Equals(_namespaceModes.GetValueOrDefault(name), mode, StringComparison.Ordinal))
-            return;
-        if (mode is null)
-            _namespaceModes.Remove(name);
-        else
-            _namespaceModes[name] = mode;
         foreach (ObjectKey key in _byNamespace.GetValueOrDefault(name) ?? [])
             Settle(key);
     }
@@ -95,7 +88,7 @@ internal sealed class PodTranslation(MeshState mesh, TranslatorOptions options, 
         if (known.ModelUid is { } former && !string.Equals(former, uid, StringComparison.Ordinal))
             mesh.RemoveWorkload(former);
         _pods[key] = known with { ModelUid = uid };
-        mesh.Put(ObjectTranslation.Workload(pod, uid, _namespaceModes.GetValueOrDefault(key.Namespace), options));
+        mesh.Put(ObjectTranslation.Workload(pod, uid, namespaces.Of(key.Namespace), options));
     }
 
     /// <summary>A pod and the uid under which the model has it.</summary>

@@ -8,7 +8,8 @@ namespace Ztunnel.Resources;
 /// and no slice, to the pods it selects. Each derived endpoint set is one pod's, so that a pod's change touches nothing of
 /// its siblings.
 /// </summary>
-internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions options, Func<string, IEnumerable<PodObject>> podsIn)
+internal sealed class ServiceTranslation(
+    MeshState mesh, TranslatorOptions options, NamespaceLabels namespaces, Func<string, IEnumerable<PodObject>> podsIn)
 {
     private readonly Dictionary<ServiceName, ServiceObject> _services = [];
     private readonly Dictionary<ObjectKey, EndpointSliceObject> _slices = [];
@@ -52,6 +53,13 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
 
         Settle(service);
         Derive(name);
+    }
+
+    /// <summary>Lets the services of a namespace follow its labels.</summary>
+    public void FollowNamespace(string @namespace)
+    {
+        foreach (ServiceName name in _byNamespace.GetValueOrDefault(@namespace) ?? [])
+            Settle(_services[name]);
     }
 
     public void Remove(ServiceName name)
@@ -123,7 +131,8 @@ internal sealed class ServiceTranslation(MeshState mesh, TranslatorOptions optio
         if (service.ExternalName)
             mesh.RemoveService(ObjectTranslation.NameOf(service));
         else
-            mesh.Put(ObjectTranslation.Service(service, Distribution(service.Metadata.Namespace), options));
+            mesh.Put(ObjectTranslation.Service(
+                service, namespaces.Of(service.Metadata.Namespace), Distribution(service.Metadata.Namespace), options));
     }
 
     private bool Derives(ServiceName name) =>

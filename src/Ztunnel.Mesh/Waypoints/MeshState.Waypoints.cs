@@ -1,0 +1,80 @@
+using System.Net;
+
+namespace Ztunnel.Mesh;
+
+/// <content>Waypoints: which Gateways there are, and who is bound to them.</content>
+public sealed partial class MeshState
+{
+    private readonly GatewayTable _gateways = new();
+    private readonly WaypointRedirect _redirect;
+    private readonly WaypointGuard _guard;
+
+    /// <summary>A mesh of which nothing is known yet.</summary>
+    public MeshState(MeshOptions? options = null)
+    {
+        options ??= new MeshOptions();
+        Policies = new PolicyTable(_workloads.ContainsKey);
+        _redirect = new WaypointRedirect(_gateways, options, name => _services.GetValueOrDefault(name)?.Table, EntryOf, RouteTo);
+        _guard = new WaypointGuard(_gateways, _redirect, options, EntryOf);
+    }
+
+    /// <summary>How a service stands with the waypoint it asks for; null when it asks for none.</summary>
+    public WaypointBinding? WaypointOf(Service service)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        return _redirect.BindingOf(service);
+    }
+
+    /// <summary>
+    /// How a workload stands with the waypoint it asks for; null when it asks for none, and when all that asks is its namespace
+    /// and the waypoint is not for workloads.
+    /// </summary>
+    public WaypointBinding? WaypointOf(Workload workload)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        return _redirect.BindingOf(workload);
+    }
+
+    /// <summary>Adds a Gateway or replaces the one of its name.</summary>
+    public void Put(Gateway gateway)
+    {
+        ArgumentNullException.ThrowIfNull(gateway);
+        lock (_writing)
+        {
+            if (_gateways.Find(gateway.Name) == gateway)
+                return;
+            _gateways.Put(gateway);
+            EntriesWritten++;
+        }
+    }
+
+    /// <summary>Removes a Gateway, if it is there. What is bound to it stays bound, and is refused.</summary>
+    public void RemoveGateway(GatewayName name)
+    {
+        lock (_writing)
+        {
+            _gateways.Remove(name);
+            EntriesWritten++;
+        }
+    }
+
+    /// <summary>Takes the labels of a namespace, which decide whether waypoints that select namespaces let it in.</summary>
+    public void PutNamespace(string name, StringMap labels)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        lock (_writing)
+            _gateways.PutNamespace(name, labels);
+    }
+
+    /// <summary>Forgets the labels of a namespace.</summary>
+    public void RemoveNamespace(string name)
+    {
+        lock (_writing)
+            _gateways.RemoveNamespace(name);
+    }
+
+    private Route RouteTo(ServiceTable table, Workload source, IPEndPoint destination, IEndpointPicker picker) =>
+        table.RouteTo(source, table.Service.MindsTopology ? NodeOf(source) : null, destination, picker);
+
+    private AddressEntry? EntryOf(NetworkAddress address) => _addresses.TryGetValue(address, out AddressCell? cell) ? cell.Entry : null;
+}

@@ -1,0 +1,121 @@
+using System.Net;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Resources;
+
+/// <summary>Reads the bodies of Gateways and GatewayClasses (Gateway API, gateway.networking.k8s.io/v1).</summary>
+internal static class GatewayReader
+{
+    private const int MaxHostname = 253;
+
+    private enum From
+    {
+        Same,
+        All,
+        Selector,
+        None,
+    }
+
+    private static readonly Dictionary<string, From> Froms =
+        Enum.GetValues<From>().ToDictionary(from => from.ToString(), StringComparer.Ordinal);
+
+    public static GatewayObject Read(ObjectMetadata metadata, Field root)
+    {
+        Field spec = root["spec"], status = root["status"];
+        return new GatewayObject
+        {
+            Metadata = metadata,
+            ClassName = spec["gatewayClassName"].RequiredText(KubernetesSyntax.SubdomainFault) ?? "",
+            Listeners = [.. ReadListeners(spec["listeners"])],
+            RequestedAddresses = [.. spec["addresses"].Items().Select(address => ReadAddress(address, mayBeEmpty: true)).OfType<GatewayAddress>()],
+            Addresses = [.. status["addresses"].Items().Select(address => ReadAddress(address, mayBeEmpty: false)).OfType<GatewayAddress>()],
+            Programmed = ReadProgrammed(status["conditions"]),
+            InfrastructureLabels = spec["infrastructure"]["labels"].Strings(),
+            InfrastructureAnnotations = spec["infrastructure"]["annotations"].Strings(),
+        };
+    }
+
+    public static GatewayClassObject ReadClass(ObjectMetadata metadata, Field root) => new()
+    {
+        Metadata = metadata,
+        ControllerName = root["spec"]["controllerName"].RequiredText() ?? "",
+    };
+
+    private static List<GatewayListener> ReadListeners(Field listeners)
+    {
+        var read = new List<GatewayListener>();
+        if (!listeners.Items().Any())
+            listeners.Problem("needs at least one listener");
+        foreach (Field field in listeners.Items())
+        {
+            string? name = field["name"].RequiredText(KubernetesSyntax.SubdomainFault);
+            string? protocol = field["protocol"].RequiredText();
+            string? hostname = ReadHostname(field["hostname"]);
+            AllowedNamespaces allowed = ReadAllowed(field["allowedRoutes"]["namespaces"]);
+            if (!field["port"].Present)
+                field["port"].Problem("is required");
+            if (field["port"].PortNumber() is not { } port || name is null || protocol is null)
+                continue;
+            if (read.Exists(other => string.Equals(other.Name, name, StringComparison.Ordinal)))
+                field["name"].Problem($"another listener of the Gateway is named \"{name}\" too");
+            read.Add(new GatewayListener { Name = name, Port = port, Protocol = protocol, Hostname = hostname, AllowedNamespaces = allowed });
+        }
+
+        return read;
+    }
+
+    private static string? ReadHostname(Field field) =>
+        field.Text(name => name.Length == 0 ? null : KubernetesSyntax.SubdomainFault(name.StartsWith("*.", StringComparison.Ordinal) ? name[2..] : name))
+            is { Length: > 0 } hostname ? hostname : null;
+
+    private static AllowedNamespaces ReadAllowed(Field namespaces)
+    {
+        From from = namespaces["from"].OneOf(Froms) ?? From.Same;
+        if (from == From.Selector && !namespaces["selector"].Present)
+            namespaces["selector"].Problem("is required where from is Selector");
+        LabelSelector selector = SelectorReader.Read(namespaces["selector"]);
+        return from switch
+        {
+            From.All => AllowedNamespaces.All,
+            From.Selector => new AllowedNamespaces.Matching(selector),
+            From.None => AllowedNamespaces.None,
+            _ => AllowedNamespaces.Same,
+        };
+    }
+
+    private static GatewayAddress? ReadAddress(Field field, bool mayBeEmpty)
+    {
+        string type = field["type"].Text() is { Length: > 0 } given ? given : GatewayAddress.IPAddress;
+        Field value = field["value"];
+        if (mayBeEmpty && value.Text() is null or "")
+            return new GatewayAddress(type, "");
+        return type switch
+        {
+            GatewayAddress.IPAddress => value.Present && value.Address() is { } address ? new GatewayAddress(type, address.ToString()) : Missing(value),
+            GatewayAddress.Hostname => value.RequiredText(HostnameFault) is { } name ? new GatewayAddress(type, name) : null,
+            _ => value.RequiredText() is { } text ? new GatewayAddress(type, text) : null,
+        };
+    }
+
+    private static GatewayAddress? Missing(Field value)
+    {
+        value.RequiredText();
+        return null;
+    }
+
+    // An address looks like a hostname whose labels are numbers, and is one of the wrong type.
+    private static string? HostnameFault(string name) =>
+        IPAddress.TryParse(name, out _) ? "must be a DNS name where type is Hostname" : name.Length > MaxHostname ? "is too long" : KubernetesSyntax.SubdomainFault(name);
+
+    private static bool? ReadProgrammed(Field conditions)
+    {
+        bool? programmed = null;
+        foreach (Field condition in conditions.Items())
+        {
+            if (string.Equals(condition["type"].RequiredText(), "Programmed", StringComparison.Ordinal))
+                programmed = string.Equals(condition["status"].RequiredText(), "True", StringComparison.Ordinal);
+        }
+
+        return programmed;
+    }
+}

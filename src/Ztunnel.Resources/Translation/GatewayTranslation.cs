@@ -1,0 +1,147 @@
+using System.Net;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Resources;
+
+/// <summary>
+/// Keeps the model's gateways true to the Gateways and their classes (istio/istio, the ambient controller's waypoint
+/// collection). Without a control plane that writes a Gateway's status its instances are found behind the Service of its name.
+/// </summary>
+internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions options, ResourceInventory inventory)
+{
+    private const string WaypointForLabel = "istio.io/waypoint-for";
+    private const string ForServiceAccount = "istio.io/for-service-account";
+    private const string NameOverride = "gateway.istio.io/name-override";
+    private const string HboneProtocol = "HBONE";
+
+    private static readonly string TrafficField = $"metadata.labels[{WaypointForLabel}]";
+
+    private readonly Dictionary<ObjectKey, GatewayObject> _gateways = [];
+    private readonly Dictionary<string, GatewayClassObject> _classes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HashSet<ObjectKey>> _byClass = new(StringComparer.Ordinal);
+
+    private enum Role
+    {
+        Other,
+        Ingress,
+        Waypoint,
+        EastWest,
+    }
+
+    public void Put(GatewayObject gateway)
+    {
+        Leave(gateway.Key);
+        _gateways[gateway.Key] = gateway;
+        if (!_byClass.TryGetValue(gateway.ClassName, out HashSet<ObjectKey>? ofClass))
+            _byClass.Add(gateway.ClassName, ofClass = []);
+        ofClass.Add(gateway.Key);
+        Settle(gateway);
+    }
+
+    public void Remove(ObjectKey gateway)
+    {
+        Leave(gateway);
+        _gateways.Remove(gateway);
+        mesh.RemoveGateway(new GatewayName(gateway.Namespace, gateway.Name));
+    }
+
+    /// <summary>Takes a class, or that there is none of that name. Its Gateways follow.</summary>
+    public void PutClass(string name, GatewayClassObject? @class)
+    {
+        if (@class is null)
+            _classes.Remove(name);
+        else
+            _classes[name] = @class;
+        foreach (ObjectKey key in _byClass.GetValueOrDefault(name) ?? [])
+            Settle(_gateways[key]);
+    }
+
+    private void Leave(ObjectKey gateway)
+    {
+        if (!_gateways.TryGetValue(gateway, out GatewayObject? old))
+            return;
+        _byClass[old.ClassName].Remove(gateway);
+        if (_byClass[old.ClassName].Count == 0)
+            _byClass.Remove(old.ClassName);
+    }
+
+    private void Settle(GatewayObject gateway)
+    {
+        Role role = RoleOf(gateway);
+        mesh.Put(new Gateway
+        {
+            Name = new GatewayName(gateway.Metadata.Namespace, gateway.Metadata.Name),
+            Ingress = role == Role.Ingress,
+            Waypoint = role == Role.Waypoint ? Describe(gateway) : null,
+        });
+    }
+
+    /// <summary>By the class's controller, by Istio's own names for classes where the class is not there, and else by whether it speaks HBONE.</summary>
+    private Role RoleOf(GatewayObject gateway)
+    {
+        Role byClass = (_classes.GetValueOrDefault(gateway.ClassName)?.ControllerName, gateway.ClassName) switch
+        {
+            ("istio.io/mesh-controller", _) or (null, "istio-waypoint") => Role.Waypoint,
+            ("istio.io/eastwest-controller", _) or (null, "istio-east-west") => Role.EastWest,
+            ("istio.io/gateway-controller" or "istio.io/unmanaged-gateway", _) or (null, "istio" or "istio-remote") => Role.Ingress,
+            _ => Role.Other,
+        };
+        return byClass != Role.EastWest && gateway.Listeners.Any(IsHbone) ? Role.Waypoint : byClass;
+    }
+
+    private Waypoint Describe(GatewayObject gateway)
+    {
+        string? account = gateway.Metadata.Annotations[ForServiceAccount] ?? gateway.Metadata.Labels[ForServiceAccount];
+        return new Waypoint
+        {
+            // What is for a service account goes back to when waypoints took all of an account's traffic.
+            Traffic = TrafficOf(gateway) ?? (string.IsNullOrEmpty(account) ? WaypointTraffic.Service : WaypointTraffic.All),
+            Allowed = gateway.Listeners.FirstOrDefault(listener => IsHbone(listener) && listener.Port == CaptureContract.HbonePort)?.AllowedNamespaces
+                ?? AllowedNamespaces.Same,
+            Target = TargetOf(gateway),
+            ServiceAccount = string.IsNullOrEmpty(account) ? null : account,
+        };
+    }
+
+    private static bool IsHbone(GatewayListener listener) => string.Equals(listener.Protocol, HboneProtocol, StringComparison.Ordinal);
+
+    /// <summary>What its label says, or its class's; null when neither does.</summary>
+    private WaypointTraffic? TrafficOf(GatewayObject gateway)
+    {
+        string? text = gateway.Metadata.Labels[WaypointForLabel] ?? _classes.GetValueOrDefault(gateway.ClassName)?.Metadata.Labels[WaypointForLabel];
+        WaypointTraffic? traffic = text switch
+        {
+            null => null,
+            "service" => WaypointTraffic.Service,
+            "workload" => WaypointTraffic.Workload,
+            "all" => WaypointTraffic.All,
+            _ => WaypointTraffic.None,
+        };
+        bool known = traffic is not WaypointTraffic.None || text is "none";
+        inventory.SetProblem(
+            gateway.Key, TrafficField, known ? null : $"expected service, workload, all or none, got {YamlScalar.Show(text!)}; taken for none");
+        return traffic;
+    }
+
+    private GatewayTarget TargetOf(GatewayObject gateway)
+    {
+        if (gateway.Addresses.FirstOrDefault(address => address.Type is GatewayAddress.Hostname) is { Value: var hostname })
+            return ServiceCalled(hostname, gateway.Metadata.Namespace);
+        if (gateway.Addresses.FirstOrDefault(address => address.Type is GatewayAddress.IPAddress) is { Value: var address })
+            return new GatewayTarget.Address(IPAddress.Parse(address));
+        string name = gateway.Metadata.Annotations[NameOverride] is { Length: > 0 } other ? other : gateway.Metadata.Name;
+        return new GatewayTarget.Service(new ServiceName(gateway.Metadata.Namespace, name));
+    }
+
+    private GatewayTarget ServiceCalled(string hostname, string @namespace)
+    {
+        string[] labels = hostname.Split('.');
+        bool isService = labels.Length == 1
+            || (labels is [_, _, "svc", .. var domain]
+                && string.Equals(labels[1], @namespace, StringComparison.Ordinal)
+                && (domain.Length == 0 || string.Equals(string.Join('.', domain), options.ClusterDomain, StringComparison.OrdinalIgnoreCase)));
+        return isService
+            ? new GatewayTarget.Service(new ServiceName(@namespace, labels[0]))
+            : new GatewayTarget.Unusable($"its address {hostname} names no Service of its namespace");
+    }
+}
