@@ -98,10 +98,10 @@ public class AuthorizeBenchmarks
 
     private static AuthorizationPolicy Policy(
         string @namespace, int number, string selector, PolicyAction action, params AttributeMatcher[][] clauses) => new()
-    {
-        Name = new PolicyName(@namespace, string.Create(CultureInfo.InvariantCulture, $"policy-{number}")),
-        Scope = new PolicyScope(@namespace, selector.Length == 0 ? StringMap.Empty : new StringMap([new("app", selector)])),
-        Action = action,
-        Rules = [new AuthorizationRule([.. clauses.Select(demands => new AuthorizationClause([[.. demands]]))])],
-    };
+        {
+            Name = new PolicyName(@namespace, string.Create(CultureInfo.InvariantCulture, $"policy-{number}")),
+            Scope = new PolicyScope(@namespace, selector.Length == 0 ? StringMap.Empty : new StringMap([new("app", selector)])),
+            Action = action,
+            Rules = [new AuthorizationRule([.. clauses.Select(demands => new AuthorizationClause([[.. demands]]))])],
+        };
 }

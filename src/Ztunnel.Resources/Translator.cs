@@ -27,12 +27,13 @@ public sealed partial class Translator
     private readonly HashSet<string> _unknownKinds = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Makes a translator that writes to <paramref name="mesh"/>. Throws <see cref="FormatException"/> for a trust domain that is none.</summary>
+    /// <summary>Makes a translator that writes to <paramref name="mesh"/>. Throws <see cref="FormatException"/> for a trust domain or alias that is none.</summary>
     public Translator(MeshState mesh, TranslatorOptions? options = null, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(mesh);
         options ??= new TranslatorOptions();
-        SpiffeId.Create(options.TrustDomain, "default", "default");
+        foreach (string trustDomain in options.TrustDomains)
+            SpiffeId.Create(trustDomain, "default", "default");
         _logger = logger ?? NullLogger.Instance;
         Inventory = new ResourceInventory(LogProblem);
         _options = options;

@@ -59,7 +59,9 @@ public sealed class ConfigDumpTests
     {
         JsonElement dump = await Dump(new NodeSnapshots
         {
-            Node = "node-a", Mesh = Model.Mesh(), Authority = () => throw new InvalidOperationException("disposed"),
+            Node = "node-a",
+            Mesh = Model.Mesh(),
+            Authority = () => throw new InvalidOperationException("disposed"),
         });
 
         Assert.Equal("InvalidOperationException: disposed", dump.GetProperty("errors").GetProperty("authority").GetString());

@@ -58,6 +58,7 @@ public sealed class TranslatorTests
 
         Assert.Equal("spiffe://mesh.example/ns/default/sa/default", world.Workload("lone").Identity.ToString());
         Assert.Throws<FormatException>(() => new World(new TranslatorOptions { TrustDomain = "Mesh Example" }));
+        Assert.Throws<FormatException>(() => new World(new TranslatorOptions { TrustDomainAliases = ["mesh.example", "Mesh Example"] }));
     }
 
     [Fact]
