@@ -51,6 +51,26 @@ public sealed class ManifestTests
         Assert.All(await Answers(mesh, 24), pod => Assert.Equal("green", pod));
     }
 
+    [Theory]
+    [InlineData("kind: Pod\n", "kind: Pods\n", "expected Pod, got")]
+    [InlineData("kind: Pod\n", "kind: Pdo\n", "taken for a misspelling")]
+    [InlineData("kind: Namespace\n", "kind: namespace\n", "expected Namespace, got")]
+    public async Task A_slip_in_a_kind_lets_nobodys_traffic_out_in_the_clear(string right, string wrong, string told)
+    {
+        await using MeshLab mesh = await Start();
+        await using EchoServer blue = EchoServer.Start(mesh.Pod("blue"));
+        string manifests = Pods(mesh.Network, ready: true);
+        Assert.Contains(right, manifests, StringComparison.Ordinal);
+        mesh.Manifests.Write("mesh.yaml", manifests.Replace(right, wrong, StringComparison.Ordinal));
+        await mesh.Line(told);
+
+        using EchoClient client = await EchoServer.Connect(mesh.Pod("client"), mesh.Pod("blue").IPv4);
+        await client.Close();
+
+        await mesh.AccessLine("direction=\"outbound\"", "src.workload=\"client\"", "dst.hbone_addr=", "dst.workload=\"blue\"");
+        Assert.True(mesh.Agent("a").IsEnrolled("default/client"));
+    }
+
     [Fact]
     public async Task A_file_with_a_mistake_keeps_its_last_good_version_and_is_named_while_other_files_go_on()
     {

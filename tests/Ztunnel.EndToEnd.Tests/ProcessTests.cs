@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Net.Sockets;
 using Ztunnel.IO;
@@ -79,6 +80,19 @@ public sealed class ProcessTests
 
         await using LabProcess first = await AgentProcess.Start(lab.Network, "a", lab.Manifests, lab.Authority, drainSeconds: 1);
         await Fails(lab, "15021", ["--node", "a", .. usable]);
+    }
+
+    [Fact]
+    public async Task On_a_host_without_IPv6_readiness_is_answered_at_its_IPv4_addresses_unless_told_otherwise()
+    {
+        await using ProcessLab lab = await ProcessLab.WithoutAgents();
+        var without = ImmutableDictionary<string, string>.Empty.Add("DOTNET_SYSTEM_NET_DISABLEIPV6", "1");
+
+        ProcessResult with = await lab.Network.Node("a").Exec(AgentProcess.Command("--help"));
+        ProcessResult plain = await lab.Network.Node("a").Exec(AgentProcess.Command("--help") with { Environment = without });
+
+        Assert.Contains("[::]:15021", with.Output, StringComparison.Ordinal);
+        Assert.Contains("0.0.0.0:15021", plain.Output, StringComparison.Ordinal);
     }
 
     private static async Task Fails(ProcessLab lab, string saying, params string[] arguments)
