@@ -10,7 +10,10 @@ public sealed class LateFrameTests
     // Little enough that any charge would show.
     private static readonly HboneOptions Strict = new()
     {
-        SpoiledStreamBurst = 10, SpoiledStreamRate = 0, IdleFrameBurst = 1_000, IdleFrameRate = 0,
+        SpoiledStreamBurst = 10,
+        SpoiledStreamRate = 0,
+        IdleFrameBurst = 1_000,
+        IdleFrameRate = 0,
     };
 
     [Fact]

@@ -55,13 +55,6 @@ public static class HeaderRules
         return null;
     }
 
-    /// <summary>Checks trailers: no pseudo-header fields.</summary>
-    public static Violation? CheckTrailers(HeaderList headers)
-    {
-        ArgumentNullException.ThrowIfNull(headers);
-        return CheckFields(headers, Pseudo.None, out _);
-    }
-
     /// <summary>Whether a regular field may have that name: a token (RFC 9110 section 5.1) without upper case.</summary>
     internal static bool IsName(ReadOnlySpan<byte> name) => !name.IsEmpty && !name.ContainsAnyExcept(NameBytes);
 

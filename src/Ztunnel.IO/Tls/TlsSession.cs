@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Ztunnel.IO.Native;
@@ -22,7 +21,7 @@ internal enum TlsHandshakeStep
 /// One connection's <c>SSL</c>: the handshake, then records in both directions between the caller's memory and the caller's
 /// memory. Holds at most the incomplete last record between calls, and otherwise no buffer (SSL_MODE_RELEASE_BUFFERS).
 /// </summary>
-internal sealed unsafe class TlsSession : IDisposable
+internal sealed unsafe partial class TlsSession : IDisposable
 {
     // Records without application bytes (key updates, tickets) taken at once, and how often one more: a new key every
     // second is far more than any peer needs.
@@ -224,63 +223,12 @@ internal sealed unsafe class TlsSession : IDisposable
     public static ChannelFailure NoApplicationProtocol(TlsContextOptions options) =>
         new(FailureKind.Tls, $"the peer does not speak {string.Join(" or ", options.Alpn)} (ALPN)");
 
-    /// <summary>OpenSSL asks whether the peer's certificate will do: 1 or 0.</summary>
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    public static int OnVerify(nint storeContext, nint state)
-    {
-        try
-        {
-            nint ssl = Libcrypto.VerifyData(storeContext, Libssl.VerifyDataIndex());
-            return Of(ssl).Verify(storeContext) ? 1 : 0;
-        }
-        catch (Exception)
-        {
-            // Native frames are below us: nothing may be thrown through them.
-            Libcrypto.SetVerifyError(storeContext, Libcrypto.VerifyUnspecified);
-            return 0;
-        }
-    }
-
-    /// <summary>OpenSSL asks the server's side which of the offered protocols it takes.</summary>
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    public static int OnSelectAlpn(nint ssl, byte** selected, byte* selectedLength, byte* offered, uint offeredLength, nint state)
-    {
-        try
-        {
-            ReadOnlySpan<byte> theirs = new(offered, (int)offeredLength);
-            if (!AlpnNames.TrySelect(Of(ssl)._context.AlpnWire, theirs, out int start, out int length))
-                return Libssl.AlpnFatal;
-            *selected = offered + start;
-            *selectedLength = (byte)length;
-            return Libssl.AlpnOk;
-        }
-        catch (Exception)
-        {
-            return Libssl.AlpnFatal;
-        }
-    }
-
-    /// <summary>OpenSSL shows the server's side the ClientHello: one without ALPN at all would never reach <see cref="OnSelectAlpn"/>.</summary>
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    public static int OnClientHello(nint ssl, int* alert, nint state)
-    {
-        byte* data;
-        nuint length;
-        bool speaksTls13 = Libssl.ClientHelloExtension(ssl, Libssl.ExtensionSupportedVersions, &data, &length) == 1;
-        if (!speaksTls13 || Libssl.ClientHelloExtension(ssl, Libssl.ExtensionAlpn, &data, &length) == 1)
-            return Libssl.ClientHelloSuccess;
-        *alert = (int)TlsAlert.NoApplicationProtocol;
-        return Libssl.ClientHelloError;
-    }
-
     /// <inheritdoc/>
     public void Dispose()
     {
         Free();
         GC.SuppressFinalize(this);
     }
-
-    private static TlsSession Of(nint ssl) => (TlsSession)GCHandle.FromIntPtr(Libssl.GetData(ssl, 0)).Target!;
 
     private void Lend(byte* input, int inputLength, byte* output, int outputLength)
     {
@@ -356,44 +304,6 @@ internal sealed unsafe class TlsSession : IDisposable
         NativeMemory.Free(_window);
         if (_self.IsAllocated)
             _self.Free();
-    }
-
-    private bool Verify(nint storeContext)
-    {
-        bool verified = Libcrypto.VerifyCertificate(storeContext) > 0;
-        int code = verified ? Libcrypto.VerifyOk : Libcrypto.VerifyError(storeContext);
-        string? error = verified ? null : OpenSsl.Text(Libcrypto.VerifyErrorText(code)) ?? $"verification error {code}";
-        Libcrypto.ClearErrors();
-        PeerCertificateDer = Encode(Libcrypto.VerifiedCertificate(storeContext));
-        if (verified && Libcrypto.VerifiedChain(storeContext) is not 0 and var chain)
-            PeerRootDer = Encode(Libcrypto.StackItem(chain, Libcrypto.StackCount(chain) - 1));
-        PeerCertificate peer = new(PeerCertificateDer, error, code);
-        try
-        {
-            _refusal = _context.Options.Verifier.Verify(in peer, _expectation) ?? error;
-        }
-        catch (Exception exception)
-        {
-            _refusal = $"the rule for peers failed: {exception.GetType().Name}: {exception.Message}";
-        }
-
-        // OpenSSL chooses the alert by this code; a chain's own trouble is told as it is.
-        if (_refusal is not null && verified)
-            Libcrypto.SetVerifyError(storeContext, Libcrypto.VerifyCertificateRejected);
-        return _refusal is null;
-    }
-
-    private static byte[] Encode(nint certificate)
-    {
-        int length = Libcrypto.EncodeCertificate(certificate, null);
-        byte[] der = new byte[Math.Max(0, length)];
-        fixed (byte* start = der)
-        {
-            byte* next = start;
-            OpenSsl.Check(Libcrypto.EncodeCertificate(certificate, &next), "i2d_X509");
-        }
-
-        return der;
     }
 
     private ChannelFailure Explain(OpenSslError error)

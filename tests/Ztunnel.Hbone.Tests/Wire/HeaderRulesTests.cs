@@ -57,7 +57,6 @@ public sealed class HeaderRulesTests
     {
         AssertMalformed(violation, HeaderRules.CheckRequest(Fields.List(":method: CONNECT", ":authority: a:1", field), out _));
         AssertMalformed(violation, HeaderRules.CheckResponse(Fields.List(":status: 200", field), out _));
-        AssertMalformed(violation, HeaderRules.CheckTrailers(Fields.List(field)));
     }
 
     [Fact]
@@ -93,13 +92,6 @@ public sealed class HeaderRulesTests
     [InlineData(nameof(Violations.StatusInvalid), ":status: 101")]
     public void A_response_without_one_proper_status_is_malformed(string violation, params string[] fields) =>
         AssertMalformed(violation, HeaderRules.CheckResponse(Fields.List(fields), out _));
-
-    [Fact]
-    public void Trailers_have_no_pseudo_header_fields()
-    {
-        Assert.Null(HeaderRules.CheckTrailers(Fields.List("grpc-status: 0")));
-        AssertMalformed(nameof(Violations.PseudoHeaderUnexpected), HeaderRules.CheckTrailers(Fields.List(":status: 200")));
-    }
 
     private static void AssertMalformed(string expected, Violation? found)
     {
