@@ -56,10 +56,10 @@ public sealed class HboneConnection
     public int StreamLimit => Peer.MaxConcurrentStreams ?? Options.AssumedPeerStreamLimit;
 
     /// <summary>
-    /// True on a client that can open a tunnel now: not while so much lies unread in those there are that a further one would
-    /// receive nothing.
+    /// True on a client that can open a tunnel now: not while so much lies unread in those there are, here or at the peer, that
+    /// a further one would move nothing.
     /// </summary>
-    public bool CanOpen => !IsServer && !IsDraining && Streams.Count < StreamLimit && !Reader.Window.IsWithholding;
+    public bool CanOpen => !IsServer && !IsDraining && Streams.Count < StreamLimit && !IsClogged;
 
     /// <summary>True once either end has said that it wants no more tunnels here, or the connection is gone.</summary>
     public bool IsDraining => _lifetime.Phase != ConnectionPhase.Open;
@@ -120,6 +120,8 @@ public sealed class HboneConnection
 
     /// <summary>The clock's reading in milliseconds; wraps after 49 days.</summary>
     internal uint Now => (uint)(Timestamp / _millisecond);
+
+    private bool IsClogged => Reader.Window.IsWithholding || Writer.IsStarved;
 
     /// <summary>True until both ends have exchanged and acknowledged SETTINGS.</summary>
     internal bool IsShakingHands => !Peer.Received || !_settingsAcknowledged;

@@ -155,6 +155,47 @@ public sealed class PoolTests
     }
 
     [Fact]
+    public async Task A_connection_whose_peer_gives_no_credit_gets_no_further_tunnels_until_it_does()
+    {
+        ManualTime time = new();
+        await OnLoop.Run(
+            async loop =>
+            {
+                List<HboneStream> atServer = [];
+                HboneOptions server = new() { MaxBuffered = 50_000, ConnectionWindow = 100_000 };
+                HbonePoolOptions options = new() { MaxConnectionsPerKey = 2, ConnectionsForBulk = 1 };
+                Peers peers = new(loop, options, server)
+                {
+                    Handler = incoming =>
+                    {
+                        atServer.Add(incoming.Accept());
+                        return ValueTask.CompletedTask;
+                    },
+                };
+                HboneStream slow = await peers.Open("a");
+                Task writing = slow.WriteAsync(new byte[250_000]).AsTask();
+                await loop.Settle();
+                Assert.Same(slow.Connection, (await peers.Open("a")).Connection);
+                time.Advance(TimeSpan.FromSeconds(2));
+                HboneStream other = await peers.Open("a");
+                Assert.NotSame(slow.Connection, other.Connection);
+                Task writingToo = other.WriteAsync(new byte[250_000]).AsTask();
+                await loop.Settle();
+                time.Advance(TimeSpan.FromSeconds(2));
+
+                // No further connection is allowed, so the next waits until there is room again on one.
+                Task<HboneStream> waiting = peers.Open("a");
+                await loop.Settle();
+                Assert.False(waiting.IsCompleted);
+                await Tunnels.Read(atServer[0], 250_000);
+                Assert.Same(slow.Connection, (await waiting).Connection);
+                await writing;
+                Assert.False(writingToo.IsCompleted);
+            },
+            time);
+    }
+
+    [Fact]
     public async Task While_a_key_backs_off_opens_fail_at_once_with_the_reason_and_then_it_is_tried_again()
     {
         ManualTime time = new();

@@ -28,6 +28,9 @@ internal sealed class ConnectionWriter : ILoopFlush
     /// </summary>
     private const int FrameShare = 64;
 
+    /// <summary>Milliseconds without any credit after which a connection's window is not just used up by bulk.</summary>
+    private const uint StarvedAfter = 1000;
+
     private readonly HboneConnection _connection;
     private readonly Channel _transport;
     private readonly OutputBuffer _output = new();
@@ -54,6 +57,9 @@ internal sealed class ConnectionWriter : ILoopFlush
 
     /// <summary>Somebody has bytes to send and cannot, for want of room in the transport or of the connection's window.</summary>
     public bool IsHeldUp => IsBlocked || _turns.AnyWaiting;
+
+    /// <summary>The peer has given the connection no credit for a while, because it holds too much unread: nothing else gets through either.</summary>
+    public bool IsStarved => _window.Available <= 0 && _turns.AnyWaiting && _connection.Now - ProgressAt >= StarvedAfter;
 
     /// <summary>When bytes last moved or the holdup began, in milliseconds of the connection's wrapping clock.</summary>
     public uint ProgressAt { get; private set; }
@@ -103,10 +109,13 @@ internal sealed class ConnectionWriter : ILoopFlush
     /// <summary>The peer gave credit on the connection; false if its window would exceed what RFC 9113 allows.</summary>
     public bool TryAddWindow(int increment)
     {
+        bool exhausted = _window.Available <= 0;
         if (!_window.TryAdd(increment))
             return false;
         ProgressAt = _connection.Now;
         GiveTurns();
+        if (exhausted)
+            _connection.Observer?.CapacityChanged(_connection);
         return true;
     }
 
