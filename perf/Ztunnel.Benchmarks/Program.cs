@@ -1,3 +1,7 @@
 using BenchmarkDotNet.Running;
+using Ztunnel.Benchmarks;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+if (args is ["scale", ..])
+    ScaleReport.Print(args.Length > 1 ? [.. args.Skip(1).Select(int.Parse)] : [1_000, 100_000]);
+else
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
