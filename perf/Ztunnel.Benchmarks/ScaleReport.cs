@@ -22,9 +22,10 @@ internal static class ScaleReport
         Row("pod turns ready or unready, with its slice, until decisions follow", m => $"{m.PodChange:N1} us");
         Row("pod goes and another comes in its place", m => $"{m.PodReplacement:N1} us");
         Row("policy changes, and the next judgement", m => $"{m.PolicyChange:N1} us");
-        Row("decision: service", m => $"{m.ServiceDecision:N0} ns, {m.ServiceDecisionBytes:N0} B");
-        Row("decision: pod", m => $"{m.PodDecision:N0} ns, {m.PodDecisionBytes:N0} B");
-        Row("judgement by policy", m => $"{m.Judgement:N0} ns, {m.JudgementBytes:N0} B");
+        Row("decision: one of 100 services in use", m => $"{m.WarmDecision:N0} ns");
+        Row("decision: any service, caches cold", m => $"{m.ServiceDecision:N0} ns, {m.ServiceDecisionBytes:N0} B");
+        Row("decision: any pod", m => $"{m.PodDecision:N0} ns, {m.PodDecisionBytes:N0} B");
+        Row("judgement by policy, any pod", m => $"{m.Judgement:N0} ns, {m.JudgementBytes:N0} B");
 
         void Row(string name, Func<ScaleMeasurement, FormattableString> value) =>
             Console.WriteLine($"{name,-68}{string.Concat(measured.Select(m => value(m).ToString(CultureInfo.InvariantCulture).PadLeft(18)))}");

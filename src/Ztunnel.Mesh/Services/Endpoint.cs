@@ -45,7 +45,7 @@ public sealed class Endpoint
     public string? Region => _node?.Node?.Region;
 
     /// <summary>Whether it is on a node that is not ready, so that nobody may have noticed yet that it is gone.</summary>
-    public bool OnFailingNode => _node?.Node is { Ready: false };
+    public bool OnFailingNode => _node is { Failing: true };
 
     /// <summary>The pod its slice names, in the service's namespace, or null.</summary>
     public string? Pod => Given.Pod;

@@ -7,6 +7,7 @@ namespace Ztunnel.Mesh;
 internal sealed class NodeCell(string name)
 {
     private volatile Node? _node;
+    private volatile bool _failing;
 
     public string Name { get; } = name;
 
@@ -14,8 +15,15 @@ internal sealed class NodeCell(string name)
     public Node? Node
     {
         get => _node;
-        set => _node = value;
+        set
+        {
+            _node = value;
+            _failing = value is { Ready: false };
+        }
     }
+
+    /// <summary>Whether the node is known not to be ready; looked at for each endpoint of each choice, so kept at hand.</summary>
+    public bool Failing => _failing;
 
     public HashSet<Endpoint> Endpoints { get; } = [];
 
