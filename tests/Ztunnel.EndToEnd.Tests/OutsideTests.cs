@@ -41,6 +41,22 @@ public sealed class OutsideTests(DataPathLab lab)
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Bulk_out_of_the_mesh_and_back_arrives_unchanged_and_is_counted(bool ipv6)
+    {
+        const int BytesEachWay = 25_000_000;
+        using PodConnection connection = await PodConnection.Open(lab.Client, lab.Bystander, ipv6 ? lab.Bystander.IPv6 : lab.Bystander.IPv4);
+        Task<byte[]> up = RandomBytes.Send(connection.Client, 1, BytesEachWay);
+        Task<byte[]> down = RandomBytes.Send(connection.Server, 2, BytesEachWay);
+        (byte[] Hash, long Length)[] received = await Task.WhenAll(
+            RandomBytes.ReceiveHashed(connection.Server), RandomBytes.ReceiveHashed(connection.Client));
+
+        Assert.Equal([await up, await down], received.Select(end => end.Hash));
+        await lab.Mesh.AccessLine("direction=\"outbound\"", $"src.addr={connection.Client.Local()}", $"bytes_sent={BytesEachWay} bytes_recv={BytesEachWay} ");
+    }
+
+    [Theory]
     [InlineData("127.0.0.1")]
     [InlineData("::1")]
     [InlineData("10.244.0.2")]
