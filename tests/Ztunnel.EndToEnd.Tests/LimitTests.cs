@@ -102,28 +102,36 @@ public sealed class LimitTests
     [Fact]
     public async Task A_pod_that_takes_all_it_can_leaves_the_others_their_turns()
     {
-        const int Exchanges = 200;
+        const int Exchanges = 100;
         await using MeshLab mesh = await MeshLab.Start(
-            lab => lab.Node("a").Pod("noisy").Pod("quiet").Pod("server"),
+            lab => lab.Node("a").Pod("noisy").Pod("sink").Pod("quiet").Pod("server"),
             configure: options => options with { Workers = 1 });
-        LabPod noisy = mesh.Pod("noisy"), quiet = mesh.Pod("quiet"), server = mesh.Pod("server");
-        await using EchoServer echo = EchoServer.Start(server);
-        await using LabProcess sink = await server.Start(new LabCommand("iperf3", "-s", "-p", "5201"));
-        await MeshLab.Eventually("the sink to listen", async () => (await server.Exec("ss", "-Htln", "sport", "=", ":5201")).Output != "");
-        using EchoClient client = await EchoServer.Connect(quiet, server.IPv4);
-        await using LabProcess bulk = await noisy.Start(new LabCommand("iperf3", "-c", $"{server.IPv4}", "-p", "5201", "-P", "64", "-t", "120"));
+        LabPod noisy = mesh.Pod("noisy"), sink = mesh.Pod("sink");
+        await using EchoServer echo = EchoServer.Start(mesh.Pod("server"));
+        await using EchoServer churned = EchoServer.Start(sink);
+        using EchoClient client = await EchoServer.Connect(mesh.Pod("quiet"), mesh.Pod("server").IPv4);
+        var processes = new List<LabProcess>();
         using var churning = new CancellationTokenSource();
-        Task<int> churn = Churn(noisy, server, churning.Token);
-        await MeshLab.Eventually("the noise to be loud", async () => await Received(server) > 200_000_000);
+        Task<int> churn = Churn(noisy, sink, churning.Token);
+        // Several programs make the noise, so that the agent's one worker is what is short.
+        foreach (string port in new[] { "5201", "5202", "5203" })
+        {
+            processes.Add(await sink.Start(new LabCommand("iperf3", "-s", "-p", port)));
+            await MeshLab.Eventually("the sink to listen", async () => (await sink.Exec("ss", "-Htln", "sport", "=", $":{port}")).Output != "");
+            processes.Add(await noisy.Start(new LabCommand("iperf3", "-c", $"{sink.IPv4}", "-p", port, "-P", "64", "-t", "120")));
+        }
 
-        long before = await Received(server);
+        await MeshLab.Eventually("the noise to be loud", async () => await Received(sink) > 200_000_000);
+
+        long before = await Received(sink);
         for (int i = 0; i < Exchanges; i++)
             Assert.Equal("x", await client.Echo("x"));
-        long noise = (await Received(server) - before) / Exchanges;
+        long noise = (await Received(sink) - before) / Exchanges;
         await churning.CancelAsync();
+        foreach (LabProcess process in processes)
+            await process.DisposeAsync();
 
         TestContext.Current.TestOutputHelper?.WriteLine($"{noise / 1024} KiB of noise for each exchange, and {await churn} connections in all");
-        // A request and its answer wait for two turns of the noisy pod; the rest is what the machine does between.
         Assert.InRange(noise, 1, 24 * 1024 * 1024);
     }
 
