@@ -118,6 +118,8 @@ public sealed partial class MeshState
             EntriesWritten++;
             _gateways.Follow(old, workload);
             Readdress(old, workload);
+            if (old is not null && old.Waypoint != workload.Waypoint)
+                Policies.Announce(workload.Namespace);
             Tell(new WorkloadChange(old, workload));
         }
     }
@@ -202,6 +204,8 @@ public sealed partial class MeshState
             Change(gone, address => address.Claim(cell, null));
         foreach (IPAddress @new in (service?.VirtualIps ?? []).Except(old?.VirtualIps ?? []))
             Change(@new, address => address.Claim(null, cell));
+        if (old?.Waypoint != service?.Waypoint || old?.IngressUsesWaypoint != service?.IngressUsesWaypoint)
+            Policies.Announce(cell.Name.Namespace);
     }
 
     private void Publish(ServiceCell cell)

@@ -7,6 +7,33 @@ namespace Ztunnel.EndToEnd.Tests;
 public sealed class WaypointSwitchTests
 {
     [Fact]
+    public async Task Binding_a_service_cuts_the_connections_that_go_past_its_waypoint_and_no_others()
+    {
+        await using MeshLab mesh = await MeshLab.Start(
+            lab =>
+            {
+                lab.Node("a").Pod("client");
+                lab.Node("b").Pod("server").Pod("other");
+            },
+            network => Manifests(network, ""));
+        using PodListener listener = PodListener.Start(mesh.Pod("server"), EchoServer.Port);
+        using PodConnection past = await PodConnection.Open(mesh.Pod("client"), listener, mesh.Pod("server").IPv4, EchoServer.Port);
+        using PodConnection elsewhere = await PodConnection.Open(mesh.Pod("client"), mesh.Pod("server"));
+        await past.Exchange();
+
+        mesh.Manifests.Write("mesh.yaml", Manifests(mesh.Network, "istio.io/use-waypoint: waypoint"));
+
+        await past.Client.SeesReset();
+        await mesh.AccessLine("direction=\"inbound\"", $"dst.addr={mesh.Pod("server").IPv4}:{EchoServer.Port} ", "WaypointBypassed: ");
+        await elsewhere.Exchange();
+
+        static string Manifests(LabNetwork network, string labels) => Yaml.Join(
+            MeshLab.Ordinary(network),
+            Yaml.Service("web", "default", "{app: server}", 80, "8080", "10.96.1.1")
+                .Replace("metadata:\n", $"metadata:\n  labels: {{{labels}}}\n", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Pods_are_reached_past_their_waypoint_when_that_is_allowed_and_services_are_named_when_that_is_wanted()
     {
         await using MeshLab mesh = await WaypointLab.Start(options => options with

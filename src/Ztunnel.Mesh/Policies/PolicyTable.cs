@@ -118,6 +118,16 @@ public sealed class PolicyTable
         return policies.Authorize(facts);
     }
 
+    /// <summary>
+    /// Tells observers that who may connect has changed for a reason that is no policy: for workloads of a namespace, or of all
+    /// when it is null.
+    /// </summary>
+    internal void Announce(string? @namespace)
+    {
+        foreach (Action<PolicyChange> observer in _observers)
+            observer(new PolicyChange(@namespace));
+    }
+
     /// <summary>Forgets what was worked out for a workload that is gone.</summary>
     internal void Forget(string uid) => _effective.TryRemove(uid, out _);
 
@@ -167,8 +177,7 @@ public sealed class PolicyTable
 
         if (@namespace is not null && cell.IsEmpty)
             _namespaces.TryRemove(@namespace, out _);
-        foreach (Action<PolicyChange> observer in _observers)
-            observer(new PolicyChange(@namespace));
+        Announce(@namespace);
     }
 
     private sealed class Observation(PolicyTable table, Action<PolicyChange> observer) : IDisposable

@@ -45,6 +45,7 @@ public sealed partial class MeshState
                 return;
             _gateways.Put(gateway);
             EntriesWritten++;
+            Policies.Announce(null);
         }
     }
 
@@ -55,6 +56,7 @@ public sealed partial class MeshState
         {
             _gateways.Remove(name);
             EntriesWritten++;
+            Policies.Announce(null);
         }
     }
 
