@@ -34,9 +34,10 @@ public sealed class PodEnroller : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         time ??= TimeProvider.System;
-        _probes = options.Probes == ProbePath.None ? null : new PodProbes(options, loop, time, logger);
+        var gate = new Gate();
+        _probes = options.Probes == ProbePath.None ? null : new PodProbes(options, loop, gate, time, logger);
         _around = new PodEnrolment.Surroundings(
-            options, new PodNamespaces(options), new PodFirewall(options.Probes), listeners, _probes, loop, time, logger);
+            options, new PodNamespaces(options), new PodFirewall(options.Probes), listeners, _probes, loop, time, logger) { Gate = gate };
         _sweep = time.CreateTimer(static state => ((PodEnroller)state!).Sweep(), this, options.SweepInterval, options.SweepInterval);
     }
 
@@ -63,6 +64,15 @@ public sealed class PodEnroller : IAsyncDisposable
             ];
         }
     }
+
+    /// <summary>
+    /// Changes nothing any more, in no pod and not on the node, once this completes: another agent is about to take over. What
+    /// is enrolled stays enrolled, and its namespace open.
+    /// </summary>
+    public Task Pause() => _around.Gate.Close();
+
+    /// <summary>Goes on after <see cref="Pause"/>: nobody took over.</summary>
+    public void Resume() => _around.Gate.Open();
 
     /// <summary>Releases every pod, as if all had left the mesh, and returns when nothing of ours is left in any.</summary>
     public async Task ReleaseAll(CancellationToken cancellationToken)

@@ -27,6 +27,9 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
     {
         /// <summary>Held while a pod is worked on.</summary>
         public SemaphoreSlim Turns { get; } = new(Options.Parallelism);
+
+        /// <summary>Closed while another agent takes over: nothing is changed anywhere.</summary>
+        public Gate Gate { get; init; } = new();
     }
 
     /// <summary>Where the pod is now.</summary>
@@ -79,7 +82,9 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
         {
             while (true)
             {
-                TimeSpan rest = await Step(stopping);
+                TimeSpan rest;
+                using (await around.Gate.Enter(stopping))
+                    rest = await Step(stopping);
                 _tried.TrySetResult();
                 if (_enrolled is null && _leaving.Count == 0 && _clean && finished())
                     return;

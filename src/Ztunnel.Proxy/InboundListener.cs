@@ -15,6 +15,7 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
     public async ValueTask Serve(ProxyLoop on, TcpConnection transport)
     {
         TlsConnection tls;
+        on.Handshakes++;
         try
         {
             TlsContext context = await certificates.GetTlsContext(pod.Identity, CancellationToken.None);
@@ -25,6 +26,10 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
             on.AccessLog.Write(Refusal(transport, e.Message));
             transport.Dispose();
             return;
+        }
+        finally
+        {
+            on.Handshakes--;
         }
 
         // The pod may have been let go during the handshake, or the peer's root: what is not in the table by then would never

@@ -31,6 +31,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     private readonly PolicyReview? _review;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private volatile bool _yielded;
 
     /// <summary>A data path without pods. The loops stay the caller's to stop, after this.</summary>
     public NodeProxy(
@@ -64,6 +65,9 @@ public sealed partial class NodeProxy : IAsyncDisposable
 
     /// <summary>What policies that are only watched found of the connections so far.</summary>
     public PolicyObservations PolicyObservations { get; }
+
+    /// <summary>Sockets of an earlier agent to listen with, to be filled before pods are admitted.</summary>
+    public InheritedListeners Inherited { get; } = new();
 
     /// <summary>
     /// Takes a pod on: asks for its certificate and listens inside <paramref name="namespace"/>, which stays the caller's and
@@ -110,6 +114,19 @@ public sealed partial class NodeProxy : IAsyncDisposable
         Forget(pod);
     }
 
+    /// <summary>The listening sockets of all pods, for another process to accept from too.</summary>
+    public IReadOnlyList<SharedListener> ShareListeners() => [.. _pods.Keys.SelectMany(pod => pod.Share())];
+
+    /// <summary>
+    /// Leaves all listening sockets to the process they were shared with and accepts nothing more. Connections accepted before,
+    /// and tunnels on connections of peers, go on; <see cref="Drain"/> is to follow.
+    /// </summary>
+    public async Task YieldListeners()
+    {
+        _yielded = true;
+        await Task.WhenAll(_pods.Keys.Select(pod => pod.YieldListeners()));
+    }
+
     /// <summary>The connections open now, in no order.</summary>
     public Task<IReadOnlyList<ConnectionSnapshot>> Connections() =>
         Gather(static on => on.Open.Select(connection => connection.Snapshot()));
@@ -126,7 +143,8 @@ public sealed partial class NodeProxy : IAsyncDisposable
     /// </summary>
     public async Task<int> Drain(TimeSpan patience)
     {
-        foreach (PodProxy pod in _pods.Keys)
+        // Pods whose listeners another process has now are not gone: what is on its way to them still gets there.
+        foreach (PodProxy pod in _yielded ? [] : _pods.Keys)
             StopListening(pod);
         int[] broken = await Task.WhenAll(_perLoop.Select(on => on.Loop.RunAsync(() => DrainLoop(on, patience))));
         return broken.Sum();
@@ -156,17 +174,19 @@ public sealed partial class NodeProxy : IAsyncDisposable
     {
         // Tunnels have more patience than we, so that it is we who break off what they carry, count it and say why.
         TimeSpan longer = patience + TunnelGrace;
-        Task[] peers = [.. on.Peers.Keys.Select(peer => peer.DrainAsync(longer)), on.Tunnels.DrainAsync(longer)];
+        on.DrainTime = longer;
+        Task[] peers = [.. on.Peers.Keys.Select(peer => peer.DrainAsync(longer))];
         await UntilNothingIsOpen(on, pod: null, patience);
         int broken = Break(on, pod: null, "the agent is stopping");
-        await Task.WhenAll(peers);
+        // Only now: a connection accepted just before may have waited for a tunnel.
+        await Task.WhenAll([.. peers, .. on.Peers.Keys.Select(peer => peer.DrainAsync(longer)), on.Tunnels.DrainAsync(TunnelGrace)]);
         return broken;
     }
 
     private static async Task UntilNothingIsOpen(ProxyLoop on, PodProxy? pod, TimeSpan patience)
     {
         long started = on.Time.GetTimestamp();
-        while (on.OpenOf(pod).Any() && on.Time.GetElapsedTime(started) < patience)
+        while ((on.Handshakes > 0 || on.OpenOf(pod).Any()) && on.Time.GetElapsedTime(started) < patience)
             await on.Loop.DelayAsync(DrainPoll);
     }
 
@@ -190,7 +210,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     private void Listen(PodProxy pod, int port, TcpOptions options, Func<ProxyLoop, TcpConnection, ValueTask> serve)
     {
         var listen = new TcpListenOptions { Connection = options, ReusePort = true };
-        pod.Listen(port, listen, _loops, connection => Run(serve, connection));
+        pod.Listen(port, listen, _loops, Inherited, connection => Run(serve, connection));
     }
 
     /// <summary>Starts serving one accepted connection; a fault of ours costs this connection and is logged.</summary>

@@ -76,16 +76,27 @@ public sealed class PodProxy
     /// Listens on <paramref name="port"/> inside the pod's namespace, on every address of each family the namespace has.
     /// Throws <see cref="ChannelException"/> when the port is taken there.
     /// </summary>
-    internal void Listen(int port, TcpListenOptions options, EventLoopGroup loops, Action<TcpConnection> accepted)
+    internal void Listen(int port, TcpListenOptions options, EventLoopGroup loops, InheritedListeners inherited, Action<TcpConnection> accepted)
     {
         IPAddress[] families = Socket.OSSupportsIPv6 ? [IPAddress.Any, IPAddress.IPv6Any] : [IPAddress.Any];
         foreach (IPAddress address in families)
         {
-            TcpListener listener = TcpListener.Listen(_namespace, new IPEndPoint(address, port), options);
+            var at = new IPEndPoint(address, port);
+            TcpListener listener = inherited.Take((_namespace.Inode, at)) is { } before
+                ? TcpListener.Adopt(before, options)
+                : TcpListener.Listen(_namespace, at, options);
             _listeners.Add(listener);
             listener.Start(loops.LeastLoaded(), loops.Loops, accepted);
         }
     }
+
+    /// <summary>Its listening sockets, for another process to accept from too.</summary>
+    internal IEnumerable<SharedListener> Share() => _listeners
+        .Select(listener => listener.Share() is { } socket ? new SharedListener(_namespace.Inode, listener.LocalEndPoint, socket) : null)
+        .OfType<SharedListener>();
+
+    /// <summary>Leaves the listening sockets to those they were shared with.</summary>
+    internal Task YieldListeners() => Task.WhenAll(_listeners.Select(listener => listener.Yield()));
 
     /// <summary>Whether <paramref name="destination"/> is one of our own listeners, reached without being captured.</summary>
     internal bool IsOwnListener(IPEndPoint destination) =>

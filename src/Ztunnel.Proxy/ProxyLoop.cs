@@ -41,6 +41,12 @@ internal sealed class ProxyLoop
     /// <summary>What is open of one pod, or of all.</summary>
     public IEnumerable<OpenConnection> OpenOf(PodProxy? pod) => pod is null ? _open : _open.Where(connection => connection.Pod == pod);
 
+    /// <summary>How many peers' connections are in their handshake.</summary>
+    public int Handshakes { get; set; }
+
+    /// <summary>How long tunnels have to end, once the loop drains: a peer that comes then is told at once.</summary>
+    public TimeSpan? DrainTime { get; set; }
+
     /// <summary>Connections on which peers tunnel to pods of this node, each with the pod.</summary>
     public IReadOnlyDictionary<HboneConnection, PodProxy> Peers => _peers;
 
@@ -67,7 +73,12 @@ internal sealed class ProxyLoop
 
     public void Remove(OpenConnection connection) => _open.Remove(connection);
 
-    public void Add(HboneConnection peer, PodProxy pod) => _peers.Add(peer, pod);
+    public void Add(HboneConnection peer, PodProxy pod)
+    {
+        _peers.Add(peer, pod);
+        if (DrainTime is { } time)
+            _ = peer.DrainAsync(time);
+    }
 
     public void Remove(HboneConnection peer) => _peers.Remove(peer);
 }

@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Capture;
 using Ztunnel.Diagnostics;
@@ -72,7 +70,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         _enroller = new PodEnroller(
             capture, new PodListeners(_proxy, options.DrainTime), _loops.Loops[0], loggers.CreateLogger<PodEnroller>());
         _diagnostics = new DiagnosticsServer(
-            Snapshots(authority), _readiness, options.Diagnostics with { Bind = options.NodeNamespace is { } ns ? BindIn(ns) : null }, loggers);
+            Snapshots(authority), _readiness, options.Diagnostics with { Bind = BindDiagnostics }, loggers);
     }
 
     /// <summary>
@@ -89,13 +87,21 @@ public sealed partial class NodeAgent : IAsyncDisposable
         var agent = new NodeAgent(options, authority, accessLog, loggers);
         try
         {
+            using UpgradeConversation? predecessor = await agent.Inherit();
+            // Where one was before, the node is served all the time, whichever of the two answers.
+            if (predecessor is not null)
+                agent._readiness.State = ReadinessState.Ready;
             await agent._diagnostics.Start(stop);
             agent._following = agent.Follow(new DirectorySource(options.Manifests, logger: loggers.CreateLogger<DirectorySource>()));
             await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
             if (agent._following.IsFaulted)
                 await agent._following;
             agent._enroller.Follow(agent._mesh);
+            if (predecessor is not null)
+                await agent.TakeOver(predecessor, stop);
             agent._readiness.State = ReadinessState.Ready;
+            if (options.RunDirectory is { } directory)
+                agent._succession = Succession.Open(directory, agent.HandOver, loggers.CreateLogger<Succession>());
             agent.LogStarted(options.Node, options.Workers);
             return agent;
         }
@@ -128,7 +134,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     {
         _readiness.State = ReadinessState.Draining;
         LogDraining(_options.DrainTime);
-        if (_options.ReleaseOnExit)
+        if (_options.ReleaseOnExit && _succession?.HandedOver.IsCompleted != true)
             await _enroller.ReleaseAll(_stopping.Token);
         int broken = await _proxy.Drain(_options.DrainTime);
         LogDrained(broken);
@@ -137,6 +143,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_succession is not null)
+            await _succession.DisposeAsync();
         await _stopping.CancelAsync();
         await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _enroller.DisposeAsync();
@@ -149,15 +157,6 @@ public sealed partial class NodeAgent : IAsyncDisposable
         _loops.Dispose();
         _stopping.Dispose();
     }
-
-    private static Func<EndPoint, Socket> BindIn(NetworkNamespace ns) => endpoint => ns.Run(() =>
-    {
-        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        if (endpoint.AddressFamily == AddressFamily.InterNetworkV6)
-            socket.DualMode = true;
-        socket.Bind(endpoint);
-        return socket;
-    });
 
     private async Task Follow(DirectorySource source)
     {

@@ -42,6 +42,12 @@ public sealed record NodeAgentOptions
     /// <summary>Where the diagnostics listen.</summary>
     public DiagnosticsOptions Diagnostics { get; init; } = new();
 
+    /// <summary>
+    /// Where the agent waits for the one that is to follow it, and looks for the one before it; a directory of the node's, for
+    /// root only. Null: an agent ends before another begins.
+    /// </summary>
+    public string? RunDirectory { get; init; }
+
     /// <summary>The node's own network namespace, in which the diagnostics listen; null for that of this process.</summary>
     public NetworkNamespace? NodeNamespace { get; init; }
 

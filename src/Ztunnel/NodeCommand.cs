@@ -46,6 +46,10 @@ internal static partial class NodeCommand
             DefaultValueFactory = _ => "info,Microsoft=warn",
         };
         levels.Validators.Add(result => Complain(result, () => LogLevels.Parse(result.GetValueOrDefault<string>())));
+        var run = new Option<string?>("--run-directory")
+        {
+            Description = "Directory of the node, for root only, in which an agent and the one that takes over from it meet: no connection is refused on the way.",
+        };
         Option<ProbePath> probes = ProbeFlag.Create();
         Option<string> admin = Address("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
         Option<string> readiness = Address("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
@@ -54,7 +58,7 @@ internal static partial class NodeCommand
         var waypoints = new WaypointFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
-            node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, accessLog, levels, probes, admin, readiness,
+            node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, accessLog, levels, probes, run, admin, readiness,
         };
         proxy.AddTo(command);
         waypoints.AddTo(command);
@@ -73,6 +77,7 @@ internal static partial class NodeCommand
                 Proxy = proxy.Read(parsed),
                 ReleaseOnExit = parsed.GetValue(release),
                 Probes = parsed.GetValue(probes),
+                RunDirectory = parsed.GetValue(run),
                 Diagnostics = new DiagnosticsOptions
                 {
                     Admin = [IPEndPoint.Parse(parsed.GetRequiredValue(admin))],
@@ -102,7 +107,7 @@ internal static partial class NodeCommand
                 ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
                 : BuiltInCertificateAuthority.Load(authorityDirectory, logger: loggers.CreateLogger<BuiltInCertificateAuthority>());
             await using NodeAgent agent = await NodeAgent.Start(options, authority, accessLog, loggers, stop);
-            await Task.Delay(Timeout.InfiniteTimeSpan, stop).ContinueWith(static _ => { }, TaskScheduler.Default);
+            await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, stop), agent.HandedOver);
             await agent.Drain();
             return 0;
         }

@@ -11,15 +11,18 @@ internal static class AgentProcess
     public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "ztunnel");
 
     /// <summary>Starts the agent of a node and waits until it says that it is ready.</summary>
-    public static async Task<LabProcess> Start(LabNetwork network, string node, string manifests, string authority, double drainSeconds)
+    public static async Task<LabProcess> Start(LabNetwork network, string node, string manifests, string authority, double drainSeconds, params string[] more)
     {
         LabProcess process = await network.Node(node).Start(Command(
+        [
             "--node", node,
             "--manifests", manifests,
             "--netns-dir", network.NamespaceDirectory,
             "--ca-directory", authority,
             "--workers", "1",
-            "--drain-seconds", drainSeconds.ToString(CultureInfo.InvariantCulture)));
+            "--drain-seconds", drainSeconds.ToString(CultureInfo.InvariantCulture),
+            .. more,
+        ]));
         try
         {
             await process.WaitForOutput("started with 1 workers", MeshLab.Patience);

@@ -31,8 +31,7 @@ internal sealed class ProcessLab : IAsyncDisposable
         {
             lab.ClientAgent = await AgentProcess.Start(lab.Network, "a", lab.Manifests, lab.Authority, drainSeconds);
             lab.ServerAgent = await AgentProcess.Start(lab.Network, "b", lab.Manifests, lab.Authority, drainSeconds);
-            await lab.UntilCaptured("a", "client");
-            await lab.UntilCaptured("b", "server");
+            await lab.UntilCaptured();
             return lab;
         }
         catch
@@ -67,6 +66,13 @@ internal sealed class ProcessLab : IAsyncDisposable
         await Network.DisposeAsync();
         _manifests.Dispose();
         _authority.Delete(recursive: true);
+    }
+
+    /// <summary>Waits until both pods are.</summary>
+    public async Task UntilCaptured()
+    {
+        await UntilCaptured("a", "client");
+        await UntilCaptured("b", "server");
     }
 
     private Task UntilCaptured(string node, string pod) => MeshLab.Eventually(

@@ -14,25 +14,26 @@ internal sealed class SteadyTraffic
     private readonly ConcurrentQueue<string> _failures = new();
     private readonly LabHost _from;
     private readonly IPAddress _to;
-    private readonly EchoClient _lasting;
     private readonly Task _running;
     private int _connections;
     private volatile bool _stopped;
 
-    private SteadyTraffic(LabHost from, IPAddress to, int clients, EchoClient lasting)
+    private SteadyTraffic(LabHost from, IPAddress to, int clients, EchoClient? lasting)
     {
         _from = from;
         _to = to;
-        _lasting = lasting;
-        _running = Task.WhenAll(Enumerable.Range(0, clients).Select(_ => Connect()).Append(KeepTalking()));
+        _running = Task.WhenAll(Enumerable.Range(0, clients).Select(_ => Connect()).Append(lasting is null ? Task.CompletedTask : KeepTalking(lasting)));
     }
 
     /// <summary>Connections made and ended well so far.</summary>
     public int Connections => Volatile.Read(ref _connections);
 
-    /// <summary>Starts, once a first connection is open.</summary>
+    /// <summary>Starts, with one connection that is open all along, once that is.</summary>
     public static async Task<SteadyTraffic> Start(LabHost from, IPAddress to, int clients = 2) =>
         new(from, to, clients, await EchoServer.Connect(from, to));
+
+    /// <summary>Starts, with short connections only.</summary>
+    public static SteadyTraffic StartShort(LabHost from, IPAddress to, int clients = 2) => new(from, to, clients, null);
 
     /// <summary>Waits until so many more connections than now were made, so that what was done before has had its effect on some.</summary>
     public Task More(int connections = 10)
@@ -71,9 +72,9 @@ internal sealed class SteadyTraffic
         }
     }
 
-    private async Task KeepTalking()
+    private async Task KeepTalking(EchoClient open)
     {
-        using EchoClient lasting = _lasting;
+        using EchoClient lasting = open;
         try
         {
             for (int turn = 0; !_stopped; turn++)

@@ -13,6 +13,7 @@ internal sealed class NodeFirewall : IAsyncDisposable
 {
     private readonly NetworkNamespace _node;
     private readonly CaptureOptions _options;
+    private readonly Gate _gate;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Signal _signal = new();
@@ -30,10 +31,11 @@ internal sealed class NodeFirewall : IAsyncDisposable
     private uint? _generation;
     private long _lookedAt;
 
-    public NodeFirewall(NetworkNamespace node, CaptureOptions options, EventLoop loop, TimeProvider time, ILogger logger)
+    public NodeFirewall(NetworkNamespace node, CaptureOptions options, EventLoop loop, Gate gate, TimeProvider time, ILogger logger)
     {
         _node = node;
         _options = options;
+        _gate = gate;
         _time = time;
         _logger = logger;
         _watch = NamespaceWatch.Start(loop, node, _signal.Set);
@@ -106,7 +108,8 @@ internal sealed class NodeFirewall : IAsyncDisposable
             TimeSpan rest = Timeout.InfiniteTimeSpan;
             try
             {
-                rest = await Step();
+                using (await _gate.Enter(_stopping.Token))
+                    rest = await Step();
                 await _signal.Wait(rest, _time, _stopping.Token);
             }
             catch (OperationCanceledException)

@@ -14,14 +14,14 @@ internal sealed class PodProbes : IAsyncDisposable
     private readonly EventLoop _loop;
     private readonly TimeProvider _time;
 
-    public PodProbes(CaptureOptions options, EventLoop loop, TimeProvider time, ILogger logger)
+    public PodProbes(CaptureOptions options, EventLoop loop, Gate gate, TimeProvider time, ILogger logger)
     {
         _options = options;
         _loop = loop;
         _time = time;
         _node = options.NodeNamespace ?? NetworkNamespace.OpenCurrent();
         if (options.Probes == ProbePath.LinkLocal)
-            _firewall = new NodeFirewall(_node, options, loop, time, logger);
+            _firewall = new NodeFirewall(_node, options, loop, gate, time, logger);
     }
 
     /// <summary>Begins to let probes through to a pod, or follows its addresses.</summary>

@@ -58,6 +58,16 @@ internal sealed unsafe class Epoll : IDisposable
         _firstFree = slot;
     }
 
+    /// <summary>
+    /// Forgets a descriptor that is about to be closed here while another process goes on with it: the kernel would report its
+    /// events to us for as long as that has it open.
+    /// </summary>
+    public void Withdraw(int slot, int fd)
+    {
+        _ = Libc.EpollCtl(_fd, Constants.EpollCtlDelete, fd, null);
+        Release(slot);
+    }
+
     /// <summary>Waits for events: how many came.</summary>
     public int Wait(int timeoutMilliseconds)
     {

@@ -3,10 +3,12 @@ namespace Ztunnel.IO.Native;
 /// <summary>Numbers of the Linux system call interface, the same on x86-64 and arm64 (asm-generic).</summary>
 internal static class Constants
 {
+    public const int AfUnix = 1;
     public const int AfInet = 2;
     public const int AfInet6 = 10;
     public const int SockStream = 1;
     public const int SockDatagram = 2;
+    public const int SockSeqPacket = 5;
     public const int SockNonBlock = 0x800;
     public const int SockCloseOnExec = 0x80000;
 
@@ -19,6 +21,10 @@ internal static class Constants
     public const int SoOutOfBandInline = 10;
     public const int SoLinger = 13;
     public const int SoReusePort = 15;
+    public const int SoPeerCredentials = 17;
+    public const int SoReceiveTimeout = 20;
+    public const int SoSendTimeout = 21;
+    public const int ScmRights = 1;
     public const int SoMark = 36;
 
     public const int SolIp = 0;
@@ -40,6 +46,8 @@ internal static class Constants
     public const int ShutWrite = 1;
     public const int ShutBoth = 2;
     public const int MsgNoSignal = 0x4000;
+    public const int MsgCloseOnExec = 0x40000000;
+    public const int DuplicateCloseOnExec = 1030;
 
     public const int OpenReadOnly = 0;
     public const int OpenNonBlock = 0x800;
@@ -56,6 +64,7 @@ internal static class Constants
 
     public const int EpollCloseOnExec = 0x80000;
     public const int EpollCtlAdd = 1;
+    public const int EpollCtlDelete = 2;
     public const uint EpollIn = 0x1;
     public const uint EpollPri = 0x2;
     public const uint EpollOut = 0x4;

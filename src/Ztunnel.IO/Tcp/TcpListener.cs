@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Win32.SafeHandles;
 using Ztunnel.IO.Native;
 
 namespace Ztunnel.IO;
@@ -65,6 +66,61 @@ public sealed class TcpListener : IDisposable, IEpollHandler
     }
 
     /// <summary>
+    /// Takes over a socket that listens already, as an earlier agent left it: no connection is refused on the way. What the
+    /// handle holds is closed with the listener. Throws <see cref="ChannelException"/>.
+    /// </summary>
+    public static TcpListener Adopt(SafeFileHandle listening, TcpListenOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(listening);
+        ArgumentNullException.ThrowIfNull(options);
+        using (listening)
+        {
+            int fd = Duplicate((int)listening.DangerousGetHandle());
+            if (TcpSocket.LocalAddress(fd) is { } local)
+                return new TcpListener(fd, options.Connection.Transparent, local);
+            int errno = Errno.Last;
+            _ = Libc.Close(fd);
+            throw new ChannelException(Errno.ToFailure(errno, "getsockname"));
+        }
+    }
+
+    /// <summary>The socket, for another process to listen with too; null when this has stopped. Connections go to whoever accepts first.</summary>
+    public SafeFileHandle? Share()
+    {
+        lock (_lifetime)
+            return _stopped ? null : new SafeFileHandle(Duplicate(_fd), ownsHandle: true);
+    }
+
+    /// <summary>
+    /// Stops accepting and leaves the socket to those it was shared with: nothing is refused, what waits goes to them. When
+    /// this completes, each connection accepted before has been handed to its worker.
+    /// </summary>
+    public async Task Yield()
+    {
+        lock (_lifetime)
+        {
+            if (_stopped)
+                return;
+            _stopped = true;
+        }
+
+        if (_loop is null)
+        {
+            Close();
+            return;
+        }
+
+        await _loop.RunAsync(() =>
+        {
+            if (_slot >= 0)
+                _loop.Epoll.Withdraw(_slot, _fd);
+            _slot = -1;
+            Close();
+            return Task.CompletedTask;
+        });
+    }
+
+    /// <summary>
     /// Begins to accept on <paramref name="loop"/>. Each connection is given to the worker with the fewest, and
     /// <paramref name="accepted"/> runs on that worker's thread; it owns the connection.
     /// </summary>
@@ -121,6 +177,12 @@ public sealed class TcpListener : IDisposable, IEpollHandler
         }
 
         Close();
+    }
+
+    private static int Duplicate(int fd)
+    {
+        int copy = Libc.Fcntl(fd, Constants.DuplicateCloseOnExec, 0);
+        return copy >= 0 ? copy : throw new ChannelException(Errno.ToFailure(Errno.Last, "duplicate a socket"));
     }
 
     private void Register()

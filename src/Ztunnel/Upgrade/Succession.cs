@@ -1,0 +1,90 @@
+using Microsoft.Extensions.Logging;
+using Ztunnel.IO;
+
+namespace Ztunnel;
+
+/// <summary>
+/// The agent's door for its successor: a socket in the run directory at which a new agent of the same node says that it wants
+/// to take over. Only root, or whoever we run as, may come.
+/// </summary>
+internal sealed partial class Succession : IAsyncDisposable
+{
+    /// <summary>How long a new agent may take to enrol the pods it has been given.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    private readonly DescriptorSocket _door;
+    private readonly Func<UpgradeConversation, Task<bool>> _handOver;
+    private readonly ILogger _logger;
+    private readonly TaskCompletionSource _handedOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Task _waiting;
+    private volatile bool _closing;
+
+    private Succession(DescriptorSocket door, Func<UpgradeConversation, Task<bool>> handOver, ILogger logger)
+    {
+        _door = door;
+        _handOver = handOver;
+        _logger = logger;
+        _waiting = Task.Factory.StartNew(Wait, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+    }
+
+    /// <summary>Completes when another agent has taken over.</summary>
+    public Task HandedOver => _handedOver.Task;
+
+    /// <summary>Opens the door. <paramref name="handOver"/> is called for each who comes, and says whether that one took over. Throws <see cref="IOException"/>.</summary>
+    public static Succession Open(string runDirectory, Func<UpgradeConversation, Task<bool>> handOver, ILogger logger) =>
+        new(DescriptorSocket.Listen(PathIn(runDirectory)), handOver, logger);
+
+    /// <summary>Asks the agent that runs, if one does, to be taken over. Throws <see cref="IOException"/>.</summary>
+    public static async Task<UpgradeConversation?> Ask(string runDirectory, string node)
+    {
+        if (DescriptorSocket.Connect(PathIn(runDirectory), Patience) is not { } socket)
+            return null;
+        var conversation = new UpgradeConversation(socket);
+        try
+        {
+            await conversation.Say(new UpgradeMessage { Step = UpgradeStep.Take, Version = UpgradeMessage.CurrentVersion, Node = node });
+            return conversation;
+        }
+        catch
+        {
+            conversation.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Closes the door.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _closing = true;
+        _door.Interrupt();
+        await _waiting;
+        _door.Dispose();
+    }
+
+    private static string PathIn(string runDirectory) => Path.Combine(runDirectory, "upgrade.sock");
+
+    private async Task Wait()
+    {
+        while (!_closing && _door.Accept(Patience) is { } socket)
+        {
+            using var conversation = new UpgradeConversation(socket);
+            try
+            {
+                if (await _handOver(conversation))
+                {
+                    _handedOver.TrySetResult();
+                    return;
+                }
+            }
+#pragma warning disable CA1031 // Whatever ails a new agent, the one that runs goes on.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                LogNotTakenOver(e.Message);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "a new agent came and did not take over; going on: {Reason}")]
+    private partial void LogNotTakenOver(string reason);
+}

@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+using Ztunnel.IO;
+
+namespace Ztunnel;
+
+/// <summary>The conversation between an agent and the one that takes over from it. Each call runs on a thread that may block.</summary>
+internal sealed class UpgradeConversation(DescriptorSocket socket) : IDisposable
+{
+    /// <summary>Says something. Throws <see cref="IOException"/> when the other is gone.</summary>
+    public Task Say(UpgradeMessage message, params IReadOnlyList<SafeHandle> sockets) =>
+        Task.Run(() => socket.Send(JsonSerializer.SerializeToUtf8Bytes(message, UpgradeJson.Default.UpgradeMessage), sockets));
+
+    /// <summary>Hears what comes next. Throws <see cref="IOException"/> when the other is gone, or says what makes no sense.</summary>
+    public Task<(UpgradeMessage Message, IReadOnlyList<SafeFileHandle> Sockets)> Hear() => Task.Run(() =>
+    {
+        byte[] bytes = socket.Receive(out IReadOnlyList<SafeFileHandle> sockets);
+        if (bytes.Length == 0)
+            throw new IOException("the other agent ended the conversation");
+        try
+        {
+            UpgradeMessage message = JsonSerializer.Deserialize(bytes, UpgradeJson.Default.UpgradeMessage)
+                ?? throw new IOException("the other agent said nothing");
+            int named = message.Addresses?.Count ?? 0;
+            return named == sockets.Count
+                ? (message, sockets)
+                : throw new IOException($"the other agent named {named} sockets and passed {sockets.Count}");
+        }
+        catch (JsonException e)
+        {
+            throw new IOException($"the other agent said what cannot be read: {e.Message}", e);
+        }
+    });
+
+    /// <inheritdoc/>
+    public void Dispose() => socket.Dispose();
+}
