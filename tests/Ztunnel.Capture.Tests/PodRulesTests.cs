@@ -1,8 +1,8 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Ztunnel.IO;
-using Ztunnel.Mesh;
 using Ztunnel.Lab;
+using Ztunnel.Mesh;
 
 namespace Ztunnel.Capture.Tests;
 

@@ -18,7 +18,7 @@ public sealed class SpliceTests
         Arbitrary<(int Seed, int[] Writes, int[] Moves)> cases = Arb.From(
             from seed in Gen.Choose(0, int.MaxValue)
             from writes in size.ArrayOf().Resize(8)
-            // A negative size is read and written instead of spliced.
+                // A negative size is read and written instead of spliced.
             from moves in Gen.OneOf(size, size.Select(count => -count)).NonEmptyListOf().Resize(12)
             select (seed, writes, moves.ToArray()));
 

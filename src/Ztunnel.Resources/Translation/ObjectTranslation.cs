@@ -52,18 +52,18 @@ internal static class ObjectTranslation
     /// <summary>The service that an object is. <paramref name="distribution"/> is what its namespace says.</summary>
     public static Service Service(
         ServiceObject service, StringMap namespaceLabels, TrafficDistribution? distribution, TranslatorOptions options) => new()
-    {
-        Name = NameOf(service),
-        Hostname = $"{service.Metadata.Name}.{service.Metadata.Namespace}.svc.{options.ClusterDomain}",
-        VirtualIps = [.. service.ClusterIps],
-        Ports = [.. service.Ports.Where(port => port.Protocol == TransportProtocol.Tcp).Select(Port)],
-        LocalOnly = service.InternalTrafficLocal,
-        Distribution = Distributions.Of(service, distribution),
-        PublishNotReadyAddresses = service.PublishNotReadyAddresses,
-        ClientAffinity = service.ClientAffinity,
-        Waypoint = WaypointLabels.RequestOfService(service.Metadata.Labels, namespaceLabels, service.Metadata.Namespace),
-        IngressUsesWaypoint = WaypointLabels.IngressUsesWaypoint(service.Metadata.Labels, namespaceLabels),
-    };
+        {
+            Name = NameOf(service),
+            Hostname = $"{service.Metadata.Name}.{service.Metadata.Namespace}.svc.{options.ClusterDomain}",
+            VirtualIps = [.. service.ClusterIps],
+            Ports = [.. service.Ports.Where(port => port.Protocol == TransportProtocol.Tcp).Select(Port)],
+            LocalOnly = service.InternalTrafficLocal,
+            Distribution = Distributions.Of(service, distribution),
+            PublishNotReadyAddresses = service.PublishNotReadyAddresses,
+            ClientAffinity = service.ClientAffinity,
+            Waypoint = WaypointLabels.RequestOfService(service.Metadata.Labels, namespaceLabels, service.Metadata.Namespace),
+            IngressUsesWaypoint = WaypointLabels.IngressUsesWaypoint(service.Metadata.Labels, namespaceLabels),
+        };
 
     public static Node Node(NodeObject node) => new()
     {
