@@ -98,14 +98,18 @@ internal sealed class MeshLab : IAsyncDisposable
     /// <summary>Waits for an access log line for which all <paramref name="parts"/> are in it, and returns it.</summary>
     public Task<string> AccessLine(params string[] parts) => Line(["connection", .. parts]);
 
-    /// <summary>Waits for any log line that holds all <paramref name="parts"/>, and returns it.</summary>
+    /// <summary>Waits for any log line of this test's time that holds all <paramref name="parts"/>, and returns it.</summary>
     public async Task<string> Line(params string[] parts)
     {
+        string since = TestStartAttribute.Current;
         string? found = null;
         await Eventually(
             () => $"a log line with {string.Join(", ", parts)}; there are:\n{_lines}",
-            () => Task.FromResult((found = _lines.FirstOrDefault(line => parts.All(p => line.Contains(p, StringComparison.Ordinal)))) is not null));
+            () => Task.FromResult((found = _lines.FirstOrDefault(Holds)) is not null));
         return found!;
+
+        bool Holds(string line) =>
+            string.CompareOrdinal(line, since) >= 0 && parts.All(part => line.Contains(part, StringComparison.Ordinal));
     }
 
     public IReadOnlyList<string> Lines => _lines.All;
