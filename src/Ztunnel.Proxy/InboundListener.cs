@@ -82,7 +82,8 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
 
         try
         {
-            await Carry(on, client, peer, incoming, request);
+            if (await Open(on, client, peer, incoming, request) is var (connection, application))
+                await Carry(connection, application);
         }
         finally
         {
@@ -90,8 +91,12 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
         }
     }
 
-    /// <summary>Connects a tunnel that was let in to the application, and moves its bytes until both ends have ended.</summary>
-    private async ValueTask Carry(ProxyLoop on, IPEndPoint client, SpiffeId peer, IncomingConnect incoming, InboundRequest request)
+    /// <summary>
+    /// Connects to the application and accepts the tunnel; null when it was refused. Apart from <see cref="Carry"/>, so that
+    /// nothing of this is kept while the connection lasts.
+    /// </summary>
+    private async ValueTask<(OpenConnection Connection, TcpConnection Application)?> Open(
+        ProxyLoop on, IPEndPoint client, SpiffeId peer, IncomingConnect incoming, InboundRequest request)
     {
         IPEndPoint destination = request.Destination;
         TcpConnection application;
@@ -103,7 +108,7 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
         {
             incoming.Refuse(503);
             on.AccessLog.Write(Describe(client, peer, incoming.Authority, destination, e is ChannelException ? e.Message : "the client gave up"));
-            return;
+            return null;
         }
 
         // Policy may have changed while we connected, before this was among the connections that are then judged again.
@@ -111,12 +116,17 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
         {
             application.Dispose();
             Refuse(on, incoming, late, Describe(client, peer, incoming.Authority, destination, late.Rejection));
-            return;
+            return null;
         }
 
         var connection = new OpenConnection(
             on, incoming.Accept(), pod, Describe(client, peer, incoming.Authority, destination, error: null));
         connection.AdmittedBy(pod.Gate, request);
+        return (connection, application);
+    }
+
+    private static async ValueTask Carry(OpenConnection connection, TcpConnection application)
+    {
         try
         {
             await connection.RelayAsync(application);

@@ -19,7 +19,6 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
     private const int BulkBytes = 64 * 1024;
 
     private Splice? _splice;
-    private ChannelWait? _place;
     private long _total;
     private int _sinceWait;
     private bool _bulk;
@@ -50,7 +49,7 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
             while (true)
             {
                 if (relay.Share is { } share && !share.TryBegin())
-                    await share.WaitAsync(_place ??= new ChannelWait(from.Loop));
+                    await share.WaitAsync();
                 switch (MoveTurn())
                 {
                     case Step.AwaitData:

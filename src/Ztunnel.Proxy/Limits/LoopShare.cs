@@ -16,6 +16,7 @@ internal sealed class LoopShare(EventLoop loop)
     internal const int ServiceCost = 16 * 1024;
 
     private readonly Queue<ChannelWait> _line = new();
+    private readonly Stack<ChannelWait> _places = new();
     private long _round = -1;
     private int _left;
     private bool _serving;
@@ -38,8 +39,9 @@ internal sealed class LoopShare(EventLoop loop)
     }
 
     /// <summary>Gets in line. When the wait is over the connection is being served: it begins no more.</summary>
-    public ValueTask WaitAsync(ChannelWait place)
+    public ValueTask WaitAsync()
     {
+        ChannelWait place = _places.TryPop(out ChannelWait? free) ? free : new ChannelWait(loop);
         _line.Enqueue(place);
         if (!_serving)
             _ = ServeLine();
@@ -69,7 +71,11 @@ internal sealed class LoopShare(EventLoop loop)
             _round = loop.Iteration;
             _left = BytesPerRound;
             while (_line.Count > 0 && TryServe())
-                _line.Dequeue().Complete();
+            {
+                ChannelWait place = _line.Dequeue();
+                place.Complete();
+                _places.Push(place);
+            }
         }
 
         _serving = false;
