@@ -194,6 +194,7 @@ public sealed partial class MeshState
     {
         Service? old = cell.Service;
         cell.Service = service;
+        Rename(cell, old, service);
         Endpoint[] former = [.. cell.Sets.Values.SelectMany(held => held.Endpoints)];
         foreach (string name in cell.Sets.Keys.ToArray())
             cell.Sets[name] = (cell.Sets[name].Set, Attach(service, cell.Sets[name].Set, []));
@@ -212,6 +213,7 @@ public sealed partial class MeshState
     {
         cell.Publish();
         EntriesWritten++;
+        TellGatewaysOf(cell.Name);
         if (cell.Unused)
             _services.TryRemove(cell.Name, out _);
     }

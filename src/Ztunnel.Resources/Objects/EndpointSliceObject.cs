@@ -1,4 +1,5 @@
 using System.Net;
+using Ztunnel.Mesh;
 
 namespace Ztunnel.Resources;
 

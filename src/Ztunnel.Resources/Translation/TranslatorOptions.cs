@@ -1,3 +1,5 @@
+using Ztunnel.Mesh;
+
 namespace Ztunnel.Resources;
 
 /// <summary>How objects become the mesh.</summary>

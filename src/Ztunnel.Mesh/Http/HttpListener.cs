@@ -1,0 +1,26 @@
+namespace Ztunnel.Mesh;
+
+/// <summary>One listener of a Gateway for HTTP. Immutable, compared by content.</summary>
+public sealed record HttpListener
+{
+    /// <summary>The Gateway it is of.</summary>
+    public required GatewayName Gateway { get; init; }
+
+    /// <summary>Its name, unique in the Gateway.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The port it listens on.</summary>
+    public required ushort Port { get; init; }
+
+    /// <summary>Whether it terminates TLS.</summary>
+    public bool Tls { get; init; }
+
+    /// <summary>The hosts it is for.</summary>
+    public HostnamePattern Hostname { get; init; }
+
+    /// <summary>What it shows clients, one for each kind of key; none without TLS.</summary>
+    public ValueArray<ListenerCertificate> Certificates { get; init; } = [];
+
+    /// <summary>The routes attached to it.</summary>
+    public HttpRouteTable Routes { get; init; } = HttpRouteTable.Empty;
+}

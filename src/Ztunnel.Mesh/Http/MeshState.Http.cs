@@ -1,0 +1,157 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+
+namespace Ztunnel.Mesh;
+
+/// <content>What gateways and waypoints serve.</content>
+public sealed partial class MeshState
+{
+    private readonly ConcurrentDictionary<GatewayName, HttpGateway> _httpGateways = new();
+    private readonly ConcurrentDictionary<ServiceName, ImmutableArray<GatewayName>> _servedByServices = new();
+    private readonly ConcurrentDictionary<ServiceName, ServiceRoutes> _serviceRoutes = new();
+    private readonly ConcurrentDictionary<string, ServiceCell> _hostnames = new(StringComparer.OrdinalIgnoreCase);
+    private ImmutableArray<Action<HttpGatewayChange>> _gatewayObservers = [];
+
+    /// <summary>All Gateways that have requests to serve, in no order; as <see cref="Workloads"/>.</summary>
+    public IEnumerable<HttpGateway> HttpGateways => _httpGateways.Select(entry => entry.Value);
+
+    /// <summary>The Gateway of that name, if it has requests to serve.</summary>
+    public HttpGateway? HttpGatewayOf(GatewayName name) => _httpGateways.GetValueOrDefault(name);
+
+    /// <summary>
+    /// The Gateways that a pod serves: the one it is labelled as an instance of, and those bound to a service that it is an
+    /// endpoint of. <see cref="HttpPort.Of"/> makes them into what it listens on. <see cref="ObserveHttpGateways"/> tells when
+    /// to ask again, and a change of the workload itself.
+    /// </summary>
+    public ImmutableArray<HttpGateway> HttpGatewaysOf(Workload workload)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        IEnumerable<GatewayName> bound = _servedByServices.Where(entry => IsEndpoint(workload, entry.Key)).SelectMany(entry => entry.Value);
+        IEnumerable<HttpGateway> labelled = workload.Gateway is { } name && HttpGatewayOf(name) is { Services.Count: 0 } own ? [own] : [];
+        return [.. labelled.Concat(bound.Distinct().Select(HttpGatewayOf).OfType<HttpGateway>()).OrderBy(gateway => gateway.Name, GatewayName.Order)];
+    }
+
+    /// <summary>
+    /// The routes for requests of a client in <paramref name="clientNamespace"/> to a port of a service. Null where there are
+    /// none, and the request goes to the service; where there are, a request that none of them is for is answered with 404.
+    /// </summary>
+    public HttpRouteTable? RoutesFor(ServiceName service, ushort port, string clientNamespace) =>
+        _serviceRoutes.GetValueOrDefault(service)?.For(port, clientNamespace);
+
+    /// <summary>The service of that hostname, whatever its case.</summary>
+    public Service? ServiceByHostname(string hostname) => _hostnames.GetValueOrDefault(hostname)?.Table?.Service;
+
+    /// <summary>
+    /// Tells <paramref name="observer"/> of every Gateway with requests to serve, as if it had just appeared, and then of every
+    /// change; also, with the same old and new, when the endpoints of a service that it is bound to change. As
+    /// <see cref="Observe"/> in everything else.
+    /// </summary>
+    public IDisposable ObserveHttpGateways(Action<HttpGatewayChange> observer)
+    {
+        ArgumentNullException.ThrowIfNull(observer);
+        lock (_writing)
+        {
+            foreach (HttpGateway gateway in HttpGateways)
+                observer(new HttpGatewayChange(null, gateway));
+            _gatewayObservers = _gatewayObservers.Add(observer);
+        }
+
+        return new GatewayObservation(this, observer);
+    }
+
+    /// <summary>Adds what a Gateway serves or replaces it. Nothing happens when it is equal to what was there.</summary>
+    public void Put(HttpGateway gateway)
+    {
+        ArgumentNullException.ThrowIfNull(gateway);
+        lock (_writing)
+        {
+            HttpGateway? old = _httpGateways.GetValueOrDefault(gateway.Name);
+            if (old == gateway)
+                return;
+            Unbind(old);
+            _httpGateways[gateway.Name] = gateway;
+            foreach (ServiceName service in gateway.Services)
+                _servedByServices[service] = _servedByServices.GetValueOrDefault(service, []).Add(gateway.Name);
+            EntriesWritten++;
+            Tell(new HttpGatewayChange(old, gateway));
+        }
+    }
+
+    /// <summary>Removes what a Gateway serves, if it is there.</summary>
+    public void RemoveHttpGateway(GatewayName name)
+    {
+        lock (_writing)
+        {
+            if (!_httpGateways.TryRemove(name, out HttpGateway? old))
+                return;
+            Unbind(old);
+            EntriesWritten++;
+            Tell(new HttpGatewayChange(old, null));
+        }
+    }
+
+    /// <summary>Replaces the routes that have a service as their parent; without groups there are none.</summary>
+    public void Put(ServiceRoutes routes)
+    {
+        ArgumentNullException.ThrowIfNull(routes);
+        lock (_writing)
+        {
+            if (routes.Groups.Count > 0)
+                _serviceRoutes[routes.Service] = routes;
+            else
+                _serviceRoutes.TryRemove(routes.Service, out _);
+            EntriesWritten++;
+        }
+    }
+
+    private bool IsEndpoint(Workload workload, ServiceName service) => EndpointsOf(service).Any(endpoint => endpoint.Pod is null
+        ? workload.Addresses.Contains(endpoint.Address.Address)
+        : string.Equals(endpoint.Pod, workload.Name, StringComparison.Ordinal) && string.Equals(service.Namespace, workload.Namespace, StringComparison.Ordinal));
+
+    private void Unbind(HttpGateway? gateway)
+    {
+        foreach (ServiceName service in gateway?.Services ?? [])
+        {
+            ImmutableArray<GatewayName> rest = _servedByServices[service].Remove(gateway!.Name);
+            if (rest.IsEmpty)
+                _servedByServices.TryRemove(service, out _);
+            else
+                _servedByServices[service] = rest;
+        }
+    }
+
+    /// <summary>Takes note of the hostname that a service has now.</summary>
+    private void Rename(ServiceCell cell, Service? old, Service? @new)
+    {
+        if (string.Equals(old?.Hostname, @new?.Hostname, StringComparison.OrdinalIgnoreCase))
+            return;
+        if (old is not null)
+            _hostnames.TryRemove(KeyValuePair.Create(old.Hostname, cell));
+        if (@new is not null)
+            _hostnames[@new.Hostname] = cell;
+    }
+
+    /// <summary>Tells that the pods behind a service may be others.</summary>
+    private void TellGatewaysOf(ServiceName service)
+    {
+        if (!_servedByServices.TryGetValue(service, out ImmutableArray<GatewayName> gateways))
+            return;
+        foreach (HttpGateway gateway in gateways.Select(HttpGatewayOf).OfType<HttpGateway>())
+            Tell(new HttpGatewayChange(gateway, gateway));
+    }
+
+    private void Tell(HttpGatewayChange change)
+    {
+        foreach (Action<HttpGatewayChange> observer in _gatewayObservers)
+            observer(change);
+    }
+
+    private sealed class GatewayObservation(MeshState state, Action<HttpGatewayChange> observer) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (state._writing)
+                state._gatewayObservers = state._gatewayObservers.Remove(observer);
+        }
+    }
+}
