@@ -5,6 +5,7 @@ var root = new RootCommand("An ambient mesh for Kubernetes nodes: workload ident
 {
     NodeCommand.Create(),
     DemoCommand.Create(),
+    WaypointCommand.Create(Console.Out, Console.Error),
 };
 // A stop waits for connections (--drain-seconds) and cleans up: the library's own patience of two seconds would cut it short.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });

@@ -5,7 +5,7 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Resources;
 
 /// <summary>The rules by which Kubernetes' API server accepts names and addresses (k8s.io/apimachinery pkg/util/validation).</summary>
-internal static class KubernetesSyntax
+public static class KubernetesSyntax
 {
     private const int MaxLabel = 63;
     private const int MaxSubdomain = 253;

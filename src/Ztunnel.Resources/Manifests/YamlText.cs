@@ -23,7 +23,7 @@ internal static class YamlText
     /// A line that begins with <c>---</c> begins a document and one that begins with <c>...</c> ends it, even inside a scalar
     /// (YAML 1.2 section 9.1.2), so no parsing is needed to find them. Directives belong to the document they stand before.
     /// </summary>
-    private static IEnumerable<(string Part, int LinesBefore)> Split(string text)
+    public static IEnumerable<(string Part, int LinesBefore)> Split(string text)
     {
         int start = 0, startLine = 0, line = 0;
         bool hasContent = false;
