@@ -144,6 +144,9 @@ public sealed partial class Translator
             case PeerAuthenticationObject policy:
                 _policies.Put(PolicyTranslation.PeerAuthentication(policy, _options));
                 break;
+            case RequestAuthenticationObject policy:
+                _policies.Put(PolicyTranslation.RequestAuthentication(policy, _options));
+                break;
             case GatewayObject gateway:
                 _gateways.Put(gateway);
                 break;
@@ -193,6 +196,9 @@ public sealed partial class Translator
                 break;
             case PeerAuthenticationObject:
                 _policies.RemovePeerAuthentication(new PolicyName(key.Namespace, key.Name));
+                break;
+            case RequestAuthenticationObject:
+                _policies.RemoveRequestAuthentication(new PolicyName(key.Namespace, key.Name));
                 break;
             case GatewayObject:
                 _gateways.Remove(key);

@@ -168,14 +168,14 @@ public sealed class PolicyTableTests
         Name = new PolicyName(@namespace ?? "istio-system", name),
         Scope = new PolicyScope(@namespace, Labels(selector)),
         Action = PolicyAction.Deny,
-        Rules = [new AuthorizationRule([])],
+        Rules = [new AuthorizationRule<ConnectionFacts>([])],
     };
 
-    private static AuthorizationPolicy Allow(string name, params ImmutableArray<AttributeMatcher> demands) => new()
+    private static AuthorizationPolicy Allow(string name, params ImmutableArray<Matcher<ConnectionFacts>> demands) => new()
     {
         Name = new PolicyName("default", name),
         Scope = new PolicyScope("default", StringMap.Empty),
         Action = PolicyAction.Allow,
-        Rules = [new AuthorizationRule([new AuthorizationClause([demands])])],
+        Rules = [new AuthorizationRule<ConnectionFacts>([new AuthorizationClause<ConnectionFacts>([demands])])],
     };
 }

@@ -166,8 +166,8 @@ public sealed class PolicyTests
     }
 
     [Theory]
-    [InlineData("CUSTOM", "provider: {name: authz}", "the CUSTOM action asks an external authorizer, as only a waypoint or gateway does: not enforced on connections")]
-    [InlineData("DENY", "targetRefs: [{kind: Service, name: web}, {kind: Service, name: db}]", "is bound by targetRef to Service web, Service db: a waypoint's or gateway's to enforce, not a connection's")]
+    [InlineData("CUSTOM", "provider: {name: authz}", "the CUSTOM action asks an external authorizer, and there is none: gateways refuse the requests it matches, and it has no effect on connections")]
+    [InlineData("DENY", "targetRefs: [{kind: Service, name: web}, {kind: Service, name: db}]", "is attached to Service web, Service db: enforced there on requests, not on connections")]
     public void What_is_not_enforced_on_connections_says_so(string action, string spec, string note)
     {
         var world = new World([.. Pods, Policy("a", action, Everyone, spec: spec)]);

@@ -5,22 +5,13 @@ namespace Ztunnel.Mesh;
 /// <summary>
 /// What a rule demands of one attribute of a connection. A closed set: all attributes that a connection has without looking
 /// into it. Where the client proved no identity, nothing matches what is asked of its identity, and so what is asked of it
-/// with <see cref="Negated"/> is met, as in Istio.
+/// with <see cref="Matcher{TFacts}.Negated"/> is met, as in Istio.
 /// </summary>
-public abstract class AttributeMatcher
+public abstract class AttributeMatcher : Matcher<ConnectionFacts>
 {
     private protected AttributeMatcher()
     {
     }
-
-    /// <summary>Whether none of the values may match, rather than one having to.</summary>
-    public bool Negated { get; init; }
-
-    /// <summary>Whether the connection meets the demand. Allocates nothing.</summary>
-    public bool Matches(in ConnectionFacts facts) => AnyMatches(facts) != Negated;
-
-    /// <summary>Whether one of the values matches.</summary>
-    private protected abstract bool AnyMatches(in ConnectionFacts facts);
 
     private static bool Any(ImmutableArray<TextPattern> patterns, ReadOnlySpan<char> text)
     {

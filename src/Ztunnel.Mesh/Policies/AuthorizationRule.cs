@@ -3,15 +3,17 @@ using System.Collections.Immutable;
 namespace Ztunnel.Mesh;
 
 /// <summary>
-/// A rule of an <see cref="AuthorizationPolicy"/>: it matches a connection when each of its clauses does; one without clauses
-/// matches every connection. A rule's <c>from</c> is one clause, its <c>to</c> another, and each of its <c>when</c>.
+/// A rule of an <see cref="AuthorizationPolicy"/>: it matches a connection or a request when each of its clauses does; one
+/// without clauses matches everything. A rule's <c>from</c> is one clause, its <c>to</c> another, and each of its <c>when</c>.
 /// </summary>
-public sealed class AuthorizationRule(ImmutableArray<AuthorizationClause> clauses)
+/// <typeparam name="TFacts">What is known of what is judged.</typeparam>
+public sealed class AuthorizationRule<TFacts>(ImmutableArray<AuthorizationClause<TFacts>> clauses)
+    where TFacts : struct, allows ref struct
 {
-    /// <summary>Whether the connection matches. Allocates nothing.</summary>
-    public bool Matches(in ConnectionFacts facts)
+    /// <summary>Whether what is judged matches. Allocates nothing.</summary>
+    public bool Matches(in TFacts facts)
     {
-        foreach (AuthorizationClause clause in clauses)
+        foreach (AuthorizationClause<TFacts> clause in clauses)
         {
             if (!clause.Matches(facts))
                 return false;
@@ -22,15 +24,17 @@ public sealed class AuthorizationRule(ImmutableArray<AuthorizationClause> clause
 }
 
 /// <summary>
-/// A clause of an <see cref="AuthorizationRule"/>: it matches when one of its alternatives does, and an alternative when all
-/// that it demands is met. An alternative that demands nothing matches every connection.
+/// A clause of an <see cref="AuthorizationRule{TFacts}"/>: it matches when one of its alternatives does, and an alternative
+/// when all that it demands is met. An alternative that demands nothing matches everything.
 /// </summary>
-public sealed class AuthorizationClause(ImmutableArray<ImmutableArray<AttributeMatcher>> alternatives)
+/// <typeparam name="TFacts">What is known of what is judged.</typeparam>
+public sealed class AuthorizationClause<TFacts>(ImmutableArray<ImmutableArray<Matcher<TFacts>>> alternatives)
+    where TFacts : struct, allows ref struct
 {
-    /// <summary>Whether the connection matches. Allocates nothing.</summary>
-    public bool Matches(in ConnectionFacts facts)
+    /// <summary>Whether what is judged matches. Allocates nothing.</summary>
+    public bool Matches(in TFacts facts)
     {
-        foreach (ImmutableArray<AttributeMatcher> alternative in alternatives)
+        foreach (ImmutableArray<Matcher<TFacts>> alternative in alternatives)
         {
             if (AllMatch(alternative, facts))
                 return true;
@@ -39,9 +43,9 @@ public sealed class AuthorizationClause(ImmutableArray<ImmutableArray<AttributeM
         return false;
     }
 
-    private static bool AllMatch(ImmutableArray<AttributeMatcher> demands, in ConnectionFacts facts)
+    private static bool AllMatch(ImmutableArray<Matcher<TFacts>> demands, in TFacts facts)
     {
-        foreach (AttributeMatcher demand in demands)
+        foreach (Matcher<TFacts> demand in demands)
         {
             if (!demand.Matches(facts))
                 return false;

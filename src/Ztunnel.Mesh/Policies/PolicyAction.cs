@@ -12,6 +12,6 @@ public enum PolicyAction
     /// <summary>Notes them, and changes nothing.</summary>
     Audit,
 
-    /// <summary>Asks an external authorizer; never decided here.</summary>
+    /// <summary>Asks an external authorizer; there is none here, so that requests it matches are refused.</summary>
     Custom,
 }

@@ -14,6 +14,8 @@ internal sealed class PolicyCell
 
     public SelectorIndex<PeerAuthentication> PeerAuthentication { get; } = new();
 
+    public SelectorIndex<RequestAuthentication> RequestAuthentication { get; } = new();
+
     /// <summary>Changes whenever the policies do, and never back.</summary>
     public long Version
     {
@@ -21,9 +23,13 @@ internal sealed class PolicyCell
         set => Volatile.Write(ref _version, value);
     }
 
-    public bool IsEmpty => Authorization.IsEmpty && PeerAuthentication.IsEmpty;
+    public bool IsEmpty => Authorization.IsEmpty && PeerAuthentication.IsEmpty && RequestAuthentication.IsEmpty;
 
     /// <summary>The AuthorizationPolicies about a workload with these labels, in the order of their names.</summary>
     public AuthorizationPolicy[] AuthorizationFor(StringMap labels) =>
         [.. Authorization.Everyones.Concat(Authorization.Selecting(labels)).OrderBy(policy => policy.Name, PolicyName.Order)];
+
+    /// <summary>The RequestAuthentications about a workload with these labels.</summary>
+    public RequestAuthentication[] RequestAuthenticationFor(StringMap labels) =>
+        [.. RequestAuthentication.Everyones.Concat(RequestAuthentication.Selecting(labels))];
 }

@@ -16,19 +16,28 @@ public sealed class PolicyTable
     private readonly ConcurrentDictionary<string, PolicyCell> _namespaces = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<PolicyName, AuthorizationPolicy> _authorization = new();
     private readonly ConcurrentDictionary<PolicyName, PeerAuthentication> _peerAuthentication = new();
+    private readonly ConcurrentDictionary<PolicyName, RequestAuthentication> _requestAuthentication = new();
+    private readonly RequestPolicyTable _requests;
     private readonly ConcurrentDictionary<string, WorkloadPolicies> _effective = new(StringComparer.Ordinal);
     private ImmutableArray<Action<PolicyChange>> _observers = [];
     private long _version;
     private long _computed;
 
     /// <summary>A table without policies. <paramref name="isKnown"/> tells whether a workload still exists, by its uid.</summary>
-    internal PolicyTable(Func<string, bool> isKnown) => _isKnown = isKnown;
+    internal PolicyTable(Func<string, bool> isKnown)
+    {
+        _isKnown = isKnown;
+        _requests = new RequestPolicyTable(_mesh, _namespaces.GetValueOrDefault);
+    }
 
     /// <summary>All AuthorizationPolicies, in no order, also those not enforced here.</summary>
     public IEnumerable<AuthorizationPolicy> Authorization => _authorization.Select(entry => entry.Value);
 
     /// <summary>All PeerAuthentications, in no order, also those not enforced here.</summary>
     public IEnumerable<PeerAuthentication> PeerAuthentication => _peerAuthentication.Select(entry => entry.Value);
+
+    /// <summary>All RequestAuthentications, in no order.</summary>
+    public IEnumerable<RequestAuthentication> RequestAuthentication => _requestAuthentication.Select(entry => entry.Value);
 
     /// <summary>How many times what holds for a workload has been worked out so far: what the changes have cost.</summary>
     internal long EffectiveComputed => Interlocked.Read(ref _computed);
@@ -49,21 +58,32 @@ public sealed class PolicyTable
     public void Put(AuthorizationPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        Replace(_authorization, cell => cell.Authorization, policy.Name, policy);
+        Replace(_authorization, cell => cell.Authorization, _requests.Authorization, policy.Name, policy);
     }
 
     /// <summary>Adds a policy or replaces the one of its name.</summary>
     public void Put(PeerAuthentication policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        Replace(_peerAuthentication, cell => cell.PeerAuthentication, policy.Name, policy);
+        Replace(_peerAuthentication, cell => cell.PeerAuthentication, null, policy.Name, policy);
+    }
+
+    /// <summary>Adds a policy or replaces the one of its name.</summary>
+    public void Put(RequestAuthentication policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        Replace(_requestAuthentication, cell => cell.RequestAuthentication, _requests.Authentication, policy.Name, policy);
     }
 
     /// <summary>Removes the AuthorizationPolicy of that name, if there is one.</summary>
-    public void RemoveAuthorization(PolicyName name) => Replace(_authorization, cell => cell.Authorization, name, null);
+    public void RemoveAuthorization(PolicyName name) => Replace(_authorization, cell => cell.Authorization, _requests.Authorization, name, null);
 
     /// <summary>Removes the PeerAuthentication of that name, if there is one.</summary>
-    public void RemovePeerAuthentication(PolicyName name) => Replace(_peerAuthentication, cell => cell.PeerAuthentication, name, null);
+    public void RemovePeerAuthentication(PolicyName name) => Replace(_peerAuthentication, cell => cell.PeerAuthentication, null, name, null);
+
+    /// <summary>Removes the RequestAuthentication of that name, if there is one.</summary>
+    public void RemoveRequestAuthentication(PolicyName name) =>
+        Replace(_requestAuthentication, cell => cell.RequestAuthentication, _requests.Authentication, name, null);
 
     /// <summary>How many of <paramref name="workloads"/> each policy is about; those about none are left out.</summary>
     public IReadOnlyDictionary<IPolicy, int> CountSelected(IEnumerable<Workload> workloads)
@@ -118,6 +138,9 @@ public sealed class PolicyTable
         return policies.Authorize(facts);
     }
 
+    /// <summary>What holds for requests.</summary>
+    internal HttpPolicies For(HttpPolicyScope scope, Gateway? gateway) => _requests.For(scope, gateway);
+
     /// <summary>
     /// Tells observers that who may connect has changed for a reason that is no policy: for workloads of a namespace, or of all
     /// when it is null.
@@ -132,10 +155,12 @@ public sealed class PolicyTable
     internal void Forget(string uid) => _effective.TryRemove(uid, out _);
 
     private static IEnumerable<IPolicy> Everyones(PolicyCell cell) =>
-        cell.Authorization.Everyones.Concat<IPolicy>(cell.PeerAuthentication.Everyones);
+        cell.Authorization.Everyones.Concat<IPolicy>(cell.PeerAuthentication.Everyones).Where(IsEnforced);
 
     private static IEnumerable<IPolicy> Selecting(PolicyCell cell, StringMap labels) =>
-        cell.Authorization.Selecting(labels).Concat<IPolicy>(cell.PeerAuthentication.Selecting(labels));
+        cell.Authorization.Selecting(labels).Concat<IPolicy>(cell.PeerAuthentication.Selecting(labels)).Where(IsEnforced);
+
+    private static bool IsEnforced(IPolicy policy) => policy.Enforcement != Enforcement.None;
 
     private bool IsStale(WorkloadPolicies policies, Workload workload, PolicyCell? own) =>
         policies.MadeOf.MeshVersion != _mesh.Version
@@ -143,7 +168,11 @@ public sealed class PolicyTable
         || !ReferenceEquals(policies.MadeOf.Labels, workload.Labels);
 
     private void Replace<T>(
-        ConcurrentDictionary<PolicyName, T> all, Func<PolicyCell, SelectorIndex<T>> indexIn, PolicyName name, T? policy)
+        ConcurrentDictionary<PolicyName, T> all,
+        Func<PolicyCell, SelectorIndex<T>> indexIn,
+        AttachmentIndex<T>? attached,
+        PolicyName name,
+        T? policy)
         where T : class, IPolicy
     {
         lock (_writing)
@@ -158,11 +187,16 @@ public sealed class PolicyTable
             Change(reach, cell =>
             {
                 SelectorIndex<T> index = indexIn(cell);
-                if (old is { Enforcement: not Enforcement.None })
+                if (old is not null && IsAboutWorkloads(old))
                     index.Remove(old);
-                if (policy is { Enforcement: not Enforcement.None })
+                if (policy is not null && IsAboutWorkloads(policy))
                     index.Add(policy);
             });
+            attached?.Replace(old, policy);
+            _requests.Change();
+
+            // Gateways enforce what nodes do not.
+            bool IsAboutWorkloads(T policy) => attached is null ? IsEnforced(policy) : !policy.Attached;
         }
     }
 

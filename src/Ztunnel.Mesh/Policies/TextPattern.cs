@@ -25,6 +25,12 @@ public readonly record struct TextPattern
         };
     }
 
+    private TextPattern(string text, Form form)
+    {
+        _text = text;
+        _form = form;
+    }
+
     private enum Form
     {
         Exact,
@@ -43,13 +49,16 @@ public readonly record struct TextPattern
     };
 
     /// <summary>Whether <paramref name="text"/> fits; an empty text fits nothing. Allocates nothing.</summary>
-    public bool Matches(ReadOnlySpan<char> text) => !text.IsEmpty && _form switch
-    {
-        Form.Exact => text.SequenceEqual(_text),
-        Form.Prefix => text.StartsWith(_text, StringComparison.Ordinal),
-        Form.Suffix => text.EndsWith(_text, StringComparison.Ordinal),
-        _ => true,
-    };
+    public bool Matches(ReadOnlySpan<char> text) => Fits(text, StringComparison.Ordinal);
+
+    /// <summary>The same without regard to the case of letters.</summary>
+    public bool MatchesInAnyCase(ReadOnlySpan<char> text) => Fits(text, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether it is <c>*</c> alone.</summary>
+    internal bool IsPresence => _form == Form.Presence;
+
+    /// <summary>The pattern of the same form with its text changed.</summary>
+    internal TextPattern With(Func<string, string> change) => new(change(_text), _form);
 
     /// <summary>The value it was made of.</summary>
     public override string ToString() => _form switch
@@ -58,5 +67,13 @@ public readonly record struct TextPattern
         Form.Suffix => $"*{_text}",
         Form.Presence => "*",
         _ => _text,
+    };
+
+    private bool Fits(ReadOnlySpan<char> text, StringComparison comparison) => !text.IsEmpty && _form switch
+    {
+        Form.Exact => text.Equals(_text, comparison),
+        Form.Prefix => text.StartsWith(_text, comparison),
+        Form.Suffix => text.EndsWith(_text, comparison),
+        _ => true,
     };
 }

@@ -18,6 +18,7 @@ internal sealed class WorkloadPolicies
         (StringMap Labels, long MeshVersion, long NamespaceVersion) madeOf, AuthorizationPolicy[] authorization, MutualTlsRule mutualTls)
     {
         MadeOf = madeOf;
+        authorization = [.. authorization.Where(policy => policy.Enforcement != Enforcement.None)];
         _deny = [.. authorization.Where(policy => policy is { DryRun: false, Action: PolicyAction.Deny })];
         _allow = [.. authorization.Where(policy => policy is { DryRun: false, Action: PolicyAction.Allow })];
         _observed = [.. authorization.Where(policy => policy.DryRun || policy.Action == PolicyAction.Audit)];

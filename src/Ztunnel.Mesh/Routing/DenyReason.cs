@@ -18,6 +18,9 @@ public enum DenyReason
     /// <summary>The destination has ALLOW policies and none of them matches the connection.</summary>
     NotAllowedByPolicy,
 
+    /// <summary>A CUSTOM policy matches the request, and there is no external authorizer to ask.</summary>
+    ExternalAuthorizerMissing,
+
     /// <summary>The destination takes mutual TLS only, and the connection is plaintext.</summary>
     PlaintextRefused,
 

@@ -9,6 +9,9 @@ public sealed record Gateway
     /// <summary>Whether it is one of the mesh's ingress gateways, which reach services directly unless those say otherwise.</summary>
     public bool Ingress { get; init; }
 
+    /// <summary>The GatewayClass it is of; null where that is not known.</summary>
+    public string? Class { get; init; }
+
     /// <summary>What it is as a waypoint; null when it is none.</summary>
     public Waypoint? Waypoint { get; init; }
 }

@@ -35,6 +35,15 @@ public sealed partial class MeshState
         return _redirect.BindingOf(workload);
     }
 
+    /// <summary>
+    /// The policies that hold for requests through a gateway. Takes no lock and allocates nothing unless policies have changed
+    /// since the same was asked for.
+    /// </summary>
+    public HttpPolicies PoliciesFor(HttpPolicyScope scope) => Policies.For(scope, _gateways.Find(scope.Gateway));
+
+    /// <summary>Whether an identity is that of an instance of an ingress gateway of the mesh.</summary>
+    public bool IsIngress(SpiffeId identity) => _gateways.IsIngress(identity);
+
     /// <summary>Adds a Gateway or replaces the one of its name.</summary>
     public void Put(Gateway gateway)
     {

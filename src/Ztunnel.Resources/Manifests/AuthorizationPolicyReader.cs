@@ -25,19 +25,9 @@ internal static class AuthorizationPolicyReader
             // What stands in for a policy whose action is a mistake denies.
             Action = action.OneOf(Actions) ?? (action.Present ? PolicyAction.Deny : PolicyAction.Allow),
             Selector = PolicySelector.Read(spec),
-            Targets = [.. ReadTargets(spec)],
+            Targets = PolicyTargets.Read(metadata, spec),
             Rules = [.. spec["rules"].Items().Select(ReadRule)],
         };
-    }
-
-    private static IEnumerable<PolicyTarget> ReadTargets(Field spec)
-    {
-        Field[] given = [.. new[] { spec["selector"], spec["targetRef"], spec["targetRefs"] }.Where(field => field.Present)];
-        if (given.Length > 1)
-            given[^1].Problem("may not stand beside selector or another target reference");
-        IEnumerable<Field> targets = spec["targetRef"].Present ? [spec["targetRef"]] : spec["targetRefs"].Items();
-        return targets.Select(target => new PolicyTarget(
-            target["group"].Text() ?? "", target["kind"].RequiredText() ?? "", target["name"].RequiredText() ?? ""));
     }
 
     private static RuleSpec ReadRule(Field rule)

@@ -20,6 +20,8 @@ internal static class ObjectReader
         [("security.istio.io/v1beta1", "AuthorizationPolicy")] = (ObjectKind.AuthorizationPolicy, AuthorizationPolicyReader.Read),
         [Key(ObjectKind.PeerAuthentication)] = (ObjectKind.PeerAuthentication, PeerAuthenticationReader.Read),
         [("security.istio.io/v1beta1", "PeerAuthentication")] = (ObjectKind.PeerAuthentication, PeerAuthenticationReader.Read),
+        [Key(ObjectKind.RequestAuthentication)] = (ObjectKind.RequestAuthentication, RequestAuthenticationReader.Read),
+        [("security.istio.io/v1beta1", "RequestAuthentication")] = (ObjectKind.RequestAuthentication, RequestAuthenticationReader.Read),
         [Key(ObjectKind.Gateway)] = (ObjectKind.Gateway, GatewayReader.Read),
         [Key(ObjectKind.GatewayClass)] = (ObjectKind.GatewayClass, GatewayReader.ReadClass),
         [(OldGatewayApi, ObjectKind.Gateway.Name)] = (ObjectKind.Gateway, GatewayReader.Read),

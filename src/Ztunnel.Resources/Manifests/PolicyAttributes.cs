@@ -42,6 +42,7 @@ internal static class PolicyAttributes
         "serviceAccounts" or "source.serviceAccount" => ServiceAccountFault(value),
         "ipBlocks" or "remoteIpBlocks" or "source.ip" or "remote.ip" or "destination.ip" =>
             Range(value) is null ? "must be an IP address or a range such as 10.0.0.0/8" : null,
+        "paths" => PathPattern.Fault(value),
         "ports" or "destination.port" => Port(value) is null ? "must be a number from 0 to 65535" : null,
         _ => null,
     };

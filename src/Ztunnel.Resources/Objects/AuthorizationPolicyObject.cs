@@ -27,9 +27,6 @@ public sealed record AuthorizationPolicyObject : KubernetesObject
     internal override KubernetesObject? StandIn() => this with { StandsIn = true, Rules = [] };
 }
 
-/// <summary>What a policy is bound to. <paramref name="Group"/> is empty for core kinds such as Service.</summary>
-public sealed record PolicyTarget(string Group, string Kind, string Name);
-
 /// <summary>
 /// One of <c>spec.rules</c>: matches what one of <see cref="From"/> (if there is any), one of <see cref="To"/> (if there is
 /// any) and each of <see cref="When"/> matches.

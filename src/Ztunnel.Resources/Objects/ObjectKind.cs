@@ -27,6 +27,9 @@ public sealed record ObjectKind(string ApiVersion, string Name, bool Namespaced)
     /// <summary>Who must connect with mutual TLS.</summary>
     public static readonly ObjectKind PeerAuthentication = new("security.istio.io/v1", "PeerAuthentication", Namespaced: true);
 
+    /// <summary>Which tokens requests may come with.</summary>
+    public static readonly ObjectKind RequestAuthentication = new("security.istio.io/v1", "RequestAuthentication", Namespaced: true);
+
     /// <summary>Gateway API gateways; v1beta1 is read as this too.</summary>
     public static readonly ObjectKind Gateway = new("gateway.networking.k8s.io/v1", "Gateway", Namespaced: true);
 

@@ -71,6 +71,7 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
         mesh.Put(new Gateway
         {
             Name = new GatewayName(gateway.Metadata.Namespace, gateway.Metadata.Name),
+            Class = gateway.ClassName,
             Ingress = role == Role.Ingress,
             Waypoint = role == Role.Waypoint ? Describe(gateway) : null,
         });

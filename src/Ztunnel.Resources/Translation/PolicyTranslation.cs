@@ -9,22 +9,56 @@ internal static class PolicyTranslation
     /// <summary>The model's form of an AuthorizationPolicy, without what connections do not have, and saying so.</summary>
     public static AuthorizationPolicy Authorization(AuthorizationPolicyObject policy, TranslatorOptions options)
     {
-        var rules = new RuleTranslation(policy.Metadata.Namespace, options);
-        ImmutableArray<AuthorizationRule> translated = policy.StandsIn && policy.Action == PolicyAction.Deny
-            ? [new AuthorizationRule([])]
-            : [.. policy.Rules.Select(rule => rules.Translate(rule, policy.Action)).OfType<AuthorizationRule>()];
+        var attributes = new AttributeTranslation(policy.Metadata.Namespace, options);
+        var connections = new RuleTranslation<ConnectionFacts>(attributes.OfConnections);
+        var requests = new RuleTranslation<HttpAuthorizationFacts>(attributes.OfRequests);
+        ImmutableArray<AuthorizationRule<ConnectionFacts>> rules = connections.Translate(policy);
+        ImmutableArray<AuthorizationRule<HttpAuthorizationFacts>> requestRules = requests.Translate(policy);
         (bool dryRun, string? dryRunNote) = DryRun(policy.Metadata);
-        string? unenforced = WhyNotEnforced(policy);
+        bool attached = policy.Targets.Count > 0, onRequestsOnly = attached || policy.Action == PolicyAction.Custom;
+        SortedSet<string> dropped = onRequestsOnly ? requests.Dropped : connections.Dropped;
         return new AuthorizationPolicy
         {
             Name = new PolicyName(policy.Metadata.Namespace, policy.Metadata.Name),
             Scope = Scope(policy.Metadata, policy.Selector, options),
             Action = policy.Action,
             DryRun = dryRun,
-            Rules = translated,
-            DroppedAttributes = unenforced is null ? [.. rules.Dropped] : [],
-            Enforcement = Enforcement(unenforced is null, policy.StandsIn || rules.Dropped.Count > 0),
-            Notes = unenforced is not null ? [unenforced] : [.. Notes(policy, rules), .. dryRunNote is null ? [] : new[] { dryRunNote }],
+            Rules = rules,
+            RequestRules = requestRules,
+            Attached = attached,
+            Attachments = Attachments(policy.Metadata, policy.Targets, options),
+            DroppedAttributes = [.. dropped],
+            Enforcement = Enforcement(!onRequestsOnly, policy.StandsIn || dropped.Count > 0),
+            Notes =
+            [
+                .. WhyNotOnConnections(policy, options),
+                .. Notes(policy, dropped, onRequestsOnly),
+                .. attributes.PrincipalsWithScheme.Select(principal => $"the principal {principal} matches nobody: principals are written without spiffe://"),
+                .. dryRunNote is null ? [] : new[] { dryRunNote },
+            ],
+        };
+    }
+
+    /// <summary>The model's form of a RequestAuthentication.</summary>
+    public static RequestAuthentication RequestAuthentication(RequestAuthenticationObject policy, TranslatorOptions options)
+    {
+        var name = new PolicyName(policy.Metadata.Namespace, policy.Metadata.Name);
+        return new RequestAuthentication
+        {
+            Name = name,
+            Scope = Scope(policy.Metadata, policy.Selector, options),
+            // What stands in takes the tokens of no issuer, so that any is refused.
+            Rules = policy.StandsIn ? [new JwtRule { Policy = name, Issuer = "", Jwks = "{\"keys\":[]}" }] : [.. policy.Rules.Select(rule => Rule(rule, name))],
+            Attached = policy.Targets.Count > 0,
+            Attachments = Attachments(policy.Metadata, policy.Targets, options),
+            Notes =
+            [
+                policy.Targets.Count > 0
+                    ? $"is attached to {Names(policy.Targets)}: enforced there on requests, not on connections"
+                    : "is enforced on requests through the ingress gateways whose pods it is about; only a targetRef attaches it to a waypoint",
+                .. NotesOnTargets(policy.Metadata, policy.Targets, options),
+                .. policy.StandsIn ? ["has mistakes and no earlier version: refuses every token until it is mended"] : Array.Empty<string>(),
+            ],
         };
     }
 
@@ -56,26 +90,56 @@ internal static class PolicyTranslation
     private static Enforcement Enforcement(bool enforced, bool partly) =>
         !enforced ? Mesh.Enforcement.None : partly ? Mesh.Enforcement.Partial : Mesh.Enforcement.Full;
 
-    private static string? WhyNotEnforced(AuthorizationPolicyObject policy)
+    private static JwtRule Rule(JwtRuleSpec rule, PolicyName policy) => new()
+    {
+        Policy = policy,
+        Issuer = rule.Issuer,
+        Audiences = [.. rule.Audiences],
+        Jwks = rule.Jwks,
+        JwksUri = rule.JwksUri,
+        Timeout = rule.Timeout,
+        FromHeaders = [.. rule.FromHeaders],
+        FromParams = [.. rule.FromParams],
+        FromCookies = [.. rule.FromCookies],
+        OutputPayloadToHeader = rule.OutputPayloadToHeader,
+        OutputClaimToHeaders = [.. rule.OutputClaimToHeaders],
+        ForwardOriginalToken = rule.ForwardOriginalToken,
+        SpaceDelimitedClaims = [.. rule.SpaceDelimitedClaims],
+    };
+
+    /// <summary>What it is attached to; a class only by a policy of the root namespace, as in Istio.</summary>
+    private static ImmutableArray<PolicyAttachment> Attachments(ObjectMetadata metadata, ValueArray<PolicyTarget> targets, TranslatorOptions options) =>
+    [
+        .. targets
+            .Where(target => target.Attachment is { } kind && (kind != PolicyAttachmentKind.GatewayClass || IsRoot(metadata, options)))
+            .Select(target => new PolicyAttachment(
+                target.Attachment!.Value, target.Attachment == PolicyAttachmentKind.GatewayClass ? "" : metadata.Namespace, target.Name)),
+    ];
+
+    private static string Names(ValueArray<PolicyTarget> targets) => string.Join(", ", targets.Select(target => $"{target.Kind} {target.Name}"));
+
+    private static IEnumerable<string> WhyNotOnConnections(AuthorizationPolicyObject policy, TranslatorOptions options)
     {
         if (policy.Targets.Count > 0)
-        {
-            string targets = string.Join(", ", policy.Targets.Select(target => $"{target.Kind} {target.Name}"));
-            return $"is bound by targetRef to {targets}: a waypoint's or gateway's to enforce, not a connection's";
-        }
-
+            return [$"is attached to {Names(policy.Targets)}: enforced there on requests, not on connections", .. NotesOnTargets(policy.Metadata, policy.Targets, options)];
         return policy.Action == PolicyAction.Custom
-            ? "the CUSTOM action asks an external authorizer, as only a waypoint or gateway does: not enforced on connections"
-            : null;
+            ? ["the CUSTOM action asks an external authorizer, and there is none: gateways refuse the requests it matches, and it has no effect on connections"]
+            : [];
     }
 
-    private static IEnumerable<string> Notes(AuthorizationPolicyObject policy, RuleTranslation rules)
+    private static IEnumerable<string> NotesOnTargets(ObjectMetadata metadata, ValueArray<PolicyTarget> targets, TranslatorOptions options) => targets
+        .Where(target => target.Attachment == PolicyAttachmentKind.GatewayClass && !IsRoot(metadata, options))
+        .Select(target => $"is not in the root namespace {options.RootNamespace}, so that it has no effect on GatewayClass {target.Name}");
+
+    private static IEnumerable<string> Notes(AuthorizationPolicyObject policy, SortedSet<string> dropped, bool onRequestsOnly)
     {
+        bool refuses = policy.Action is PolicyAction.Deny or PolicyAction.Custom;
         if (policy.StandsIn)
         {
             yield return policy.Action switch
             {
-                PolicyAction.Deny => "has mistakes and no earlier version: denies every connection until it is mended",
+                PolicyAction.Deny or PolicyAction.Custom =>
+                    $"has mistakes and no earlier version: denies every {(onRequestsOnly ? "request" : "connection")} until it is mended",
                 PolicyAction.Allow => "has mistakes and no earlier version: allows nothing until it is mended",
                 _ => "has mistakes and no earlier version: matches nothing until it is mended",
             };
@@ -85,16 +149,16 @@ internal static class PolicyTranslation
             yield return policy.Action == PolicyAction.Allow ? "has no rules, so it allows nothing" : "has no rules, so it matches nothing";
         }
 
-        if (rules.Dropped.Count > 0)
+        if (dropped.Count > 0)
         {
-            string found = $"only requests have these attributes, and a waypoint can look at them: {string.Join(", ", rules.Dropped)}.";
-            yield return policy.Action == PolicyAction.Deny
-                ? $"{found} The DENY rules with them are enforced without them and so refuse more than they ask"
-                : $"{found} The {policy.Action.ToString().ToUpperInvariant()} rules with them match nothing";
+            string names = string.Join(", ", dropped), action = policy.Action.ToString().ToUpperInvariant();
+            string found = onRequestsOnly
+                ? $"these attributes are not known: {names}."
+                : $"only requests have these attributes, and a waypoint can look at them: {names}.";
+            yield return refuses
+                ? $"{found} The {action} rules with them are enforced without them and so refuse more than they ask"
+                : $"{found} The {action} rules with them match nothing";
         }
-
-        foreach (string principal in rules.PrincipalsWithScheme)
-            yield return $"the principal {principal} matches nobody: principals are written without spiffe://";
     }
 
     /// <summary>The annotation as Go's <c>strconv.ParseBool</c> reads it; what it cannot read leaves the policy enforced.</summary>
