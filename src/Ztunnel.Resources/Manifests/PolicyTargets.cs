@@ -1,3 +1,5 @@
+using Ztunnel.Mesh;
+
 namespace Ztunnel.Resources;
 
 /// <summary>Reads what a policy of Istio's is attached to.</summary>

@@ -33,13 +33,3 @@ public readonly ref struct HttpAuthorizationFacts
     /// <summary>Which of the decoded readings of the path is looked at; null for the path as it is.</summary>
     internal string? DecodedPath { get; init; }
 }
-
-/// <summary>The headers of a request.</summary>
-public interface IRequestHeaders
-{
-    /// <summary>
-    /// The value of a header, its name compared without regard to case; several values are joined by commas (RFC 9110 section
-    /// 5.2). Null where the request has no such header.
-    /// </summary>
-    string? Find(string name);
-}
