@@ -80,7 +80,9 @@ internal static class DemoCommand
         }
 
         console.WriteLine();
-        console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Edit a file in {mesh.Manifests} and it takes effect within a second. Ctrl-C ends it all.");
+        console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Edit a file in {mesh.Manifests} and it takes effect within a second; what is wrong with it, and every connection, shows below in the log of both nodes. Services exist only in the mesh here: a pod whose label is gone reaches others by their addresses. Ctrl-C ends it all.");
+        console.WriteLine();
+        mesh.Log.CopyTo(console.Profile.Out.Writer);
         await Task.Delay(Timeout.InfiniteTimeSpan, stop).ContinueWith(static _ => { }, TaskScheduler.Default);
     }
 }

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
 using Microsoft.Extensions.Logging;
-using Ztunnel.Capture;
 using Ztunnel.Diagnostics;
 using Ztunnel.Identity;
 using Ztunnel.Telemetry;
@@ -29,15 +28,13 @@ internal static partial class NodeCommand
         var trustDomain = new Option<string>("--trust-domain") { Description = "Trust domain of all identities.", DefaultValueFactory = _ => "cluster.local" };
         var aliases = new Option<string[]>("--trust-domain-alias") { Description = "A former trust domain whose identities and principals still count. May be given several times." };
         var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
-        var workers = new Option<int>("--workers") { Description = "Worker threads, one event loop each.", DefaultValueFactory = _ => Environment.ProcessorCount };
-        workers.Validators.Add(result => Require(result, result.GetValueOrDefault<int>() is >= 1 and <= 256, "must be from 1 to 256"));
-        var drain = new Option<double>("--drain-seconds") { Description = "How long a stop waits for open connections.", DefaultValueFactory = _ => 5 };
+        Option<int> workers = NumberFlag.Create("--workers", Environment.ProcessorCount, 1, 256, "Worker threads, one event loop each.");
+        Option<double> drain = NumberFlag.Create("--drain-seconds", 5.0, 0, 86_400, "How long a stop waits for open connections.");
         var release = new Option<bool>("--release-on-exit")
         {
             Description = "Take the capture rules out of all pods on SIGTERM, so that they go on in the clear. "
                 + "Without it they stay, and connections are refused until an agent is there again.",
         };
-        drain.Validators.Add(result => Require(result, result.GetValueOrDefault<double>() is >= 0 and <= 86_400, "must be from 0 to 86400"));
         var accessLog = new Option<string>("--access-log") { Description = "Shape of the log: text, json, or none for no access log.", DefaultValueFactory = _ => "text" };
         accessLog.AcceptOnlyFromAmong("text", "json", "none");
         var levels = new Option<string>("--log-level")
@@ -50,7 +47,7 @@ internal static partial class NodeCommand
         {
             Description = "Directory of the node, for root only, in which an agent and the one that takes over from it meet: no connection is refused on the way.",
         };
-        Option<ProbePath> probes = ProbeFlag.Create();
+        Option<string> probes = ProbeFlag.Create();
         Option<string> admin = Address("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
         Option<string> readiness = Address("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
 
@@ -76,7 +73,7 @@ internal static partial class NodeCommand
                 Mesh = waypoints.Read(parsed),
                 Proxy = proxy.Read(parsed),
                 ReleaseOnExit = parsed.GetValue(release),
-                Probes = parsed.GetValue(probes),
+                Probes = ProbeFlag.Read(parsed.GetRequiredValue(probes)),
                 RunDirectory = parsed.GetValue(run),
                 Diagnostics = new DiagnosticsOptions
                 {

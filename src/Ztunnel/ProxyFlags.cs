@@ -10,20 +10,21 @@ internal sealed class ProxyFlags
 
     private readonly Option<string> _sameNode;
     private readonly Option<bool> _policyCuts;
-    private readonly Option<double> _halfClosed = Number(
+    private readonly Option<double> _halfClosed = NumberFlag.Create(
         "--half-closed-timeout",
         Defaults.HalfClosedTimeout.TotalSeconds,
+        min: 0,
         max: 31_536_000,
         "Seconds without a byte after which a connection is broken off once one side has ended; 0 for never.");
 
-    private readonly Option<int> _connections = Number(
-        "--max-connections", Defaults.Limits.Connections, int.MaxValue, "Connections one pod may have open, each way; 0 for no limit.");
+    private readonly Option<int> _connections = NumberFlag.Create(
+        "--max-connections", Defaults.Limits.Connections, 0, int.MaxValue, "Connections one pod may have open, each way; 0 for no limit.");
 
-    private readonly Option<int> _rate = Number(
-        "--max-connection-rate", Defaults.Limits.ConnectionsPerSecond, 100_000_000, "New connections a second one pod may make, each way; 0 for no limit.");
+    private readonly Option<int> _rate = NumberFlag.Create(
+        "--max-connection-rate", Defaults.Limits.ConnectionsPerSecond, 0, 100_000_000, "New connections a second one pod may make, each way; 0 for no limit.");
 
-    private readonly Option<long> _held = Number(
-        "--max-held-bytes", Defaults.Limits.HeldBytes, long.MaxValue, "Bytes held for receivers of one pod's connections; 0 for no limit.");
+    private readonly Option<long> _held = NumberFlag.Create(
+        "--max-held-bytes", Defaults.Limits.HeldBytes, 0, long.MaxValue, "Bytes held for receivers of one pod's connections; 0 for no limit.");
 
     public ProxyFlags()
     {
@@ -61,16 +62,4 @@ internal sealed class ProxyFlags
             HeldBytes = parsed.GetRequiredValue(_held),
         },
     };
-
-    private static Option<T> Number<T>(string name, T @default, T max, string description)
-        where T : struct, System.Numerics.INumber<T>
-    {
-        var option = new Option<T>(name) { Description = description, DefaultValueFactory = _ => @default };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<T>() is var value && (value < T.Zero || value > max))
-                result.AddError($"{name} must be from 0 to {max}, got {value}");
-        });
-        return option;
-    }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Spectre.Console;
 using Ztunnel.IO;
 using Ztunnel.Lab;
@@ -67,6 +68,7 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
 
     private async Task<IReadOnlyList<string>> ShowRules(CancellationToken stop)
     {
+        await Curl(_client, $"http://{_server.IPv4}:8080/ip");
         string rules = await Output(_client, "nft", "list", "table", "inet", "ztunnel");
         Expect(rules.Contains("redirect to :15001", StringComparison.Ordinal), "no rule redirects to port 15001");
         return [.. rules.Split('\n').Where(line => line.Contains("redirect", StringComparison.Ordinal)).Select(line => line.Trim())];
@@ -89,7 +91,9 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
     {
         string[] both = ["src.identity=\"spiffe://cluster.local/ns/default/sa/curl\"", "dst.identity=\"spiffe://cluster.local/ns/default/sa/httpbin\""];
         string outbound = await LogLine(["direction=\"outbound\"", "dst.service=", .. both], stop);
-        string inbound = await LogLine(["direction=\"inbound\"", .. both], stop);
+        // What one end sent the other received: the line of the same connection and not of another.
+        Match bytes = Regex.Match(outbound, @"bytes_sent=(?<sent>\d+) bytes_recv=(?<received>\d+)", RegexOptions.ExplicitCapture, Patience);
+        string inbound = await LogLine(["direction=\"inbound\"", $"bytes_sent={bytes.Groups["received"]} bytes_recv={bytes.Groups["sent"]} ", .. both], stop);
         return [$"{_client.Plan.Node}: {outbound}", $"{_server.Plan.Node}: {inbound}"];
     }
 

@@ -7,6 +7,7 @@ internal sealed class LogLines : Stream
 {
     private readonly Lock _gate = new();
     private readonly StringBuilder _text = new();
+    private TextWriter? _copy;
 
     public IReadOnlyList<string> All => ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
@@ -22,16 +23,24 @@ internal sealed class LogLines : Stream
 
     public string? FirstOrDefault(Func<string, bool> wanted) => All.FirstOrDefault(wanted);
 
-    public override void Write(byte[] buffer, int offset, int count)
+    /// <summary>Writes what comes from now on to <paramref name="output"/> too.</summary>
+    public void CopyTo(TextWriter output)
     {
         lock (_gate)
-            _text.Append(Encoding.UTF8.GetString(buffer, offset, count));
+            _copy = output;
     }
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
+        string text = Encoding.UTF8.GetString(buffer);
         lock (_gate)
-            _text.Append(Encoding.UTF8.GetString(buffer));
+        {
+            _text.Append(text);
+            _copy?.Write(text);
+            _copy?.Flush();
+        }
     }
 
     public override string ToString()
