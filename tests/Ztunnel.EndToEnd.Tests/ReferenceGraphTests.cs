@@ -15,6 +15,7 @@ public sealed class ReferenceGraphTests
         ["Ztunnel.Capture"] = ["Ztunnel.IO", "Ztunnel.Mesh"],
         ["Ztunnel.Telemetry"] = ["Ztunnel.Mesh"],
         ["Ztunnel.Proxy"] = ["Ztunnel.IO", "Ztunnel.Hbone", "Ztunnel.Identity", "Ztunnel.Mesh", "Ztunnel.Telemetry"],
+        ["Ztunnel.Gateway"] = ["Ztunnel.IO", "Ztunnel.Hbone", "Ztunnel.Identity", "Ztunnel.Mesh", "Ztunnel.Telemetry"],
         ["Ztunnel.Lab"] = ["Ztunnel.IO", "Ztunnel.Resources"],
         ["Ztunnel.Diagnostics"] =
             ["Ztunnel.IO", "Ztunnel.Mesh", "Ztunnel.Telemetry", "Ztunnel.Identity", "Ztunnel.Proxy", "Ztunnel.Resources", "Ztunnel.Capture"],

@@ -132,6 +132,9 @@ public sealed partial class EventLoop : IDisposable
         TryPost(callback, state);
     }
 
+    /// <summary><see cref="Post"/> that tells false when the loop has stopped.</summary>
+    public bool TryPost(Action<object?> callback, object? state) => TryPost(new WorkItem(callback, state));
+
     /// <summary>
     /// Runs asynchronous work on the loop and reports its end to the caller; it fails with
     /// <see cref="ObjectDisposedException"/> when the loop stops first. Safe from any thread.
@@ -206,9 +209,6 @@ public sealed partial class EventLoop : IDisposable
         if (!IsCurrent)
             _thread.Join();
     }
-
-    /// <summary><see cref="Post"/> that tells false when the loop has stopped.</summary>
-    internal bool TryPost(Action<object?> callback, object? state) => TryPost(new WorkItem(callback, state));
 
     internal bool TryPost(WorkItem item)
     {

@@ -8,6 +8,7 @@ internal static unsafe partial class Libssl
     /// <summary>OPENSSL_INIT_NO_ATEXIT: loops may still run while the process exits.</summary>
     public const ulong InitNoAtExit = 0x00080000;
 
+    public const int Tls12 = 0x0303;
     public const int Tls13 = 0x0304;
 
     public const int ControlMode = 33;
@@ -24,7 +25,9 @@ internal static unsafe partial class Libssl
     public const int ModeReleaseBuffers = 0x10;
     public const ulong OptionNoTicket = 1UL << 14;
     public const ulong OptionServerPreference = 1UL << 22;
+    public const ulong OptionNoRenegotiation = 1UL << 30;
 
+    public const int VerifyNone = 0x00;
     public const int VerifyPeer = 0x01;
     public const int VerifyFailIfNoPeerCertificate = 0x02;
 
@@ -32,6 +35,7 @@ internal static unsafe partial class Libssl
     public const int ErrorWantWrite = 3;
     public const int ErrorZeroReturn = 6;
 
+    public const uint ExtensionServerName = 0;
     public const uint ExtensionAlpn = 16;
     public const uint ExtensionSupportedVersions = 43;
     public const int ClientHelloError = 0;
@@ -40,6 +44,7 @@ internal static unsafe partial class Libssl
 
     public const int AlpnOk = 0;
     public const int AlpnFatal = 2;
+    public const int AlpnNone = 3;
 
     private const string Library = "libssl.so.3";
 
@@ -69,6 +74,9 @@ internal static unsafe partial class Libssl
 
     [LibraryImport(Library, EntryPoint = "SSL_CTX_set_ciphersuites", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int SetCipherSuites(SslContextHandle context, string list);
+
+    [LibraryImport(Library, EntryPoint = "SSL_CTX_set_cipher_list", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int SetCipherList(SslContextHandle context, string list);
 
     [LibraryImport(Library, EntryPoint = "SSL_CTX_set_num_tickets")]
     public static partial int SetTicketCount(SslContextHandle context, nuint count);
@@ -108,6 +116,12 @@ internal static unsafe partial class Libssl
 
     [LibraryImport(Library, EntryPoint = "SSL_new")]
     public static partial nint New(SslContextHandle context);
+
+    [LibraryImport(Library, EntryPoint = "SSL_set_SSL_CTX")]
+    public static partial nint SetContext(nint ssl, SslContextHandle context);
+
+    [LibraryImport(Library, EntryPoint = "SSL_version")]
+    public static partial int Version(nint ssl);
 
     [LibraryImport(Library, EntryPoint = "SSL_free")]
     public static partial void Free(nint ssl);

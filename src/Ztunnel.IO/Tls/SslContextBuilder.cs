@@ -3,14 +3,19 @@ using Ztunnel.IO.Native;
 
 namespace Ztunnel.IO;
 
-/// <summary>Sets up an <c>SSL_CTX</c>: TLS 1.3 only, both sides authenticated, nothing resumed.</summary>
+/// <summary>Sets up an <c>SSL_CTX</c>: nothing resumed, and unless the options say otherwise TLS 1.3 only and both sides authenticated.</summary>
 internal static unsafe class SslContextBuilder
 {
     // 112 bits: RSA from 2048, curves from 224. Said here because the system's openssl.cnf would decide otherwise.
     private const int SecurityLevel = 2;
 
+    // Each with ECDHE and AEAD (RFC 9325 section 4.2).
+    private const string Tls12Ciphers =
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+        + "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
     public static SslContextHandle Build(
-        TlsContextOptions options, byte[] alpn, TlsCertificate certificate, IReadOnlyList<ReadOnlyMemory<byte>> roots)
+        TlsContextOptions options, byte[] alpn, IReadOnlyList<TlsCertificate> certificates, IReadOnlyList<ReadOnlyMemory<byte>> roots)
     {
         Libcrypto.ClearErrors();
         SslContextHandle context = new();
@@ -18,7 +23,9 @@ internal static unsafe class SslContextBuilder
         {
             SetProtocol(context, options);
             SetAlpn(context, alpn);
-            SetCertificate(context, certificate);
+            SetClientHello(context, options, alpn);
+            foreach (TlsCertificate certificate in certificates)
+                SetCertificate(context, certificate);
             SetTrust(context, options, roots);
             return context;
         }
@@ -31,13 +38,16 @@ internal static unsafe class SslContextBuilder
 
     private static void SetProtocol(SslContextHandle context, TlsContextOptions options)
     {
-        OpenSsl.Check(Libssl.ContextControl(context, Libssl.ControlMinimumVersion, Libssl.Tls13, 0), "minimum version");
+        int oldest = options.AllowTls12 ? Libssl.Tls12 : Libssl.Tls13;
+        OpenSsl.Check(Libssl.ContextControl(context, Libssl.ControlMinimumVersion, oldest, 0), "minimum version");
         OpenSsl.Check(Libssl.ContextControl(context, Libssl.ControlMaximumVersion, Libssl.Tls13, 0), "maximum version");
         Libssl.SetSecurityLevel(context, SecurityLevel);
         OpenSsl.Check(Libssl.SetCipherSuites(context, string.Join(':', options.CipherSuites)), "cipher suites");
+        if (options.AllowTls12)
+            OpenSsl.Check(Libssl.SetCipherList(context, Tls12Ciphers), "TLS 1.2 ciphers");
         fixed (byte* groups = Encoding.ASCII.GetBytes(string.Join(':', options.Groups) + '\0'))
             OpenSsl.Check(Libssl.ContextControlBytes(context, Libssl.ControlGroupsList, 0, groups), "groups");
-        _ = Libssl.SetOptions(context, Libssl.OptionNoTicket | Libssl.OptionServerPreference);
+        _ = Libssl.SetOptions(context, Libssl.OptionNoTicket | Libssl.OptionServerPreference | Libssl.OptionNoRenegotiation);
         OpenSsl.Check(Libssl.SetTicketCount(context, 0), "session tickets");
         _ = Libssl.ContextControl(context, Libssl.ControlSessionCacheMode, 0, 0);
         // Without NoAutoChain OpenSSL searches the trust roots for our own chain at each handshake.
@@ -61,7 +71,12 @@ internal static unsafe class SslContextBuilder
         }
 
         Libssl.SetAlpnSelection(context, &TlsSession.OnSelectAlpn, 0);
-        Libssl.SetClientHello(context, &TlsSession.OnClientHello, 0);
+    }
+
+    private static void SetClientHello(SslContextHandle context, TlsContextOptions options, byte[] alpn)
+    {
+        if (alpn.Length > 0 || options.ByServerName is not null)
+            Libssl.SetClientHello(context, &TlsSession.OnClientHello, 0);
     }
 
     private static void SetCertificate(SslContextHandle context, TlsCertificate certificate)
@@ -96,6 +111,12 @@ internal static unsafe class SslContextBuilder
             int added = Libcrypto.StoreAdd(store, x509);
             Libcrypto.CertificateFree(x509);
             OpenSsl.Check(added, $"trust root {index}");
+        }
+
+        if (!options.AsksClientCertificate)
+        {
+            Libssl.SetVerify(context, Libssl.VerifyNone, 0);
+            return;
         }
 
         Libssl.SetVerifyDepth(context, options.MaxChainDepth);

@@ -4,7 +4,7 @@ using Ztunnel.IO.Native;
 namespace Ztunnel.IO;
 
 /// <summary>
-/// A certificate chain and its private key, ready for <see cref="TlsContext.Update"/>. The key is kept in OpenSSL's memory
+/// A certificate chain and its private key, ready for <see cref="TlsContext.Update(TlsCertificate, IReadOnlyList{ReadOnlyMemory{byte}})"/>. The key is kept in OpenSSL's memory
 /// only, which wipes it when the last context that uses it is gone; the managed copy made on the way is zeroed.
 /// </summary>
 public sealed unsafe class TlsCertificate : IDisposable

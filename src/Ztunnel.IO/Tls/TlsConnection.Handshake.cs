@@ -25,7 +25,8 @@ public sealed partial class TlsConnection
         HandshakeAsync(transport, context, isServer: false, expectation, timeout, cancellationToken);
 
     /// <summary>
-    /// Runs the server's side of a handshake; as <see cref="ConnectAsync"/>. A peer that presents no certificate is refused.
+    /// Runs the server's side of a handshake; as <see cref="ConnectAsync"/>. A peer that presents no certificate is refused unless
+    /// the context asks for none.
     /// </summary>
     public static ValueTask<TlsConnection> AcceptAsync(
         Channel transport, TlsContext context, TimeSpan timeout, CancellationToken cancellationToken = default) =>
@@ -56,7 +57,7 @@ public sealed partial class TlsConnection
             }
 
             // OpenSSL minds a peer that chooses another protocol, but not one that chooses none at all.
-            bool agreed = session.Alpn is not null || context.Options.Alpn.Count == 0;
+            bool agreed = session.Alpn is not null || context.Options.Alpn.Count == 0 || (isServer && context.Options.AlpnOptional);
             if (turn.Step == TlsHandshakeStep.Done && agreed)
                 return new TlsConnection(transport, session, turn.Unread);
             if (turn.Step == TlsHandshakeStep.Done)

@@ -39,6 +39,7 @@ public sealed partial class TlsConnection : Channel
         Transport = transport;
         NegotiatedAlpn = session.Alpn;
         CipherSuite = session.CipherSuite;
+        ServerName = session.ServerName;
         PeerCertificateDer = session.PeerCertificateDer;
         PeerRootDer = session.PeerRootDer;
         _session = session;
@@ -58,7 +59,13 @@ public sealed partial class TlsConnection : Channel
     /// <summary>The application protocol agreed on; null when the context offers none.</summary>
     public string? NegotiatedAlpn { get; }
 
-    /// <summary>IANA name of the cipher suite agreed on. The version is always TLS 1.3.</summary>
+    /// <summary>
+    /// On a server that chooses by it (<see cref="TlsContextOptions.ByServerName"/>), the name the client asked for, lower case;
+    /// null when it asked for none.
+    /// </summary>
+    public string? ServerName { get; }
+
+    /// <summary>IANA name of the cipher suite agreed on.</summary>
     public string CipherSuite { get; }
 
     /// <inheritdoc/>

@@ -13,6 +13,26 @@ public sealed record TlsContextOptions
     public IReadOnlyList<string> Alpn { get; init; } = ["h2"];
 
     /// <summary>
+    /// Whether a handshake may agree on no protocol at all: for servers that clients of any kind come to, which then speak the
+    /// oldest protocol.
+    /// </summary>
+    public bool AlpnOptional { get; init; }
+
+    /// <summary>
+    /// Whether a server asks clients for a certificate and refuses who has none. A client always demands the server's.
+    /// </summary>
+    public bool AsksClientCertificate { get; init; } = true;
+
+    /// <summary>Whether a server takes TLS 1.2 too, with ciphers that have forward secrecy and authenticate what they encrypt.</summary>
+    public bool AllowTls12 { get; init; }
+
+    /// <summary>
+    /// Chooses the context whose certificate a server shows, by the name the client asks for (SNI; null for none): null refuses
+    /// the handshake with the alert unrecognized_name. Called during the handshake on the loop. Null keeps this context's own.
+    /// </summary>
+    public Func<string?, TlsContext?>? ByServerName { get; init; }
+
+    /// <summary>
     /// TLS 1.3 cipher suites by IANA name in order of preference; the server's order decides. AES-128-GCM costs least on
     /// every processor with AES instructions.
     /// </summary>

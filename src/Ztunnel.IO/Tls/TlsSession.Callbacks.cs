@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Text;
 using Ztunnel.IO.Native;
 
 namespace Ztunnel.IO;
@@ -32,7 +33,7 @@ internal sealed unsafe partial class TlsSession
         {
             ReadOnlySpan<byte> theirs = new(offered, (int)offeredLength);
             if (!AlpnNames.TrySelect(Of(ssl)._context.AlpnWire, theirs, out int start, out int length))
-                return Libssl.AlpnFatal;
+                return Of(ssl)._context.Options.AlpnOptional ? Libssl.AlpnNone : Libssl.AlpnFatal;
             *selected = offered + start;
             *selectedLength = (byte)length;
             return Libssl.AlpnOk;
@@ -49,11 +50,56 @@ internal sealed unsafe partial class TlsSession
     {
         byte* data;
         nuint length;
-        bool speaksTls13 = Libssl.ClientHelloExtension(ssl, Libssl.ExtensionSupportedVersions, &data, &length) == 1;
-        if (!speaksTls13 || Libssl.ClientHelloExtension(ssl, Libssl.ExtensionAlpn, &data, &length) == 1)
-            return Libssl.ClientHelloSuccess;
-        *alert = (int)TlsAlert.NoApplicationProtocol;
-        return Libssl.ClientHelloError;
+        try
+        {
+            TlsSession session = Of(ssl);
+            TlsContextOptions options = session._context.Options;
+            if (options.ByServerName is { } choose && !session.TakeServerName(ssl, choose))
+            {
+                *alert = (int)TlsAlert.UnrecognizedName;
+                return Libssl.ClientHelloError;
+            }
+
+            if (options.AlpnOptional || session._context.AlpnWire.Length == 0)
+                return Libssl.ClientHelloSuccess;
+            bool speaksTls13 = Libssl.ClientHelloExtension(ssl, Libssl.ExtensionSupportedVersions, &data, &length) == 1;
+            if (!speaksTls13 || Libssl.ClientHelloExtension(ssl, Libssl.ExtensionAlpn, &data, &length) == 1)
+                return Libssl.ClientHelloSuccess;
+            *alert = (int)TlsAlert.NoApplicationProtocol;
+            return Libssl.ClientHelloError;
+        }
+        catch (Exception)
+        {
+            // Native frames are below us: nothing may be thrown through them.
+            *alert = (int)TlsAlert.InternalError;
+            return Libssl.ClientHelloError;
+        }
+    }
+
+    /// <summary>The one host name in a server_name extension (RFC 6066 section 3), lower case; null when there is none.</summary>
+    internal static string? ReadServerName(ReadOnlySpan<byte> extension)
+    {
+        const int Prefix = 5;
+        if (extension.Length <= Prefix || extension[2] != 0)
+            return null;
+        int length = (extension[3] << 8) | extension[4];
+        ReadOnlySpan<byte> name = extension[Prefix..];
+        return length == name.Length && Ascii.IsValid(name) ? Encoding.ASCII.GetString(name).ToLowerInvariant() : null;
+    }
+
+    /// <summary>Notes whom the client wants, and goes on with the context chosen for that; false when there is none.</summary>
+    private bool TakeServerName(nint ssl, Func<string?, TlsContext?> choose)
+    {
+        byte* data;
+        nuint length;
+        ServerName = Libssl.ClientHelloExtension(ssl, Libssl.ExtensionServerName, &data, &length) == 1
+            ? ReadServerName(new ReadOnlySpan<byte>(data, (int)length))
+            : null;
+        TlsContext? chosen = choose(ServerName);
+        if (chosen is not null && (ReferenceEquals(chosen, _context) || chosen.TryTakeOver(ssl)))
+            return true;
+        _refusal = ServerName is null ? "the client names no server (SNI), and one is needed" : $"there is no server {ServerName} here (SNI)";
+        return false;
     }
 
     private static TlsSession Of(nint ssl) => (TlsSession)GCHandle.FromIntPtr(Libssl.GetData(ssl, 0)).Target!;

@@ -43,6 +43,7 @@ internal sealed unsafe partial class TlsSession : IDisposable
     private GCHandle _self;
     private string? _refusal;
     private int _maxContent = TlsRecord.MaxContent;
+    private int _overhead = TlsRecord.Overhead;
     private long _recordsSealed;
     private int _barren;
     private long _barrenSince;
@@ -80,6 +81,9 @@ internal sealed unsafe partial class TlsSession : IDisposable
 
     /// <inheritdoc cref="TlsConnection.PeerRootDer"/>
     public ReadOnlyMemory<byte> PeerRootDer { get; private set; }
+
+    /// <inheritdoc cref="TlsConnection.ServerName"/>
+    public string? ServerName { get; private set; }
 
     /// <summary>IANA name of the suite agreed on; valid when the handshake is done.</summary>
     public string CipherSuite => OpenSsl.Text(Libssl.CipherName(Libssl.CurrentCipher(_ssl))) ?? "unknown";
@@ -171,7 +175,7 @@ internal sealed unsafe partial class TlsSession : IDisposable
     }
 
     /// <summary>Room that surely suffices to seal <paramref name="content"/> bytes.</summary>
-    public int Room(int content) => content + ((((content - 1) / _maxContent) + 1) * TlsRecord.Overhead) + KeyUpdateRecord;
+    public int Room(int content) => content + ((((content - 1) / _maxContent) + 1) * _overhead) + KeyUpdateRecord;
 
     /// <summary>
     /// Seals as much of <paramref name="content"/> as <paramref name="output"/> has room for; returns how much, and in
@@ -184,7 +188,7 @@ internal sealed unsafe partial class TlsSession : IDisposable
         if (count <= 0)
             return 0;
         _recordsSealed += ((count - 1) / _maxContent) + 1;
-        if (_recordsSealed > _context.Options.RecordsPerKey)
+        if (_recordsSealed > _context.Options.RecordsPerKey && _overhead == TlsRecord.Overhead)
         {
             _recordsSealed = 0;
             OpenSsl.Check(Libssl.KeyUpdate(_ssl, Libssl.KeyUpdateNotRequested), "SSL_key_update");
@@ -280,8 +284,8 @@ internal sealed unsafe partial class TlsSession : IDisposable
     private int Fitting(int room)
     {
         room -= KeyUpdateRecord;
-        int full = room / (_maxContent + TlsRecord.Overhead);
-        int rest = room - (full * (_maxContent + TlsRecord.Overhead)) - TlsRecord.Overhead;
+        int full = room / (_maxContent + _overhead);
+        int rest = room - (full * (_maxContent + _overhead)) - _overhead;
         return (full * _maxContent) + Math.Max(0, rest);
     }
 
@@ -291,6 +295,8 @@ internal sealed unsafe partial class TlsSession : IDisposable
         byte code = Libssl.MaximumFragmentLength(Libssl.Session(_ssl));
         if (code != 0)
             _maxContent = 256 << code;
+        if (Libssl.Version(_ssl) != Libssl.Tls13)
+            _overhead = TlsRecord.Tls12Overhead;
         _ = Libssl.SetData(_ssl, 0, 0);
         _self.Free();
     }

@@ -1,0 +1,30 @@
+using Microsoft.Extensions.Logging;
+using Ztunnel.Identity;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Gateway;
+
+/// <summary>What of a gateway belongs to one event loop. Touched only on that loop's thread, so without locks.</summary>
+internal sealed class GatewayLoop : IDisposable
+{
+    public GatewayLoop(
+        EventLoop loop, SpiffeId identity, NetworkNamespace? @namespace, CertificateStore certificates, UpstreamOptions options, ILogger logger)
+    {
+        Loop = loop;
+        Connector = new UpstreamConnector(loop, identity, @namespace, certificates, options, logger);
+        Upstreams = new UpstreamTable(loop, options, Connector.Connect);
+        Picker = new LeastRequestsPicker(Upstreams.OpenOn);
+    }
+
+    public EventLoop Loop { get; }
+
+    public UpstreamConnector Connector { get; }
+
+    public UpstreamTable Upstreams { get; }
+
+    public LeastRequestsPicker Picker { get; }
+
+    /// <inheritdoc/>
+    public void Dispose() => Upstreams.Dispose();
+}
