@@ -17,6 +17,9 @@ public sealed record InventorySnapshot
     /// <summary>Everything that is wrong, by place.</summary>
     public required ImmutableArray<ResourceProblem> Problems { get; init; }
 
+    /// <summary>What the status of Gateway API objects is to say, by object.</summary>
+    public ImmutableArray<GatewayApiStatus> Statuses { get; init; } = [];
+
     /// <summary>How many objects of kinds that are not used there are, by <c>apiVersion kind</c>.</summary>
     public required ImmutableSortedDictionary<string, int> UnknownKinds { get; init; }
 }

@@ -12,6 +12,7 @@ public sealed class ResourceInventory
     private readonly SortedDictionary<string, SourceReport> _sources = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, Origin> _objects = [];
     private readonly Dictionary<ObjectKey, ImmutableArray<ResourceProblem>> _problems = [];
+    private readonly Dictionary<ObjectKey, GatewayApiStatus> _statuses = [];
     private readonly Action<ResourceProblem>? _found;
     private bool _synced;
 
@@ -39,6 +40,7 @@ public sealed class ResourceInventory
                         .Select(entry => new ObjectStatus(entry.Key, entry.Value, kept.Contains((entry.Key, entry.Value.Source)))),
                 ],
                 Problems = [.. Problems()],
+                Statuses = [.. _statuses.Values.OrderBy(status => status.Object, ObjectKey.Order)],
                 UnknownKinds = _sources.Values.SelectMany(source => source.UnknownKinds)
                     .GroupBy(kind => kind.Key, kind => kind.Value, StringComparer.Ordinal)
                     .ToImmutableSortedDictionary(kind => kind.Key, kind => kind.Sum(), StringComparer.Ordinal),
@@ -58,6 +60,7 @@ public sealed class ResourceInventory
         {
             _objects.Remove(key);
             _problems.Remove(key);
+            _statuses.Remove(key);
         }
     }
 
@@ -69,6 +72,25 @@ public sealed class ResourceInventory
                 _sources[source.Name] = source;
             else
                 _sources.Remove(source.Name);
+        }
+    }
+
+    /// <summary>What the status of an object is to say; null where we say nothing of it.</summary>
+    public GatewayApiStatus? StatusOf(ObjectKey key)
+    {
+        lock (_lock)
+            return _statuses.GetValueOrDefault(key);
+    }
+
+    /// <summary>Takes what the status of an object is to say; null when that is nothing.</summary>
+    internal void SetStatus(ObjectKey key, GatewayApiStatus? status)
+    {
+        lock (_lock)
+        {
+            if (status is null)
+                _statuses.Remove(key);
+            else
+                _statuses[key] = status;
         }
     }
 

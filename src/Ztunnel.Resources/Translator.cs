@@ -20,6 +20,7 @@ public sealed partial class Translator
     private readonly PodTranslation _pods;
     private readonly ServiceTranslation _services;
     private readonly GatewayTranslation _gateways;
+    private readonly GatewayApiTranslation _gatewayApi;
     private readonly AddressConflicts _conflicts;
     private readonly Dictionary<string, SourceReport> _reports = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, KubernetesObject> _objects = [];
@@ -43,6 +44,13 @@ public sealed partial class Translator
         _pods = new PodTranslation(mesh, options, _namespaces, Inventory);
         _services = new ServiceTranslation(mesh, options, _namespaces, _pods.In);
         _gateways = new GatewayTranslation(mesh, options, Inventory);
+        _gatewayApi = new GatewayApiTranslation(mesh, options, Inventory, new GatewayApiObjects
+        {
+            Service = _services.Find,
+            ServicesIn = _services.In,
+            Instances = gateway => [.. _pods.In(gateway.Namespace).Where(pod => WaypointLabels.InstanceOf(pod.Metadata.Labels, pod.Metadata.Namespace) == gateway)],
+            NamespaceLabels = _namespaces.Of,
+        });
         _conflicts = new AddressConflicts(Inventory);
     }
 
@@ -56,6 +64,7 @@ public sealed partial class Translator
     public async Task Run(IResourceSource source, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(source);
+        _gatewayApi.Collecting = !_synced.Task.IsCompleted;
         await foreach (ResourceEvent @event in source.Watch(cancellationToken))
             Apply(@event);
     }
@@ -67,14 +76,18 @@ public sealed partial class Translator
         {
             case ResourceEvent.Put put:
                 Contain(put.Object.Key, () => Put(put.Object, put.Origin));
+                _gatewayApi.Settle(ContainSettling);
                 break;
             case ResourceEvent.Remove removal:
                 Contain(removal.Key, () => Remove(removal.Key));
+                _gatewayApi.Settle(ContainSettling);
                 break;
             case ResourceEvent.Report report:
                 Report(report.Source);
                 break;
             case ResourceEvent.Synced:
+                _gatewayApi.Collecting = false;
+                _gatewayApi.Settle(ContainSettling);
                 Inventory.SetSynced();
                 _synced.TrySetResult();
                 break;
@@ -100,6 +113,22 @@ public sealed partial class Translator
             _faulty.Add(key);
             LogFault(error, key);
             Inventory.SetProblem(key, null, $"could not be applied: {error.Message}");
+        }
+    }
+
+    /// <summary>As <see cref="Contain"/>, at one object that another's change has a bearing on.</summary>
+    private void ContainSettling(ObjectKey key, Action settle)
+    {
+        const string Field = "spec";
+        try
+        {
+            settle();
+            Inventory.SetProblem(key, Field, null);
+        }
+        catch (Exception error)
+        {
+            LogFault(error, key);
+            Inventory.SetProblem(key, Field, $"could not be applied: {error.Message}");
         }
     }
 
@@ -131,9 +160,12 @@ public sealed partial class Translator
             case PodObject pod:
                 _pods.Put(pod);
                 _services.PutPod(pod);
+                FollowInstance(old);
+                FollowInstance(pod);
                 break;
             case ServiceObject service:
                 _services.Put(service);
+                _gatewayApi.FollowService(ObjectTranslation.NameOf(service));
                 break;
             case EndpointSliceObject slice:
                 _services.Put(slice);
@@ -149,9 +181,22 @@ public sealed partial class Translator
                 break;
             case GatewayObject gateway:
                 _gateways.Put(gateway);
+                _gatewayApi.Put(gateway);
                 break;
             case GatewayClassObject @class:
                 _gateways.PutClass(key.Name, @class);
+                _gatewayApi.PutClass(key.Name, @class);
+                break;
+            case RouteObject route:
+                _gatewayApi.Put(route);
+                break;
+            case ReferenceGrantObject grant:
+                _gatewayApi.Put(grant);
+                break;
+            case SecretObject secret:
+                _gatewayApi.Put(secret);
+                break;
+            case TelemetryObject:
                 break;
             default:
                 throw new SwitchExpressionException(@object);
@@ -164,6 +209,13 @@ public sealed partial class Translator
             return;
         _pods.FollowNamespace(name);
         _services.FollowNamespace(name);
+        _gatewayApi.FollowNamespace(name);
+    }
+
+    private void FollowInstance(KubernetesObject? @object)
+    {
+        if (@object is PodObject pod && WaypointLabels.InstanceOf(pod.Metadata.Labels, pod.Metadata.Namespace) is { } gateway)
+            _gatewayApi.FollowInstance(gateway);
     }
 
     private void Remove(ObjectKey key)
@@ -184,9 +236,11 @@ public sealed partial class Translator
             case PodObject:
                 _pods.Remove(key);
                 _services.RemovePod(key);
+                FollowInstance(old);
                 break;
             case ServiceObject service:
                 _services.Remove(ObjectTranslation.NameOf(service));
+                _gatewayApi.FollowService(ObjectTranslation.NameOf(service));
                 break;
             case EndpointSliceObject:
                 _services.Remove(key);
@@ -202,9 +256,22 @@ public sealed partial class Translator
                 break;
             case GatewayObject:
                 _gateways.Remove(key);
+                _gatewayApi.RemoveGateway(key);
                 break;
             case GatewayClassObject:
                 _gateways.PutClass(key.Name, null);
+                _gatewayApi.PutClass(key.Name, null);
+                break;
+            case RouteObject route:
+                _gatewayApi.RemoveRoute(route);
+                break;
+            case ReferenceGrantObject:
+                _gatewayApi.RemoveGrant(key);
+                break;
+            case SecretObject:
+                _gatewayApi.RemoveSecret(key);
+                break;
+            case TelemetryObject:
                 break;
             default:
                 throw new SwitchExpressionException(old);

@@ -323,12 +323,12 @@ public sealed class ManifestDirectoryTests : IDisposable
     [Fact]
     public void Unknown_kinds_are_in_the_report()
     {
-        _files.Write("a.yaml", Join("apiVersion: v1\nkind: Secret\n", "apiVersion: v1\nkind: Secret\n", Namespace("a", null)));
+        _files.Write("a.yaml", Join("apiVersion: v1\nkind: ConfigMap\n", "apiVersion: v1\nkind: ConfigMap\n", Namespace("a", null)));
 
         SourceReport report = Assert.Single(DirectorySource.Read(_files.Path).Files);
 
         Assert.Equal(1, report.ObjectCount);
-        Assert.Equal(KeyValuePair.Create("v1 Secret", 2), Assert.Single(report.UnknownKinds));
+        Assert.Equal(KeyValuePair.Create("v1 ConfigMap", 2), Assert.Single(report.UnknownKinds));
     }
 
     private string[] Scan(params string[] touched) => [.. _directory.Scan(touched.ToHashSet(StringComparer.Ordinal)).Select(Show)];

@@ -80,8 +80,8 @@ internal sealed class Field
                 return null;
             case YamlScalar { Type: YamlScalarType.String } scalar:
                 return scalar.Value;
-            case YamlScalar scalar:
-                Problem($"expected a string, got {scalar.Describe()}; put it in quotes");
+            case YamlScalar:
+                Problem($"expected a string, got {Describe()}; put it in quotes");
                 return null;
             default:
                 Expected("a string");
@@ -162,6 +162,17 @@ internal sealed class Field
         return null;
     }
 
+    /// <summary>A duration as Gateway API writes them (GEP-2257), such as <c>1h30m</c> or <c>500ms</c>.</summary>
+    public TimeSpan? Duration()
+    {
+        if (Text() is not { } text)
+            return null;
+        if (GatewayDuration.TryParse(text) is { } duration)
+            return duration;
+        Expected("a duration such as 1h30m, 10s or 500ms");
+        return null;
+    }
+
     /// <summary>One of the words in <paramref name="meanings"/>.</summary>
     public T? OneOf<T>(IReadOnlyDictionary<string, T> meanings)
         where T : struct
@@ -194,7 +205,7 @@ internal sealed class Field
             {
                 var field = new Field(_reading, this, YamlScalar.Show(key.Value), value);
                 if (!first.TryAdd(key.Value, key))
-                    _reading.Problem(key, field.Path, $"is given twice, first at line {first[key.Value].Line}");
+                    _reading.Problem(key, _reading.Discreet ? Path : field.Path, $"is given twice, first at line {first[key.Value].Line}");
                 field.CheckKeys();
             }
         }
@@ -205,15 +216,22 @@ internal sealed class Field
         }
     }
 
-    public void Expected(string what) => Problem($"expected {what}, got {_node?.Describe() ?? "nothing"}");
+    public void Expected(string what) => Problem($"expected {what}, got {Describe()}");
 
     private string? Checked(string? text, Func<string, string?> fault)
     {
         if (text is null || fault(text) is not { } wrong)
             return text;
-        Problem($"{wrong}, got {_node!.Describe()}");
+        Problem($"{wrong}, got {Describe()}");
         return null;
     }
+
+    private string Describe() => _node switch
+    {
+        null => "nothing",
+        YamlScalar when _reading.Discreet => "something else",
+        _ => _node.Describe(),
+    };
 
     private YamlMapping? Mapping()
     {

@@ -26,6 +26,14 @@ internal static class ObjectReader
         [Key(ObjectKind.GatewayClass)] = (ObjectKind.GatewayClass, GatewayReader.ReadClass),
         [(OldGatewayApi, ObjectKind.Gateway.Name)] = (ObjectKind.Gateway, GatewayReader.Read),
         [(OldGatewayApi, ObjectKind.GatewayClass.Name)] = (ObjectKind.GatewayClass, GatewayReader.ReadClass),
+        [Key(ObjectKind.HttpRoute)] = (ObjectKind.HttpRoute, HttpRouteReader.Read),
+        [(OldGatewayApi, ObjectKind.HttpRoute.Name)] = (ObjectKind.HttpRoute, HttpRouteReader.Read),
+        [Key(ObjectKind.GrpcRoute)] = (ObjectKind.GrpcRoute, GrpcRouteReader.Read),
+        [Key(ObjectKind.ReferenceGrant)] = (ObjectKind.ReferenceGrant, ReferenceGrantReader.Read),
+        [(OldGatewayApi, ObjectKind.ReferenceGrant.Name)] = (ObjectKind.ReferenceGrant, ReferenceGrantReader.Read),
+        [Key(ObjectKind.Secret)] = (ObjectKind.Secret, SecretReader.Read),
+        [Key(ObjectKind.Telemetry)] = (ObjectKind.Telemetry, (metadata, _) => new TelemetryObject { Metadata = metadata }),
+        [("telemetry.istio.io/v1alpha1", ObjectKind.Telemetry.Name)] = (ObjectKind.Telemetry, (metadata, _) => new TelemetryObject { Metadata = metadata }),
     };
 
     /// <summary>The kind of that name, or null when it is none we use.</summary>
@@ -55,6 +63,7 @@ internal static class ObjectReader
     public static ObjectKey? ReadKey(ObjectKind kind, Field metadata, ObjectReading reading)
     {
         reading.Subject = kind.Name;
+        reading.Discreet = kind == ObjectKind.Secret;
         Func<string, string?> rule = kind == ObjectKind.Namespace || kind == ObjectKind.Service
             ? KubernetesSyntax.LabelFault
             : KubernetesSyntax.SubdomainFault;
@@ -82,6 +91,7 @@ internal static class ObjectReader
             Uid = metadata["uid"].Text() is { Length: > 0 } uid ? uid : null,
             Labels = metadata["labels"].Strings(),
             Annotations = metadata["annotations"].Strings(name => !string.Equals(name, KubectlAnnotation, StringComparison.Ordinal)),
+            Generation = metadata["generation"].Number(0, int.MaxValue, "a number from 0") ?? 0,
             Created = metadata["creationTimestamp"].Time(),
             Deleting = metadata["deletionTimestamp"].Time() is not null,
             Controller = ReadController(metadata["ownerReferences"]),

@@ -8,6 +8,9 @@ internal sealed class ObjectReading(string source)
     /// <summary>The object as messages name it, once that much is known.</summary>
     public string? Subject { get; set; }
 
+    /// <summary>Whether no message may quote what stands in the object.</summary>
+    public bool Discreet { get; set; }
+
     public IReadOnlyList<ResourceProblem> Problems => _problems;
 
     public void Problem(YamlNode place, string? field, string message)

@@ -36,6 +36,24 @@ public sealed record ObjectKind(string ApiVersion, string Name, bool Namespaced)
     /// <summary>Gateway API classes of gateways; v1beta1 is read as this too.</summary>
     public static readonly ObjectKind GatewayClass = new("gateway.networking.k8s.io/v1", "GatewayClass", Namespaced: false);
 
+    /// <summary>Gateway API routes of HTTP requests; v1beta1 is read as this too.</summary>
+    public static readonly ObjectKind HttpRoute = new("gateway.networking.k8s.io/v1", "HTTPRoute", Namespaced: true);
+
+    /// <summary>Gateway API routes of gRPC calls.</summary>
+    public static readonly ObjectKind GrpcRoute = new("gateway.networking.k8s.io/v1", "GRPCRoute", Namespaced: true);
+
+    /// <summary>Gateway API permissions to refer to other namespaces; v1beta1 is read as this too.</summary>
+    public static readonly ObjectKind ReferenceGrant = new("gateway.networking.k8s.io/v1", "ReferenceGrant", Namespaced: true);
+
+    /// <summary>Secrets, of which certificates are used.</summary>
+    public static readonly ObjectKind Secret = new("v1", "Secret", Namespaced: true);
+
+    /// <summary>Istio's settings of logs, metrics and traces; v1alpha1 is read as this too.</summary>
+    public static readonly ObjectKind Telemetry = new("telemetry.istio.io/v1", "Telemetry", Namespaced: true);
+
+    /// <summary>The group of Gateway API.</summary>
+    internal const string GatewayApiGroup = "gateway.networking.k8s.io";
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 }

@@ -20,6 +20,9 @@ public sealed record ObjectMetadata
     /// <summary>The annotations, without what kubectl keeps there for itself.</summary>
     public StringMap Annotations { get; init; } = StringMap.Empty;
 
+    /// <summary>Which version of its <c>spec</c> it is; 0 in manifests written by hand.</summary>
+    public long Generation { get; init; }
+
     /// <summary>When it was created.</summary>
     public DateTimeOffset? Created { get; init; }
 

@@ -36,6 +36,13 @@ internal sealed class ServiceTranslation(
             Settle(_services[service]);
     }
 
+    /// <summary>The service of a name; null where there is none.</summary>
+    public ServiceObject? Find(ServiceName name) => _services.GetValueOrDefault(name);
+
+    /// <summary>The services of a namespace.</summary>
+    public IReadOnlyCollection<ServiceObject> In(string @namespace) =>
+        [.. (_byNamespace.GetValueOrDefault(@namespace) ?? []).OrderBy(name => name.Name, StringComparer.Ordinal).Select(name => _services[name])];
+
     public void Put(ServiceObject service)
     {
         ServiceName name = ObjectTranslation.NameOf(service);

@@ -16,6 +16,8 @@ internal static class GatewayReader
         None,
     }
 
+    private static readonly Dictionary<string, bool> IsPassthrough = new(StringComparer.Ordinal) { ["Terminate"] = false, ["Passthrough"] = true };
+
     private static readonly Dictionary<string, From> Froms =
         Enum.GetValues<From>().ToDictionary(from => from.ToString(), StringComparer.Ordinal);
 
@@ -32,6 +34,7 @@ internal static class GatewayReader
             Programmed = ReadProgrammed(status["conditions"]),
             InfrastructureLabels = spec["infrastructure"]["labels"].Strings(),
             InfrastructureAnnotations = spec["infrastructure"]["annotations"].Strings(),
+            ParametersKind = ReadParametersKind(spec["infrastructure"]["parametersRef"]),
         };
     }
 
@@ -50,7 +53,9 @@ internal static class GatewayReader
         {
             string? name = field["name"].RequiredText(KubernetesSyntax.SubdomainFault);
             string? protocol = field["protocol"].RequiredText();
-            string? hostname = ReadHostname(field["hostname"]);
+            string? hostname = HostnameReader.Read(field["hostname"]);
+            ListenerTls? tls = ReadTls(field["tls"]);
+            AllowedKind[] kinds = [.. field["allowedRoutes"]["kinds"].Items().Select(ReadKind).OfType<AllowedKind>()];
             AllowedNamespaces allowed = ReadAllowed(field["allowedRoutes"]["namespaces"]);
             if (!field["port"].Present)
                 field["port"].Problem("is required");
@@ -58,15 +63,49 @@ internal static class GatewayReader
                 continue;
             if (read.Exists(other => string.Equals(other.Name, name, StringComparison.Ordinal)))
                 field["name"].Problem($"another listener of the Gateway is named \"{name}\" too");
-            read.Add(new GatewayListener { Name = name, Port = port, Protocol = protocol, Hostname = hostname, AllowedNamespaces = allowed });
+            read.Add(new GatewayListener
+            {
+                Name = name,
+                Port = port,
+                Protocol = protocol,
+                Hostname = hostname,
+                AllowedNamespaces = allowed,
+                AllowedKinds = [.. kinds],
+                Tls = tls,
+            });
         }
 
         return read;
     }
 
-    private static string? ReadHostname(Field field) =>
-        field.Text(name => name.Length == 0 ? null : KubernetesSyntax.SubdomainFault(name.StartsWith("*.", StringComparison.Ordinal) ? name[2..] : name))
-            is { Length: > 0 } hostname ? hostname : null;
+    private static ListenerTls? ReadTls(Field tls)
+    {
+        if (!tls.Present)
+            return null;
+        return new ListenerTls
+        {
+            Passthrough = tls["mode"].OneOf(IsPassthrough) ?? false,
+            Certificates = [.. tls["certificateRefs"].Items().Select(ReadCertificate).OfType<CertificateReference>()],
+        };
+    }
+
+    private static CertificateReference? ReadCertificate(Field field) =>
+        field["name"].RequiredText(KubernetesSyntax.SubdomainFault) is { } name
+            ? new CertificateReference(
+                field["group"].Text() ?? "", field["kind"].Text() ?? "Secret", field["namespace"].Text(KubernetesSyntax.LabelFault), name)
+            : null;
+
+    private static AllowedKind? ReadKind(Field field) =>
+        field["kind"].RequiredText() is { } kind ? new AllowedKind(field["group"].Text() ?? ObjectKind.GatewayApiGroup, kind) : null;
+
+    private static string? ReadParametersKind(Field field)
+    {
+        if (!field.Present)
+            return null;
+        string group = field["group"].Text() ?? "", kind = field["kind"].RequiredText() ?? "";
+        field["name"].RequiredText();
+        return group.Length == 0 ? kind : $"{group}/{kind}";
+    }
 
     private static AllowedNamespaces ReadAllowed(Field namespaces)
     {

@@ -12,21 +12,12 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
     private const string WaypointForLabel = "istio.io/waypoint-for";
     private const string ForServiceAccount = "istio.io/for-service-account";
     private const string NameOverride = "gateway.istio.io/name-override";
-    private const string HboneProtocol = "HBONE";
 
     private static readonly string TrafficField = $"metadata.labels[{WaypointForLabel}]";
 
     private readonly Dictionary<ObjectKey, GatewayObject> _gateways = [];
     private readonly Dictionary<string, GatewayClassObject> _classes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<ObjectKey>> _byClass = new(StringComparer.Ordinal);
-
-    private enum Role
-    {
-        Other,
-        Ingress,
-        Waypoint,
-        EastWest,
-    }
 
     public void Put(GatewayObject gateway)
     {
@@ -67,27 +58,14 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
 
     private void Settle(GatewayObject gateway)
     {
-        Role role = RoleOf(gateway);
+        GatewayRole role = GatewayControllers.RoleOf(gateway, _classes.GetValueOrDefault(gateway.ClassName));
         mesh.Put(new Gateway
         {
             Name = new GatewayName(gateway.Metadata.Namespace, gateway.Metadata.Name),
             Class = gateway.ClassName,
-            Ingress = role == Role.Ingress,
-            Waypoint = role == Role.Waypoint ? Describe(gateway) : null,
+            Ingress = role is GatewayRole.Ingress or GatewayRole.Remote,
+            Waypoint = role == GatewayRole.Waypoint ? Describe(gateway) : null,
         });
-    }
-
-    /// <summary>By the class's controller, by Istio's own names for classes where the class is not there, and else by whether it speaks HBONE.</summary>
-    private Role RoleOf(GatewayObject gateway)
-    {
-        Role byClass = (_classes.GetValueOrDefault(gateway.ClassName)?.ControllerName, gateway.ClassName) switch
-        {
-            ("istio.io/mesh-controller", _) or (null, "istio-waypoint") => Role.Waypoint,
-            ("istio.io/eastwest-controller", _) or (null, "istio-east-west") => Role.EastWest,
-            ("istio.io/gateway-controller" or "istio.io/unmanaged-gateway", _) or (null, "istio" or "istio-remote") => Role.Ingress,
-            _ => Role.Other,
-        };
-        return byClass != Role.EastWest && gateway.Listeners.Any(IsHbone) ? Role.Waypoint : byClass;
     }
 
     private Waypoint Describe(GatewayObject gateway)
@@ -97,14 +75,12 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
         {
             // What is for a service account goes back to when waypoints took all of an account's traffic.
             Traffic = TrafficOf(gateway) ?? (string.IsNullOrEmpty(account) ? WaypointTraffic.Service : WaypointTraffic.All),
-            Allowed = gateway.Listeners.FirstOrDefault(listener => IsHbone(listener) && listener.Port == CaptureContract.HbonePort)?.AllowedNamespaces
+            Allowed = gateway.Listeners.FirstOrDefault(listener => GatewayControllers.IsHbone(listener) && listener.Port == CaptureContract.HbonePort)?.AllowedNamespaces
                 ?? AllowedNamespaces.Same,
             Target = TargetOf(gateway),
             ServiceAccount = string.IsNullOrEmpty(account) ? null : account,
         };
     }
-
-    private static bool IsHbone(GatewayListener listener) => string.Equals(listener.Protocol, HboneProtocol, StringComparison.Ordinal);
 
     /// <summary>What its label says, or its class's; null when neither does.</summary>
     private WaypointTraffic? TrafficOf(GatewayObject gateway)
@@ -134,15 +110,8 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
         return new GatewayTarget.Service(new ServiceName(gateway.Metadata.Namespace, name));
     }
 
-    private GatewayTarget ServiceCalled(string hostname, string @namespace)
-    {
-        string[] labels = hostname.Split('.');
-        bool isService = labels.Length == 1
-            || (labels is [_, _, "svc", .. var domain]
-                && string.Equals(labels[1], @namespace, StringComparison.Ordinal)
-                && (domain.Length == 0 || string.Equals(string.Join('.', domain), options.ClusterDomain, StringComparison.OrdinalIgnoreCase)));
-        return isService
-            ? new GatewayTarget.Service(new ServiceName(@namespace, labels[0]))
+    private GatewayTarget ServiceCalled(string hostname, string @namespace) =>
+        ServiceHostname.Find(hostname, @namespace, options.ClusterDomain) is { } service
+            ? new GatewayTarget.Service(service)
             : new GatewayTarget.Unusable($"its address {hostname} names no Service of its namespace");
-    }
 }

@@ -28,6 +28,9 @@ public sealed record GatewayObject : KubernetesObject
 
     /// <summary><c>spec.infrastructure.annotations</c>: the annotations of what is made for it.</summary>
     public StringMap InfrastructureAnnotations { get; init; } = StringMap.Empty;
+
+    /// <summary><c>spec.infrastructure.parametersRef</c>, the kind of what parameters are taken from with its group; null for none.</summary>
+    public string? ParametersKind { get; init; }
 }
 
 /// <summary>One of <c>spec.listeners</c> of a Gateway.</summary>
@@ -47,7 +50,33 @@ public sealed record GatewayListener
 
     /// <summary><c>allowedRoutes.namespaces</c>: what may attach to it. The Gateway's own namespace where it says nothing.</summary>
     public AllowedNamespaces AllowedNamespaces { get; init; } = AllowedNamespaces.Same;
+
+    /// <summary><c>allowedRoutes.kinds</c>: the kinds of routes that may attach; what its protocol allows where there are none.</summary>
+    public ValueArray<AllowedKind> AllowedKinds { get; init; } = [];
+
+    /// <summary><c>tls</c>; null where it says nothing.</summary>
+    public ListenerTls? Tls { get; init; }
 }
+
+/// <summary>A kind of routes.</summary>
+public sealed record AllowedKind(string Group, string Kind);
+
+/// <summary>What a listener says of TLS.</summary>
+public sealed record ListenerTls
+{
+    /// <summary>Whether TLS is passed through and not terminated.</summary>
+    public bool Passthrough { get; init; }
+
+    /// <summary><c>certificateRefs</c>.</summary>
+    public ValueArray<CertificateReference> Certificates { get; init; } = [];
+}
+
+/// <summary>A reference to a certificate.</summary>
+/// <param name="Group">The group; empty for Kubernetes' own.</param>
+/// <param name="Kind">The kind.</param>
+/// <param name="Namespace">The namespace; the Gateway's own where null.</param>
+/// <param name="Name">The name.</param>
+public sealed record CertificateReference(string Group, string Kind, string? Namespace, string Name);
 
 /// <summary>One of the addresses of a Gateway.</summary>
 /// <param name="Type">Its type: <c>IPAddress</c>, <c>Hostname</c>, or an implementation's own with a domain prefix.</param>

@@ -1,0 +1,40 @@
+using System.Text;
+
+namespace Ztunnel.Resources;
+
+/// <summary>
+/// Reads the body of a Secret: a certificate and its key, by the names of <c>kubernetes.io/tls</c> or by Istio's older ones.
+/// Its <see cref="ObjectReading"/> is discreet.
+/// </summary>
+internal static class SecretReader
+{
+    public static SecretObject Read(ObjectMetadata metadata, Field root) => new()
+    {
+        Metadata = metadata,
+        CertificatePem = Find(root, "tls.crt", "cert"),
+        PrivateKeyPem = Find(root, "tls.key", "key"),
+    };
+
+    private static SecretBytes? Find(Field root, params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+        {
+            // As the API server does it, what is given as text wins.
+            if (root["stringData"][name].Text() is { } text)
+                return new SecretBytes(Encoding.UTF8.GetBytes(text));
+            if (root["data"][name].Text() is { } encoded)
+                return Decode(root["data"][name], encoded);
+        }
+
+        return null;
+    }
+
+    private static SecretBytes? Decode(Field field, string encoded)
+    {
+        byte[] buffer = new byte[encoded.Length];
+        if (Convert.TryFromBase64String(encoded, buffer, out int length))
+            return new SecretBytes(buffer[..length]);
+        field.Problem("is not base64");
+        return null;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Collections.Immutable;
+using System.Net;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Resources;
+
+/// <summary>Where a Gateway is asked to be, and where it is.</summary>
+/// <param name="Services">The services whose pods serve it; none where the pods labelled with its name do, null where nobody can.</param>
+/// <param name="Assigned">Where it is reached.</param>
+/// <param name="Unsupported">The first kind of address that is asked for and not known; null for none.</param>
+/// <param name="Fault">Why it is not reached where it was asked to be, with Gateway API's reason; null when it is.</param>
+internal sealed record GatewayAddresses(
+    ImmutableArray<ServiceName>? Services, ValueArray<GatewayAddress> Assigned, string? Unsupported, (string Reason, string Message)? Fault)
+{
+    private const string NotUsable = "AddressNotUsable";
+
+    /// <summary>Works it out.</summary>
+    /// <param name="gateway">The Gateway.</param>
+    /// <param name="className">Its class, which the service made for it is named after.</param>
+    /// <param name="services">The services of the Gateway's namespace.</param>
+    /// <param name="pods">The pods that are labelled with its name.</param>
+    /// <param name="clusterDomain">The DNS domain of services.</param>
+    public static GatewayAddresses Of(
+        GatewayObject gateway, string className, IReadOnlyCollection<ServiceObject> services, IReadOnlyCollection<PodObject> pods, string clusterDomain)
+    {
+        GatewayAddress[] asked = [.. gateway.RequestedAddresses.Where(address => address.Value.Length > 0)];
+        string? unsupported = gateway.RequestedAddresses.FirstOrDefault(address => address.Type is not (GatewayAddress.IPAddress or GatewayAddress.Hostname))?.Type;
+        if (asked.Length == 0)
+            return Unasked(gateway, className, services, pods, unsupported);
+        var bound = new List<ServiceName>();
+        var assigned = new List<GatewayAddress>();
+        string? fault = null;
+        foreach (GatewayAddress address in asked.Where(address => address.Type is GatewayAddress.IPAddress or GatewayAddress.Hostname))
+        {
+            ServiceName? named = address.Type == GatewayAddress.Hostname
+                ? ServiceHostname.Find(address.Value, gateway.Metadata.Namespace, clusterDomain)
+                : ByAddress(services, IPAddress.Parse(address.Value));
+            if (named is not null)
+                bound.Add(named);
+            ServiceObject? service = services.FirstOrDefault(candidate => ObjectTranslation.NameOf(candidate) == named);
+            if (service is not null || IsPod(pods, address))
+                assigned.Add(address);
+            else
+                fault ??= $"no Service of namespace {gateway.Metadata.Namespace} has the address {address.Value}";
+            if (service is not null)
+                fault ??= MissingPort(gateway, service);
+        }
+
+        // Asked to be where nothing is, it is not served by pods that happen to carry its name.
+        ImmutableArray<ServiceName>? serving = bound.Count == 0 && assigned.Count == 0 ? null : [.. bound.Distinct()];
+        return new GatewayAddresses(serving, [.. assigned], unsupported, fault is null ? null : (NotUsable, fault));
+    }
+
+    private static GatewayAddresses Unasked(
+        GatewayObject gateway, string className, IReadOnlyCollection<ServiceObject> services, IReadOnlyCollection<PodObject> pods, string? unsupported)
+    {
+        string name = gateway.Metadata.Annotations["gateway.istio.io/name-override"] is { Length: > 0 } other ? other : gateway.Metadata.Name;
+        ServiceObject? made = services.FirstOrDefault(service => service.Metadata.Name == $"{name}-{className}")
+            ?? services.FirstOrDefault(service => service.Metadata.Name == name);
+        IEnumerable<IPAddress> addresses = made is { ClusterIps.Count: > 0 } ? made.ClusterIps : pods.SelectMany(pod => pod.Addresses);
+        ValueArray<GatewayAddress> assigned = [.. addresses.Select(address => new GatewayAddress(GatewayAddress.IPAddress, address.ToString()))];
+        string missing = $"no Service is called {name}-{className} or {name}, and no pod is labelled {WaypointLabels.GatewayInstance}: {gateway.Metadata.Name}";
+        return new GatewayAddresses([], assigned, unsupported, assigned.Count > 0 ? null : ("AddressNotAssigned", missing));
+    }
+
+    private static bool IsPod(IReadOnlyCollection<PodObject> pods, GatewayAddress address) =>
+        address.Type == GatewayAddress.IPAddress && pods.Any(pod => pod.Addresses.Contains(IPAddress.Parse(address.Value)));
+
+    private static ServiceName? ByAddress(IReadOnlyCollection<ServiceObject> services, IPAddress address) =>
+        services.FirstOrDefault(service => service.ClusterIps.Contains(address)) is { } holder ? ObjectTranslation.NameOf(holder) : null;
+
+    private static string? MissingPort(GatewayObject gateway, ServiceObject service) =>
+        gateway.Listeners.FirstOrDefault(listener => !service.Ports.Any(port => port.Port == listener.Port)) is { } unserved
+            ? $"Service {ObjectTranslation.NameOf(service)} has no port {unserved.Port}, which listener {unserved.Name} is on"
+            : null;
+}

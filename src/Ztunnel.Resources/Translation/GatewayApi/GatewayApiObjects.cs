@@ -1,0 +1,19 @@
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Resources;
+
+/// <summary>What Gateway API's objects bear on that others keep.</summary>
+internal sealed class GatewayApiObjects
+{
+    /// <summary>The service of a name; null where there is none.</summary>
+    public required Func<ServiceName, ServiceObject?> Service { get; init; }
+
+    /// <summary>The services of a namespace.</summary>
+    public required Func<string, IReadOnlyCollection<ServiceObject>> ServicesIn { get; init; }
+
+    /// <summary>The pods that are labelled as instances of a Gateway.</summary>
+    public required Func<GatewayName, IReadOnlyCollection<PodObject>> Instances { get; init; }
+
+    /// <summary>The labels of a namespace.</summary>
+    public required Func<string, StringMap> NamespaceLabels { get; init; }
+}
