@@ -142,7 +142,13 @@ public sealed class GatewayTranslationTests
     [InlineData("labels: {istio.io/for-service-account: server}")]
     public void A_gateway_for_a_service_account_takes_its_workloads_without_labels(string metadata)
     {
-        var world = new World([.. Basics, Gateway().Replace("metadata: {", $"metadata: {{{metadata}, ", StringComparison.Ordinal).Replace(", labels: {}, annotations: {}", "", StringComparison.Ordinal)]);
+        // As often, it has the name of the application, whose service is not the way to it.
+        var world = new World([
+            .. Basics,
+            WaypointService("waypoint-istio-waypoint", "10.96.0.8"),
+            Service("waypoint", "10.96.0.9"),
+            Gateway().Replace("metadata: {", $"metadata: {{{metadata}, ", StringComparison.Ordinal).Replace(", labels: {}, annotations: {}", "", StringComparison.Ordinal),
+        ]);
 
         Assert.Equal(("waypoint 10.96.0.1:80", "waypoint 10.0.0.1:80"), (world.Way("10.96.0.1:80"), world.Way("10.0.0.1:80")));
     }

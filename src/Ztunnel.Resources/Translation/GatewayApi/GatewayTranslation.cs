@@ -70,17 +70,20 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
 
     private Waypoint Describe(GatewayObject gateway)
     {
-        string? account = gateway.Metadata.Annotations[ForServiceAccount] ?? gateway.Metadata.Labels[ForServiceAccount];
+        string? account = AccountOf(gateway);
         return new Waypoint
         {
             // What is for a service account goes back to when waypoints took all of an account's traffic.
-            Traffic = TrafficOf(gateway) ?? (string.IsNullOrEmpty(account) ? WaypointTraffic.Service : WaypointTraffic.All),
+            Traffic = TrafficOf(gateway) ?? (account is null ? WaypointTraffic.Service : WaypointTraffic.All),
             Allowed = gateway.Listeners.FirstOrDefault(listener => GatewayControllers.IsHbone(listener) && listener.Port == CaptureContract.HbonePort)?.AllowedNamespaces
                 ?? AllowedNamespaces.Same,
             Target = TargetOf(gateway),
-            ServiceAccount = string.IsNullOrEmpty(account) ? null : account,
+            ServiceAccount = account,
         };
     }
+
+    private static string? AccountOf(GatewayObject gateway) =>
+        (gateway.Metadata.Annotations[ForServiceAccount] ?? gateway.Metadata.Labels[ForServiceAccount]) is { Length: > 0 } account ? account : null;
 
     /// <summary>What its label says, or its class's; null when neither does.</summary>
     private WaypointTraffic? TrafficOf(GatewayObject gateway)
@@ -106,7 +109,11 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
             return ServiceCalled(hostname, gateway.Metadata.Namespace);
         if (gateway.Addresses.FirstOrDefault(address => address.Type is GatewayAddress.IPAddress) is { Value: var address })
             return new GatewayTarget.Address(IPAddress.Parse(address));
-        string name = gateway.Metadata.Annotations[NameOverride] is { Length: > 0 } other ? other : gateway.Metadata.Name;
+        // What is for a service account is named as in Istio's days of it, by its class too: often it has the name of the very
+        // application it stands before.
+        string name = gateway.Metadata.Annotations[NameOverride] is { Length: > 0 } other ? other
+            : AccountOf(gateway) is null ? gateway.Metadata.Name
+            : $"{gateway.Metadata.Name}-{gateway.ClassName}";
         return new GatewayTarget.Service(new ServiceName(gateway.Metadata.Namespace, name));
     }
 
