@@ -50,9 +50,13 @@ internal static class WorkloadStateSection
             connection => connection.Direction,
             connection => new ConnectionDump(
                 connection.Source.ToString(),
-                connection.HboneAddress ?? "",
+                connection.OriginalDestination.ToString(),
                 connection.Destination.ToString(),
-                connection.HboneAddress is null ? "TCP" : "HBONE"));
+                connection.HboneAddress is null ? "TCP" : "HBONE",
+                connection.HboneAddress,
+                connection.BytesSent,
+                connection.BytesReceived,
+                (long)connection.Age.TotalMilliseconds));
         return new ConnectionsDump([.. byDirection[ConnectionDirection.Inbound]], [.. byDirection[ConnectionDirection.Outbound]]);
     }
 }

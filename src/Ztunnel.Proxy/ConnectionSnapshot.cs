@@ -8,6 +8,7 @@ namespace Ztunnel.Proxy;
 /// <param name="Workload">The pod of this node whose connection it is.</param>
 /// <param name="Direction">Whether that pod opened it or was connected to.</param>
 /// <param name="Source">The client's address.</param>
+/// <param name="OriginalDestination">The address the client asked for: a service's virtual IP, or an application's own.</param>
 /// <param name="Destination">Where the bytes go next.</param>
 /// <param name="HboneAddress">The CONNECT authority; null without a tunnel.</param>
 /// <param name="BytesSent">Payload bytes the pod sent so far.</param>
@@ -17,6 +18,7 @@ public sealed record ConnectionSnapshot(
     Workload Workload,
     ConnectionDirection Direction,
     IPEndPoint Source,
+    IPEndPoint OriginalDestination,
     IPEndPoint Destination,
     string? HboneAddress,
     long BytesSent,

@@ -1,3 +1,4 @@
+using System.Net;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
 using Ztunnel.Telemetry;
@@ -13,6 +14,7 @@ internal sealed class OpenConnection
     private readonly ProxyLoop _loop;
     private readonly Channel _client;
     private readonly long _started;
+    private readonly IPEndPoint _originalDestination;
     private Relay? _relay;
     private Endpoint? _endpoint;
     private OpenConnection? _otherEnd;
@@ -25,6 +27,7 @@ internal sealed class OpenConnection
         _started = loop.Time.GetTimestamp();
         Pod = pod;
         Record = record;
+        _originalDestination = record.Destination;
         loop.Add(this);
     }
 
@@ -123,7 +126,7 @@ internal sealed class OpenConnection
     {
         (long sent, long received) = Bytes;
         return new ConnectionSnapshot(
-            Pod.Workload, Record.Direction, Record.Source, Record.Destination, Record.HboneAddress, sent, received, Age);
+            Pod.Workload, Record.Direction, Record.Source, _originalDestination, Record.Destination, Record.HboneAddress, sent, received, Age);
     }
 
     /// <summary>Lets go of the client and writes the log line.</summary>

@@ -202,8 +202,10 @@ public sealed class ConfigDumpTests
         Assert.Equal(
             """
             {"uid-httpbin-7":{"state":"Up","connections":{
-            "inbound":[{"src":"10.1.0.2:40000","originalDst":"10.2.0.2:8080","actualDst":"10.2.0.2:8080","protocol":"HBONE"}],
-            "outbound":[{"src":"10.2.0.2:5","originalDst":"","actualDst":"10.2.0.9:80","protocol":"TCP"}]},
+            "inbound":[{"src":"10.1.0.2:40000","originalDst":"10.2.0.2:8080","actualDst":"10.2.0.2:8080","protocol":"HBONE",
+            "authority":"10.2.0.2:8080","bytesSent":1,"bytesReceived":2,"ageMilliseconds":3000}],
+            "outbound":[{"src":"10.2.0.2:5","originalDst":"10.96.0.9:80","actualDst":"10.2.0.9:80","protocol":"TCP",
+            "bytesSent":0,"bytesReceived":0,"ageMilliseconds":0}]},
             "info":{"name":"httpbin-7","namespace":"web","trustDomain":"cluster.local","serviceAccount":"default"},
             "capture":{"since":"1970-01-01T00:00:00+00:00","networkNamespace":"/run/netns/httpbin","failedAttempts":0,
             "repairs":1,"lastRepair":"table flushed"}},
@@ -351,6 +353,7 @@ public sealed class ConfigDumpTests
         ConnectionDirection.Inbound,
         IPEndPoint.Parse("10.1.0.2:40000"),
         IPEndPoint.Parse("10.2.0.2:8080"),
+        IPEndPoint.Parse("10.2.0.2:8080"),
         "10.2.0.2:8080",
         BytesSent: 1,
         BytesReceived: 2,
@@ -360,6 +363,7 @@ public sealed class ConfigDumpTests
         Model.Httpbin,
         ConnectionDirection.Outbound,
         IPEndPoint.Parse("10.2.0.2:5"),
+        IPEndPoint.Parse("10.96.0.9:80"),
         IPEndPoint.Parse("10.2.0.9:80"),
         HboneAddress: null,
         BytesSent: 0,

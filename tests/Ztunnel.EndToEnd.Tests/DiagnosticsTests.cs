@@ -34,19 +34,22 @@ public sealed class DiagnosticsTests
         Assert.True(dump.GetProperty("authority").GetProperty("signsUntil").GetDateTimeOffset() > DateTimeOffset.UtcNow);
         Assert.DoesNotContain("PRIVATE", dump.GetRawText(), StringComparison.OrdinalIgnoreCase);
 
-        Assert.Equal($"{mesh.Pod("server").IPv4}:8080", await OpenConnection(mesh, "a", "client", "outbound"));
-        Assert.Equal($"{mesh.Pod("server").IPv4}:8080", await OpenConnection(mesh, "b", "server", "inbound"));
+        string application = $"{mesh.Pod("server").IPv4}:8080";
+        Assert.Equal($"10.96.0.7:80 {mesh.Pod("server").IPv4}:15008 {application}", await OpenConnection(mesh, "a", "client", "outbound"));
+        Assert.Equal($"{application} {application} {application}", await OpenConnection(mesh, "b", "server", "inbound"));
 
         await open.Close();
         await MeshLab.Eventually("the connection to go from the client's node", async () => await OpenConnection(mesh, "a", "client", "outbound") is null);
         await MeshLab.Eventually("the connection to go from the server's node", async () => await OpenConnection(mesh, "b", "server", "inbound") is null);
     }
 
-    /// <summary>The application's address of the one open connection; null when none is open.</summary>
+    /// <summary>What was asked for, where it goes and under what authority, of the one open connection; null when none is open.</summary>
     private static async Task<string?> OpenConnection(MeshLab mesh, string node, string pod, string direction)
     {
         JsonElement state = await NodeDiagnostics.PodState(mesh.Network.Node(node), pod);
         JsonElement[] open = [.. state.GetProperty("connections").GetProperty(direction).EnumerateArray()];
-        return open is [] ? null : Assert.Single(open).GetProperty("originalDst").GetString();
+        return open is []
+            ? null
+            : string.Join(' ', new[] { "originalDst", "actualDst", "authority" }.Select(name => Assert.Single(open).GetProperty(name).GetString()));
     }
 }

@@ -40,10 +40,15 @@ public sealed record ConnectionsDump(IReadOnlyList<ConnectionDump> Inbound, IRea
 
 /// <summary>One open connection.</summary>
 /// <param name="Src">The client's address.</param>
-/// <param name="OriginalDst">The authority asked for through the tunnel; empty without one.</param>
+/// <param name="OriginalDst">The address the client asked for: a service's virtual IP, or an application's own.</param>
 /// <param name="ActualDst">Where its bytes go: the next hop, or the application's address.</param>
 /// <param name="Protocol"><c>HBONE</c> or <c>TCP</c>.</param>
-public sealed record ConnectionDump(string Src, string OriginalDst, string ActualDst, string Protocol);
+/// <param name="Authority">Ours: what the tunnel asks for, which is the endpoint that was chosen or, of a waypoint, what the client asked for; null without one.</param>
+/// <param name="BytesSent">Ours: payload bytes this node's workload has sent so far.</param>
+/// <param name="BytesReceived">Ours: payload bytes it has received so far.</param>
+/// <param name="AgeMilliseconds">Ours: how long it has been open.</param>
+public sealed record ConnectionDump(
+    string Src, string OriginalDst, string ActualDst, string Protocol, string? Authority, long BytesSent, long BytesReceived, long AgeMilliseconds);
 
 /// <summary>Whose <see cref="WorkloadStateDump"/> it is.</summary>
 /// <param name="Name">The pod's name.</param>
