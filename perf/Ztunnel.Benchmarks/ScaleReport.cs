@@ -27,7 +27,23 @@ internal static class ScaleReport
         Row("decision: any pod", m => $"{m.PodDecision:N0} ns, {m.PodDecisionBytes:N0} B");
         Row("judgement by policy, any pod", m => $"{m.Judgement:N0} ns, {m.JudgementBytes:N0} B");
 
-        void Row(string name, Func<ScaleMeasurement, FormattableString> value) =>
-            Console.WriteLine($"{name,-68}{string.Concat(measured.Select(m => value(m).ToString(CultureInfo.InvariantCulture).PadLeft(18)))}");
+        void Row(string name, Func<ScaleMeasurement, FormattableString> value) => Write(name, measured.Select(value));
     }
+
+    /// <summary><c>-- service [ENDPOINTS...]</c>: what one service costs by how many endpoints it has.</summary>
+    public static void PrintServices(int[] sizes)
+    {
+        LargeServiceMeasurement.Of(100);
+        LargeServiceMeasurement[] measured = [.. sizes.Select(LargeServiceMeasurement.Of)];
+        Row("endpoints of one service", m => $"{m.Endpoints:N0}");
+        Row("load, with their pods", m => $"{m.Load.TotalMilliseconds:N0} ms");
+        Row("one endpoint's change, in its slice of 100", m => $"{m.EndpointChange:N0} us");
+        Row("the service's change", m => $"{m.ServiceChange:N0} us");
+        Row("the next decision", m => $"{m.NextDecision:N0} us");
+
+        void Row(string name, Func<LargeServiceMeasurement, FormattableString> value) => Write(name, measured.Select(value));
+    }
+
+    private static void Write(string name, IEnumerable<FormattableString> values) =>
+        Console.WriteLine($"{name,-68}{string.Concat(values.Select(value => value.ToString(CultureInfo.InvariantCulture).PadLeft(18)))}");
 }
