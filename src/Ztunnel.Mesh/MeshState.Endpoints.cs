@@ -70,6 +70,7 @@ public sealed partial class MeshState
             {
                 if (kept.Remove((served, address), out Endpoint? same) && same.Address.Port == port.Port)
                 {
+                    Follow(same, service);
                     endpoints.Add(same);
                     continue;
                 }
@@ -83,6 +84,53 @@ public sealed partial class MeshState
         }
 
         return [.. endpoints];
+    }
+
+    /// <summary>Lets the endpoints of a service follow its change from <paramref name="old"/>. Returns those it has no more.</summary>
+    private List<Endpoint> Reattach(ServiceCell cell, Service? old)
+    {
+        if (cell.Service is { } service && old is not null && old.Ports.AsSpan().SequenceEqual(service.Ports.AsSpan()))
+        {
+            foreach (Endpoint endpoint in cell.Sets.Values.SelectMany(held => held.Endpoints))
+                Follow(endpoint, service);
+            return [];
+        }
+
+        var left = new List<Endpoint>();
+        foreach (string name in cell.Sets.Keys.ToArray())
+        {
+            (EndpointSet set, Endpoint[] former) = cell.Sets[name];
+            Endpoint[] endpoints = Attach(cell.Service, set, former);
+            cell.Sets[name] = (set, endpoints);
+            left.AddRange(former.Except(endpoints));
+        }
+
+        return left;
+    }
+
+    /// <summary>Lets an endpoint that stays follow a change of its service.</summary>
+    private void Follow(Endpoint endpoint, Service service)
+    {
+        if (ReferenceEquals(endpoint.Service, service))
+            return;
+        endpoint.Service = service;
+        AddressCell cell = CellOf(endpoint.Address.Address);
+        cell.Guard();
+        _ = Resolve(endpoint, cell);
+    }
+
+    /// <summary>
+    /// Tells that connections have to come through a waypoint now that went directly to what has become an endpoint of a service
+    /// bound to it.
+    /// </summary>
+    private void AnnounceGuarded(ServiceCell cell, Endpoint[] former, Endpoint[] endpoints)
+    {
+        if (cell.Service?.Waypoint is not WaypointRequest.Named)
+            return;
+        Endpoint[] joined = [.. endpoints.Except(former, Endpoint.SamePlace)];
+        // Where no pod is named whoever is at the address is concerned, of whichever namespace.
+        if (joined.Length > 0)
+            Policies.Announce(Array.Exists(joined, endpoint => endpoint.Pod is null) ? null : cell.Name.Namespace);
     }
 
     private void Detach(IEnumerable<Endpoint> endpoints)

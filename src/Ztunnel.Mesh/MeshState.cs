@@ -174,6 +174,7 @@ public sealed partial class MeshState
             cell.Sets[set.Name] = (set, endpoints);
             Publish(cell);
             Detach((held.Endpoints ?? []).Except(endpoints));
+            AnnounceGuarded(cell, held.Endpoints ?? [], endpoints);
         }
     }
 
@@ -195,11 +196,9 @@ public sealed partial class MeshState
         Service? old = cell.Service;
         cell.Service = service;
         Rename(cell, old, service);
-        Endpoint[] former = [.. cell.Sets.Values.SelectMany(held => held.Endpoints)];
-        foreach (string name in cell.Sets.Keys.ToArray())
-            cell.Sets[name] = (cell.Sets[name].Set, Attach(service, cell.Sets[name].Set, []));
+        List<Endpoint> left = Reattach(cell, old);
         Publish(cell);
-        Detach(former);
+        Detach(left);
 
         foreach (IPAddress gone in (old?.VirtualIps ?? []).Except(service?.VirtualIps ?? []))
             Change(gone, address => address.Claim(cell, null));

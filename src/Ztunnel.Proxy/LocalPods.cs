@@ -17,7 +17,7 @@ internal sealed class LocalPods
 
     /// <summary>
     /// The pod and its application's address if <paramref name="route"/> leads straight to a pod that accepts connections here
-    /// under an identity the route expects; null otherwise.
+    /// under the identity the route expects; null otherwise.
     /// </summary>
     public (PodProxy Pod, IPEndPoint Application)? Find(Route.Tunnel route) =>
         _byUid.TryGetValue(route.Destination.Uid, out PodProxy? pod)
@@ -25,7 +25,7 @@ internal sealed class LocalPods
         && application.Address.Equals(route.NextHop.Address)
         && pod.Owns(application.Address)
         && !pod.IsOwnListener(application)
-        && route.ExpectedIdentities.Contains(pod.Identity)
+        && route.ExpectedIdentity == pod.Identity
             ? (pod, application)
             : null;
 }

@@ -27,11 +27,11 @@ internal sealed class TunnelClient(CertificateStore certificates, ProxyOptions o
         connection.Record.DestinationWorkload = route.Destination;
         connection.Record.DestinationService = route.Service;
 
-        var key = new TunnelKey(connection.Pod, source, route.Destination.Uid, route.Destination.Identity, route.NextHop);
+        var key = new TunnelKey(connection.Pod, source, route.Destination.Uid, route.ExpectedIdentity, route.NextHop);
         switch (await on.Tunnels.OpenAsync(key, new ConnectRequest(route.Authority)))
         {
             case ConnectOutcome.Opened opened:
-                connection.Record.DestinationIdentity = route.Destination.Identity;
+                connection.Record.DestinationIdentity = route.ExpectedIdentity;
                 return Attempt.Opened(opened.Stream);
             // What a waypoint cannot connect to is no fault of this instance of it.
             case ConnectOutcome.Refused { Status: 503 } when route.Waypoint is { } waypoint:

@@ -18,7 +18,7 @@ public sealed class DecisionTests
 
         Assert.Equal(EndPoint("10.244.2.7:15008"), tunnel.NextHop);
         Assert.Equal("10.244.2.7:8080", tunnel.Authority);
-        Assert.Equal([server.Identity], tunnel.ExpectedIdentities);
+        Assert.Equal(server.Identity, tunnel.ExpectedIdentity);
         Assert.Equal(server, tunnel.Destination);
         Assert.Null(tunnel.Service);
     }
@@ -163,8 +163,8 @@ public sealed class DecisionTests
 
     [Theory]
     [InlineData("10.96.0.20:8001", DenyReason.UnknownServicePort, "Service default/web has no TCP port 8001 (it has 8000, 9000)")]
-    [InlineData("10.96.0.20:8000", DenyReason.NoReadyEndpoints, "Service default/web port 8000 has no ready endpoint of the address family asked for (0 of 1 endpoints ready)")]
-    [InlineData("[fd00:10:96::20]:9000", DenyReason.NoReadyEndpoints, "Service default/web port 9000 has no ready endpoint of the address family asked for (0 of 1 endpoints ready)")]
+    [InlineData("10.96.0.20:8000", DenyReason.NoReadyEndpoints, "Service default/web port 8000 has no ready IPv4 endpoint (0 of 1 endpoints ready)")]
+    [InlineData("[fd00:10:96::20]:9000", DenyReason.NoReadyEndpoints, "Service default/web port 9000 has no IPv6 endpoint, and only such serve an IPv6 address")]
     public void What_a_service_cannot_serve_is_refused_with_the_reason(string asked, DenyReason reason, string detail)
     {
         MeshState mesh = State(
@@ -173,6 +173,72 @@ public sealed class DecisionTests
             Endpoints("web", "a", Targets, At("10.244.2.7", "server", ready: false)));
 
         Assert.Equal(new Route.Deny(reason, detail), mesh.Decide(asked));
+    }
+
+    [Theory]
+    [InlineData("", "no endpoint: nothing is behind the service")]
+    [InlineData("empty", "no endpoint: nothing is behind the service")]
+    [InlineData("without-ports", "no endpoint that serves it: its EndpointSlices or pods have no port \"http\" (nor any other)")]
+    [InlineData("other-port", "no endpoint that serves it: its EndpointSlices or pods have no port \"http\" (only \"metrics\", \"web\")")]
+    [InlineData("six", "no IPv4 endpoint, and only such serve an IPv4 address")]
+    [InlineData("unready", "no ready IPv4 endpoint (0 of 1 endpoints ready)")]
+    [InlineData("unready ready", "no ready IPv4 endpoint (1 of 2 endpoints ready, 1 of them without a pod that is known to hold the address)")]
+    public void Why_a_service_has_no_endpoint_is_said_as_it_is(string sets, string detail)
+    {
+        MeshState mesh = State(Service("web", ["10.96.0.20"], Http));
+        foreach (string set in sets.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            mesh.Put(set switch
+            {
+                "empty" => Endpoints("web", set, Targets),
+                "without-ports" => Endpoints("web", set, [], At("10.244.2.7", "server")),
+                "other-port" => Endpoints("web", set, [new("metrics", 9090), new("web", 8080)], At("10.244.2.7", "server")),
+                "six" => Endpoints("web", set, Targets, At("fd00:10:244:2::7", "server")),
+                "unready" => Endpoints("web", set, Targets, At("10.244.2.7", "server", ready: false)),
+                _ => Endpoints("web", set, Targets, At("10.244.2.8", "unknown")),
+            });
+        }
+
+        var deny = Assert.IsType<Route.Deny>(mesh.Decide("10.96.0.20:8000"));
+
+        Assert.Equal($"Service default/web port 8000 has {detail}", deny.Detail);
+        Assert.Same(deny, mesh.Decide("10.96.0.20:8000"));
+    }
+
+    [Fact]
+    public void Why_a_service_has_no_endpoint_follows_its_pods()
+    {
+        MeshState mesh = State(
+            Service("web", ["10.96.0.20"], Http),
+            Endpoints("web", "a", Targets, At("10.244.2.7", "one"), At("10.244.2.8", "two")));
+        Assert.Contains("2 of them without a pod", Assert.IsType<Route.Deny>(mesh.Decide("10.96.0.20:8000")).Detail, StringComparison.Ordinal);
+
+        mesh.Put(Pod("one", "10.244.2.7"));
+        Assert.IsType<Route.Tunnel>(mesh.Decide("10.96.0.20:8000"));
+
+        mesh.Put(Endpoints("web", "a", Targets, At("10.244.2.7", "one", ready: false), At("10.244.2.8", "two")));
+        Assert.Contains("1 of them without a pod", Assert.IsType<Route.Deny>(mesh.Decide("10.96.0.20:8000")).Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Enrolment.Ambient)]
+    [InlineData(Enrolment.NotLabelled)]
+    public void An_endpoint_whose_address_is_a_later_pods_by_now_leads_nowhere(Enrolment former)
+    {
+        Workload old = Pod("old", "10.244.2.7") with { Created = DateTimeOffset.UnixEpoch, Enrolment = former };
+        Workload @new = Pod("new", "10.244.2.7") with { Created = DateTimeOffset.UnixEpoch.AddSeconds(1), ServiceAccount = "old", Identity = old.Identity };
+        MeshState mesh = State(old, Service("web", ["10.96.0.20"], Http), Endpoints("web", "a", Targets, At("10.244.2.7", "old")));
+        Assert.IsNotType<Route.Deny>(mesh.Decide("10.96.0.20:8000"));
+
+        mesh.Put(@new);
+        Assert.Equal(DenyReason.NoReadyEndpoints, Assert.IsType<Route.Deny>(mesh.Decide("10.96.0.20:8000")).Reason);
+
+        mesh.Put(Endpoints("web", "b", Targets, At("10.244.2.7", "new")));
+        Assert.Equal(@new, Assert.IsType<Route.Tunnel>(mesh.Decide("10.96.0.20:8000")).Destination);
+
+        mesh.RemoveEndpoints(new ServiceName("default", "web"), "b");
+        mesh.RemoveWorkload(@new.Uid);
+        Assert.IsNotType<Route.Deny>(mesh.Decide("10.96.0.20:8000"));
     }
 
     [Fact]

@@ -88,7 +88,7 @@ public sealed class TranslatorPropertyTests
 
     private static string Show(Mesh.Route? route) => route switch
     {
-        Mesh.Route.Tunnel tunnel => $"tunnel {tunnel.NextHop} {tunnel.Authority} {string.Join(',', tunnel.ExpectedIdentities)} {tunnel.Destination.Uid} {tunnel.Service}",
+        Mesh.Route.Tunnel tunnel => $"tunnel {tunnel.NextHop} {tunnel.Authority} {tunnel.ExpectedIdentity} {tunnel.Destination.Uid} {tunnel.Service}",
         Mesh.Route.Passthrough clear => $"clear {clear.Destination} {clear.Workload} {clear.Service}",
         _ => route?.ToString() ?? "none",
     };

@@ -25,10 +25,18 @@ internal sealed class AddressCell(NetworkAddress address)
 
     public IReadOnlyList<Endpoint> Endpoints => _endpoints ?? (IReadOnlyList<Endpoint>)[];
 
-    /// <summary>The workload of that name that holds the address, on a host network or not; the later one of two.</summary>
-    public Workload? ClaimantNamed(string @namespace, string name) =>
-        Latest(claimant => string.Equals(claimant.Name, name, StringComparison.Ordinal)
-            && string.Equals(claimant.Namespace, @namespace, StringComparison.Ordinal), out _);
+    /// <summary>
+    /// The workload of that name, if the address is its: as the one it belongs to, or on a host network, where several share it.
+    /// A pod that still says it has the address though it is a later one's by now does not hold it.
+    /// </summary>
+    public Workload? HolderNamed(string @namespace, string name)
+    {
+        Workload? named = Latest(
+            claimant => string.Equals(claimant.Name, name, StringComparison.Ordinal)
+                && string.Equals(claimant.Namespace, @namespace, StringComparison.Ordinal),
+            out _);
+        return named is { HostNetwork: false } && named != Owner ? null : named;
+    }
 
     public void Claim(Workload? old, Workload? @new)
     {
@@ -47,8 +55,7 @@ internal sealed class AddressCell(NetworkAddress address)
     public void Add(Endpoint endpoint)
     {
         (_endpoints ??= []).Add(endpoint);
-        if (endpoint.Service.Waypoint is WaypointRequest.Named)
-            _entry = _entry with { Guarded = [.. _entry.Guarded, endpoint] };
+        Guard();
     }
 
     public void Remove(Endpoint endpoint)
@@ -56,8 +63,15 @@ internal sealed class AddressCell(NetworkAddress address)
         _endpoints?.Remove(endpoint);
         if (_endpoints is { Count: 0 })
             _endpoints = null;
-        if (endpoint.Service.Waypoint is WaypointRequest.Named)
-            _entry = _entry with { Guarded = [.. _entry.Guarded.Where(guarded => guarded != endpoint)] };
+        Guard();
+    }
+
+    /// <summary>Brings up to date which of the endpoints are those of services that ask for a waypoint.</summary>
+    public void Guard()
+    {
+        Endpoint[] guarded = [.. Endpoints.Where(endpoint => endpoint.Service.Waypoint is WaypointRequest.Named)];
+        if (!guarded.AsSpan().SequenceEqual(_entry.Guarded))
+            _entry = _entry with { Guarded = guarded };
     }
 
     private static T[] Replace<T>(T[] items, T? old, T? @new)

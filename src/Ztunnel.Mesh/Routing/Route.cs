@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Net;
 
 namespace Ztunnel.Mesh;
@@ -32,13 +31,13 @@ public abstract record Route
     /// <summary>Open an HBONE tunnel.</summary>
     /// <param name="NextHop">Where to connect: the destination's address and <see cref="CaptureContract.HbonePort"/>.</param>
     /// <param name="Authority">The CONNECT request's <c>:authority</c>, <c>ip:port</c> of the chosen endpoint (IPv6 in brackets).</param>
-    /// <param name="ExpectedIdentities">Who the peer must prove to be: one of these.</param>
+    /// <param name="ExpectedIdentity">Who the peer must prove to be.</param>
     /// <param name="Destination">The workload at the other end.</param>
     /// <param name="Service">The service whose virtual IP the client asked for, if it did.</param>
     public sealed record Tunnel(
         IPEndPoint NextHop,
         string Authority,
-        ImmutableArray<SpiffeId> ExpectedIdentities,
+        SpiffeId ExpectedIdentity,
         Workload Destination,
         Service? Service) : Route
     {

@@ -9,7 +9,7 @@ internal sealed class WorkloadRoutes(Workload workload, IPAddress address) : Por
         new(
             new IPEndPoint(destination.Address, CaptureContract.HbonePort),
             destination.ToString(),
-            [workload.Identity],
+            workload.Identity,
             workload,
             endpoint?.Service)
         {

@@ -4,24 +4,34 @@ namespace Ztunnel.Mesh;
 
 /// <summary>
 /// One address and port at which one port of a service is served. The object lives as long as what its slice and its service
-/// say of it stays the same; what is known of the pod behind it is swapped inside.
+/// say of it stays the same; what else is known of the service, and of the pod behind it, is swapped inside.
 /// </summary>
 public sealed class Endpoint
 {
     private volatile Route? _route;
     private volatile NodeCell? _node;
+    private volatile Service _service;
 
     internal Endpoint(Service service, ServicePort port, EndpointAddress address, ushort number)
     {
-        Service = service;
+        _service = service;
         Port = port;
         Given = address;
         Address = new IPEndPoint(address.Address, number);
         Hash = NetworkAddress.From(address.Address).Hash ^ number;
     }
 
-    /// <summary>The service it belongs to.</summary>
-    public Service Service { get; }
+    /// <summary>Tells endpoints by where they are: address, port and pod.</summary>
+    internal static IEqualityComparer<Endpoint> SamePlace { get; } = EqualityComparer<Endpoint>.Create(
+        (a, b) => a is not null && b is not null && a.Address.Equals(b.Address) && string.Equals(a.Pod, b.Pod, StringComparison.Ordinal),
+        endpoint => endpoint.Hash.GetHashCode());
+
+    /// <summary>The service it belongs to, in its newest form.</summary>
+    public Service Service
+    {
+        get => _service;
+        internal set => _service = value;
+    }
 
     /// <summary>The port of the service it serves.</summary>
     public ServicePort Port { get; }
@@ -69,7 +79,7 @@ public sealed class Endpoint
     /// <summary>Takes into account who holds the address now, and returns the node that it is on by that, or null.</summary>
     internal string? Resolve(AddressCell cell)
     {
-        Workload? workload = Pod is null ? cell.Owner : cell.ClaimantNamed(Service.Name.Namespace, Pod);
+        Workload? workload = Pod is null ? cell.Owner : cell.HolderNamed(Service.Name.Namespace, Pod);
         if (workload is null && (Pod is not null || cell.Contested))
             _route = null;
         else if (workload is { Ambient: true })

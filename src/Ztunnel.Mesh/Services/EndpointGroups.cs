@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-
 namespace Ztunnel.Mesh;
 
 /// <summary>The endpoints of one port and address family that may be given new connections, arranged by where they are. Immutable.</summary>
@@ -13,14 +11,13 @@ internal sealed class EndpointGroups
     private readonly Dictionary<string, Endpoint[]> _byZone = NoGroups;
     private readonly Dictionary<string, Endpoint[]> _byRegion = NoGroups;
 
-    public EndpointGroups(Service service, IEnumerable<Endpoint> endpoints, AddressFamily family)
+    public EndpointGroups(Service service, Endpoint[] endpoints)
     {
         _service = service;
-        Endpoint[] ofFamily = [.. endpoints.Where(endpoint => endpoint.Address.AddressFamily == family)];
-        _all = Eligible(service, ofFamily);
+        _all = Eligible(service, endpoints);
         if (service.LocalOnly)
         {
-            _byNode = Group(ofFamily, endpoint => endpoint.Node, local => Eligible(service, local));
+            _byNode = Group(endpoints, endpoint => endpoint.Node, local => Eligible(service, local));
             return;
         }
 
@@ -67,9 +64,19 @@ internal sealed class EndpointGroups
     }
 
     private static Dictionary<string, Endpoint[]> Group(
-        Endpoint[] endpoints, Func<Endpoint, string?> name, Func<Endpoint[], Endpoint[]>? narrow = null) =>
-        endpoints
-            .Where(endpoint => name(endpoint) is not null)
-            .GroupBy(endpoint => name(endpoint)!, StringComparer.Ordinal)
-            .ToDictionary(group => group.Key, group => narrow is null ? [.. group] : narrow([.. group]), StringComparer.Ordinal);
+        Endpoint[] endpoints, Func<Endpoint, string?> name, Func<Endpoint[], Endpoint[]>? narrow = null)
+    {
+        var groups = new Dictionary<string, List<Endpoint>>(StringComparer.Ordinal);
+        foreach (Endpoint endpoint in endpoints)
+        {
+            // The name may change meanwhile, so it is asked for once.
+            if (name(endpoint) is not { } place)
+                continue;
+            if (!groups.TryGetValue(place, out List<Endpoint>? group))
+                groups.Add(place, group = []);
+            group.Add(endpoint);
+        }
+
+        return groups.ToDictionary(group => group.Key, group => narrow is null ? [.. group.Value] : narrow([.. group.Value]), StringComparer.Ordinal);
+    }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Ztunnel.Mesh;
 
 /// <summary>
@@ -20,5 +22,25 @@ internal sealed class ServiceCell(ServiceName name)
 
     public bool Unused => Service is null && Sets.Count == 0;
 
-    public void Publish() => _table = Service is null ? null : new ServiceTable(Service, Sets.Values.SelectMany(held => held.Endpoints));
+    public void Publish()
+    {
+        if (Service is null)
+        {
+            _table = null;
+            return;
+        }
+
+        var table = new ServiceTable(Service, [.. Sets.Values.Select(held => held.Set)], AllEndpoints());
+        if (_table is { IsArranged: true })
+            table.Arrange();
+        _table = table;
+    }
+
+    private ImmutableArray<Endpoint> AllEndpoints()
+    {
+        var all = ImmutableArray.CreateBuilder<Endpoint>(Sets.Values.Sum(held => held.Endpoints.Length));
+        foreach ((_, Endpoint[] endpoints) in Sets.Values)
+            all.AddRange(endpoints);
+        return all.MoveToImmutable();
+    }
 }

@@ -4,17 +4,21 @@ using System.Net.Sockets;
 
 namespace Ztunnel.Mesh;
 
-/// <summary>A service with its endpoints, arranged for deciding. Immutable but for what each endpoint knows of its pod.</summary>
+/// <summary>
+/// A service with its endpoints, for deciding. Immutable but for what each endpoint knows of its pod. How the endpoints are
+/// arranged is worked out when it is first asked for, as most services of a mesh have no client on a node; see <see cref="Arrange"/>.
+/// </summary>
 internal sealed class ServiceTable
 {
-    private readonly Port[] _ports;
+    private readonly EndpointSet[] _sets;
     private readonly UnknownPorts _unknownPorts;
+    private volatile ServicePortTable[]? _ports;
 
-    public ServiceTable(Service service, IEnumerable<Endpoint> endpoints)
+    public ServiceTable(Service service, EndpointSet[] sets, ImmutableArray<Endpoint> endpoints)
     {
         Service = service;
-        Endpoints = [.. endpoints];
-        _ports = [.. service.Ports.Select(port => new Port(service, port, Endpoints))];
+        Endpoints = endpoints;
+        _sets = sets;
         _unknownPorts = new UnknownPorts(service);
     }
 
@@ -25,6 +29,15 @@ internal sealed class ServiceTable
     /// <summary>The ways to the service through its waypoint.</summary>
     public RedirectedRoutes Redirected { get; } = new();
 
+    /// <summary>Whether anybody has asked for a way to the service.</summary>
+    public bool IsArranged => _ports is not null;
+
+    /// <summary>
+    /// Arranges the endpoints ahead of the next decision: for the writer to do where the service is in use, so that it does not
+    /// fall to an event loop. Two that do it at the same time come to the same.
+    /// </summary>
+    public ServicePortTable[] Arrange() => _ports = [.. Service.Ports.Select(port => new ServicePortTable(Service, port, Endpoints, _sets))];
+
     /// <summary>Where a connection to a virtual address of the service goes.</summary>
     /// <param name="client">Who connects.</param>
     /// <param name="at">The node the client is on, where it is known and the service minds.</param>
@@ -32,43 +45,17 @@ internal sealed class ServiceTable
     /// <param name="picker">Chooses the endpoint.</param>
     public Route RouteTo(Workload client, Node? at, IPEndPoint destination, IEndpointPicker picker)
     {
-        foreach (Port port in _ports)
+        foreach (ServicePortTable port in _ports ?? Arrange())
         {
             if (port.Number == destination.Port)
-                return port.RouteTo(client, at, destination.Address, picker);
+                return port.RouteTo(client, at, FamilyOf(destination.Address), picker);
         }
 
         return _unknownPorts.For((ushort)destination.Port);
     }
 
-    private sealed class Port
-    {
-        private readonly EndpointGroups _ipv4;
-        private readonly EndpointGroups _ipv6;
-        private readonly Route.Deny _noneReady;
-
-        public Port(Service service, ServicePort port, ImmutableArray<Endpoint> endpoints)
-        {
-            Number = port.Port;
-            // One endpoint may stand in two slices for a moment while the slices are rearranged.
-            Endpoint[] mine = [.. endpoints.Where(endpoint => endpoint.Port == port)];
-            Endpoint[] distinct = [.. mine.OrderByDescending(endpoint => endpoint.Ready).DistinctBy(endpoint => (endpoint.Address, endpoint.Pod))];
-            _ipv4 = new EndpointGroups(service, distinct, AddressFamily.InterNetwork);
-            _ipv6 = new EndpointGroups(service, distinct, AddressFamily.InterNetworkV6);
-            string where = service.LocalOnly ? " on the client's node, as internalTrafficPolicy Local demands" : "";
-            _noneReady = new Route.Deny(
-                DenyReason.NoReadyEndpoints,
-                $"Service {service} port {port.Port} has no ready endpoint of the address family asked for{where} ({distinct.Count(endpoint => endpoint.Ready)} of {mine.Length} endpoints ready)");
-        }
-
-        public int Number { get; }
-
-        public Route RouteTo(Workload client, Node? at, IPAddress virtualIp, IEndpointPicker picker)
-        {
-            bool isIPv4 = virtualIp.AddressFamily == AddressFamily.InterNetwork || virtualIp.IsIPv4MappedToIPv6;
-            return (isIPv4 ? _ipv4 : _ipv6).Pick(client, at, picker) ?? _noneReady;
-        }
-    }
+    private static AddressFamily FamilyOf(IPAddress virtualIp) =>
+        virtualIp.IsIPv4MappedToIPv6 ? AddressFamily.InterNetwork : virtualIp.AddressFamily;
 
     private sealed class UnknownPorts(Service service) : PortRoutes
     {

@@ -25,7 +25,7 @@ internal sealed class RedirectedRoutes
         }
 
         Route.Tunnel route = new(
-            instance.NextHop, Authority(destination, service, authority), [instance.Workload.Identity], instance.Workload, service)
+            instance.NextHop, Authority(destination, service, authority), instance.Workload.Identity, instance.Workload, service)
         {
             Endpoint = instance.Via.Endpoint,
             Waypoint = instance.Waypoint,

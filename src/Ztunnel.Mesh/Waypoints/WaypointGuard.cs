@@ -18,8 +18,9 @@ internal sealed class WaypointGuard(GatewayTable gateways, WaypointRedirect redi
             InspectWorkload(ref check, destination, request);
         foreach (Endpoint endpoint in addresses(facts.Address)?.Guarded ?? [])
         {
-            if (endpoint.Address.Port == facts.Port && IsServedBy(destination, endpoint) && endpoint.Service.Waypoint is WaypointRequest.Named named)
-                InspectService(ref check, endpoint.Service, named);
+            Service service = endpoint.Service;
+            if (endpoint.Address.Port == facts.Port && IsServedBy(destination, endpoint) && service.Waypoint is WaypointRequest.Named named)
+                InspectService(ref check, service, named);
         }
 
         if (check.Demanded is null || check.Satisfied || (check.PassesIngress && check.Peer is { } peer && gateways.IsIngress(peer)))

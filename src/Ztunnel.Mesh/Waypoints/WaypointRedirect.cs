@@ -97,8 +97,12 @@ internal sealed class WaypointRedirect(
     }
 
     /// <summary>Whether a service is the very one through which <paramref name="gateway"/> is reached: it cannot be reached through itself.</summary>
-    public static bool IsOwnService(Service service, Gateway? gateway) =>
-        gateway?.Waypoint?.Target is GatewayTarget.Service target && target.Name == service.Name;
+    public static bool IsOwnService(Service service, Gateway? gateway) => gateway?.Waypoint?.Target switch
+    {
+        GatewayTarget.Service target => target.Name == service.Name,
+        GatewayTarget.Address target => service.VirtualIps.Contains(target.EndPoint.Address),
+        _ => false,
+    };
 
     private static bool IsBehind(SpiffeId identity, ServiceTable table)
     {

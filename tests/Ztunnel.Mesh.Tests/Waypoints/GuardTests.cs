@@ -180,6 +180,27 @@ public sealed class GuardTests
     }
 
     [Fact]
+    public void That_a_pod_has_come_behind_a_bound_service_is_told_so_that_open_connections_are_judged_again()
+    {
+        WaypointWorld world = new WaypointWorld();
+        var heard = new List<string>();
+        using IDisposable observation = world.Mesh.Policies.Observe(change => heard.Add($"{change.Namespace ?? "all"} {world.Admits(Stranger, port: 9090)}"));
+        EndpointAddress server = At("10.244.2.7", "server");
+
+        world.Mesh.Put(Endpoints("web", "more", [new("http", 9090)], server));
+        Assert.Empty(heard);
+
+        world.Put(Asks(), null);
+        world.Mesh.Put(Endpoints("web", "more", [new("http", 9090)], server with { Ready = false }));
+        world.Mesh.RemoveEndpoints(new ServiceName("default", "web"), "more");
+        Assert.Equal(["default False"], heard);
+
+        world.Mesh.Put(Endpoints("web", "more", [new("http", 9090)], server));
+        world.Mesh.Put(Endpoints("web", "any", [new("http", 9090)], At("10.244.2.7")));
+        Assert.Equal(["default False", "default False", "all False"], heard);
+    }
+
+    [Fact]
     public void The_switch_lets_everybody_pass()
     {
         WaypointWorld world = new WaypointWorld(new MeshOptions { WaypointBypass = WaypointBypass.Allow }).Put(Asks(), Asks());

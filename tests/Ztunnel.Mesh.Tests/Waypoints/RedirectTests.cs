@@ -47,7 +47,7 @@ public sealed class RedirectTests
 
         var tunnel = Assert.IsType<Route.Tunnel>(world.Mesh.Decide(Client, EndPoint(Vip), new Pick(1)));
 
-        Assert.Equal([Identity("waypoint")], tunnel.ExpectedIdentities);
+        Assert.Equal(Identity("waypoint"), tunnel.ExpectedIdentity);
         Assert.Equal(Second, tunnel.Destination);
         Assert.Equal("web", tunnel.Service?.Name.Name);
         Assert.Equal(Name, tunnel.Waypoint);
@@ -201,7 +201,19 @@ public sealed class RedirectTests
         Assert.Equal(3, world.Mesh.EntriesWritten - before);
 
         world.Mesh.Put(First with { Identity = Identity("renamed"), ServiceAccount = "renamed" });
-        Assert.Equal([Identity("renamed")], Assert.IsType<Route.Tunnel>(world.Mesh.Decide(Vip)).ExpectedIdentities);
+        Assert.Equal(Identity("renamed"), Assert.IsType<Route.Tunnel>(world.Mesh.Decide(Vip)).ExpectedIdentity);
+    }
+
+    [Theory]
+    [InlineData("10.96.0.9")]
+    [InlineData("fd00:10:96::9")]
+    public void The_service_at_whose_address_a_waypoint_is_reached_is_not_reached_through_it(string status)
+    {
+        WaypointWorld world = new WaypointWorld().Waypoint(target: new GatewayTarget.Address(IPAddress.Parse(status)));
+        world.Mesh.Put(Service("waypoint", ["10.96.0.9", "fd00:10:96::9"], new ServicePort("mesh", 15008, 15008)) with { Waypoint = Asks(WaypointOrigin.Namespace) });
+
+        Assert.Equal("clear 10.244.3.1:15008", world.Way("10.96.0.9:15008"));
+        Assert.Null(world.Mesh.WaypointOf(world.Mesh.ServiceByName(new ServiceName("default", "waypoint"))!));
     }
 
     [Theory]
@@ -211,7 +223,7 @@ public sealed class RedirectTests
     [InlineData("unusable", "its address x.example names no Service of its namespace")]
     [InlineData("no service", "Service default/nowhere does not exist")]
     [InlineData("no port", "Service default/web has no TCP port 15008 (it has 80)")]
-    [InlineData("unready", "Service default/waypoint port 15008 has no ready endpoint of the address family asked for (0 of 0 endpoints ready)")]
+    [InlineData("unready", "Service default/waypoint port 15008 has no endpoint: nothing is behind the service")]
     [InlineData("no pod", "it is not reached at a pod, so nothing can be expected of its identity")]
     public void A_missing_waypoint_refuses_and_says_why(string trouble, string cause)
     {
