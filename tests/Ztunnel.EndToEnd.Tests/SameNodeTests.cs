@@ -51,7 +51,8 @@ public sealed class SameNodeTests(SameNodeTests.DirectLab lab) : IClassFixture<S
             Assert.DoesNotContain("dst.hbone_addr", line, StringComparison.Ordinal);
         }
 
-        Assert.DoesNotContain(lab.Mesh.Lines, line => line.Contains("15008", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            lab.Mesh.Lines, line => line.Contains(common[0], StringComparison.Ordinal) && line.Contains(":15008", StringComparison.Ordinal));
     }
 
     [Theory]

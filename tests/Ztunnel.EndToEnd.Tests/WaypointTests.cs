@@ -87,7 +87,7 @@ public sealed class WaypointTests(WaypointLab lab)
     [Theory]
     [InlineData("private", "infra/private-waypoint: its allowedRoutes do not admit namespace shop")]
     [InlineData("absent", "shop/nowhere: there is no such Gateway")]
-    [InlineData("hollow", "shop/idle-waypoint: Service shop/idle-waypoint port 15008 has no ready endpoint")]
+    [InlineData("hollow", "shop/idle-waypoint: Service shop/idle-waypoint port 15008 has no ready IPv4 endpoint (0 of 1 endpoints ready)")]
     public async Task A_waypoint_that_is_absent_unready_or_not_allowed_resets_the_client_at_once_and_says_why(string service, string why)
     {
         (SocketError error, TimeSpan after, IPEndPoint client) = await PodSocket.Fail(lab.Client, WaypointLab.Services[service][0], 80);
