@@ -9,7 +9,7 @@ namespace Ztunnel.Proxy;
 /// One connection from accept to its log line. Lives on one loop; the loop's table of open connections holds it for
 /// <c>/config_dump</c> and for draining.
 /// </summary>
-internal sealed class OpenConnection
+internal sealed partial class OpenConnection
 {
     private readonly ProxyLoop _loop;
     private readonly Channel _client;
@@ -20,11 +20,11 @@ internal sealed class OpenConnection
     private OpenConnection? _otherEnd;
     private (InboundGate Gate, InboundRequest Request)? _admission;
 
-    public OpenConnection(ProxyLoop loop, Channel client, PodProxy pod, ConnectionRecord record)
+    public OpenConnection(ProxyLoop loop, Channel client, PodProxy pod, ConnectionRecord record, TimeSpan age = default)
     {
         _loop = loop;
         _client = client;
-        _started = loop.Time.GetTimestamp();
+        _started = loop.Time.GetTimestamp() - (long)(age.TotalSeconds * loop.Time.TimestampFrequency);
         Pod = pod;
         Record = record;
         _originalDestination = record.Destination;
@@ -67,7 +67,7 @@ internal sealed class OpenConnection
     /// </summary>
     public void AddOtherEnd(PodProxy pod, ConnectionRecord record, in InboundRequest request)
     {
-        _otherEnd = new OpenConnection(_loop, _client, pod, record) { IsOtherEnd = true };
+        _otherEnd = new OpenConnection(_loop, _client, pod, record, Age) { IsOtherEnd = true };
         _otherEnd.AdmittedBy(pod.Gate, request);
     }
 
@@ -81,8 +81,11 @@ internal sealed class OpenConnection
         other.Finish();
     }
 
-    /// <summary>Moves bytes until both directions have ended, and disposes the server's side.</summary>
-    public async ValueTask RelayAsync(Channel server)
+    /// <summary>
+    /// Moves bytes until both directions have ended, or until the connection has gone to another process, and disposes the
+    /// server's side. <paramref name="from"/> is where another process left off.
+    /// </summary>
+    public async ValueTask RelayAsync(Channel server, PassedRelay? from = null)
     {
         var relay = new Relay(_client, server, Pod.ShareOf(_loop.Loop), Pod.HalfClosedTimeout);
         _relay = relay;
@@ -91,7 +94,12 @@ internal sealed class OpenConnection
         if (_otherEnd is { } other)
             other._relay = relay;
         using (server)
-            await relay.RunAsync();
+        {
+            if (from is not null)
+                relay.Restore(from);
+            await Run(relay);
+        }
+
         NoteError(relay.Failure?.Detail);
     }
 
@@ -112,6 +120,13 @@ internal sealed class OpenConnection
             Abort(new ChannelFailure(FailureKind.Refused, refusal.LateRejection));
     }
 
+    /// <summary>The same for both of its ends.</summary>
+    public void ReviewBothEnds()
+    {
+        Review();
+        _otherEnd?.Review();
+    }
+
     /// <summary>Breaks the connection off, as at the end of a drain.</summary>
     public void Abort(ChannelFailure failure)
     {
@@ -129,7 +144,7 @@ internal sealed class OpenConnection
             Pod.Workload, Record.Direction, Record.Source, _originalDestination, Record.Destination, Record.HboneAddress, sent, received, Age);
     }
 
-    /// <summary>Lets go of the client and writes the log line.</summary>
+    /// <summary>Lets go of the client and writes the log line, unless another process does.</summary>
     public void Finish()
     {
         if (IsOtherEnd)
@@ -137,9 +152,17 @@ internal sealed class OpenConnection
         else
             _client.Dispose();
         Choose(null);
+        _loop.Remove(this);
+        if (_left)
+        {
+            if (_otherEnd is { } other)
+                other._left = true;
+            _otherEnd?.Finish();
+            return;
+        }
+
         (Record.BytesSent, Record.BytesReceived) = Bytes;
         Record.Duration = Age;
-        _loop.Remove(this);
         _loop.AccessLog.Write(Record);
         _otherEnd?.Finish();
     }

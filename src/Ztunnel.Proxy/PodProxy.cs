@@ -51,6 +51,9 @@ public sealed class PodProxy
         internal set => Volatile.Write(ref _workload, value);
     }
 
+    /// <summary>Its namespace, by <see cref="IO.NetworkNamespace.Inode"/>.</summary>
+    internal ulong NetworkNamespace => _namespace.Inode;
+
     /// <summary>Whether it still takes connections.</summary>
     internal bool IsListening => !_stopped;
 

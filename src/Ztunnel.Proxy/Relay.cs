@@ -9,7 +9,7 @@ namespace Ztunnel.Proxy;
 /// once, so that a reset is seen as a reset. Nothing is buffered here: what the receiver does not take stays with the
 /// sender's channel, or in the pipe between two spliced sockets, and no more is read until it drains.
 /// </summary>
-public sealed class Relay
+public sealed partial class Relay
 {
     private readonly Channel _client;
     private readonly Channel _server;
@@ -57,6 +57,13 @@ public sealed class Relay
     /// <summary>Breaks both channels at once, whichever directions have ended: <see cref="RunAsync"/> then comes to its end.</summary>
     public void Abort(ChannelFailure failure)
     {
+        // The sockets may be another process's by now.
+        if (_suspended)
+        {
+            _abortOnResume ??= failure;
+            return;
+        }
+
         Fail(failure);
         _client.Abort(failure);
         _server.Abort(failure);
@@ -65,16 +72,25 @@ public sealed class Relay
     /// <summary>The part of the loop that this counts on; null for as much as there is.</summary>
     internal LoopShare? Share { get; }
 
-    /// <summary>Runs until both directions have ended. Never throws for a failure of a channel; disposes neither.</summary>
+    /// <summary>
+    /// Runs until both directions have ended, or until paused. Never throws for a failure of a channel; disposes neither.
+    /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask RunAsync()
     {
+        if (_halfClosed && Failure is null)
+            LookLater();
         _client.Broken = _server.Broken = OnBroken;
         ValueTask toServer = _toServer.RunAsync();
         await _toClient.RunAsync();
         await toServer;
         _client.Broken = _server.Broken = null;
         _reaper?.Dispose();
+        if (IsPaused)
+            return;
+        // A direction that paused while the other broke has not let go of what it had.
+        _toServer.Finish();
+        _toClient.Finish();
     }
 
     /// <summary>Notes what broke a direction; the first to break is the cause.</summary>
@@ -96,13 +112,15 @@ public sealed class Relay
     /// <summary>A direction has ended in order. From the first on the other has to show now and then that it is of use.</summary>
     internal void NoteEnd()
     {
-        if (!_halfClosed && Failure is null && _halfClosedTimeout != Timeout.InfiniteTimeSpan)
+        if (!_halfClosed && Failure is null)
             LookLater();
         _halfClosed = true;
     }
 
     private void LookLater()
     {
+        if (_halfClosedTimeout == Timeout.InfiniteTimeSpan)
+            return;
         _movedAtLastLook = BytesToServer + BytesToClient;
         _reaper = _client.Loop.Schedule(_halfClosedTimeout, static state => ((Relay)state!).Look(), this);
     }

@@ -40,14 +40,40 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
     /// <summary>Bytes taken from the sender and in a pipe.</summary>
     public int InFlight => _splice?.InFlight ?? 0;
 
-    /// <summary>Moves bytes until the direction has ended or broken.</summary>
+    /// <summary>Goes on from where another process left off.</summary>
+    public void Restore(long total, PassedPipe? inFlight)
+    {
+        _total = total;
+        if (inFlight is not null)
+            _splice = new Splice((TcpConnection)from, (TcpConnection)to, inFlight);
+        _bulk = _splice is not null;
+    }
+
+    /// <summary>
+    /// What was taken from the sender and not yet by the receiver, to be passed to another process; null for nothing. False when
+    /// it cannot be. Throws <see cref="ChannelException"/> likewise.
+    /// </summary>
+    public bool TryShare(out PassedPipe? inFlight)
+    {
+        inFlight = _splice?.Share();
+        return inFlight is not null || ((TcpConnection)from).TryShareKept(out inFlight);
+    }
+
+    /// <summary>Moves bytes until the direction has ended or broken, or the relay is to pause.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask RunAsync()
     {
+        bool over = true;
         try
         {
-            while (true)
+            while (!Finished)
             {
+                if (relay.IsPausing)
+                {
+                    over = false;
+                    return;
+                }
+
                 if (relay.Share is { } share && !share.TryBegin())
                     await share.WaitAsync();
                 switch (MoveTurn())
@@ -70,9 +96,16 @@ internal sealed class RelayDirection(Relay relay, Channel from, Channel to)
         }
         finally
         {
-            Finished = true;
-            _splice?.Discard();
+            if (over)
+                Finish();
         }
+    }
+
+    /// <summary>Ends it, whatever is still in flight.</summary>
+    public void Finish()
+    {
+        Finished = true;
+        _splice?.Discard();
     }
 
     private Step MoveTurn()

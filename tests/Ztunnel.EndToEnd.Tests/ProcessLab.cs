@@ -18,6 +18,9 @@ internal sealed class ProcessLab : IAsyncDisposable
 
     public string Manifests => _manifests.Path;
 
+    /// <summary>Writes a further manifest.</summary>
+    public void Write(string file, string yaml) => _manifests.Write(file, yaml);
+
     public string Authority => _authority.FullName;
 
     public LabProcess ClientAgent { get; private set; } = null!;
@@ -41,13 +44,15 @@ internal sealed class ProcessLab : IAsyncDisposable
         }
     }
 
-    public static async Task<ProcessLab> WithoutAgents()
+    public static Task<ProcessLab> WithoutAgents() => WithoutAgents(describe =>
     {
-        var lab = new ProcessLab(await LabNetwork.Build(describe =>
-        {
-            describe.Node("a").Pod("client");
-            describe.Node("b").Pod("server");
-        }));
+        describe.Node("a").Pod("client");
+        describe.Node("b").Pod("server");
+    });
+
+    public static async Task<ProcessLab> WithoutAgents(Action<LabBuilder> describe)
+    {
+        var lab = new ProcessLab(await LabNetwork.Build(describe));
         try
         {
             lab._manifests.Write("mesh.yaml", MeshLab.Ordinary(lab.Network));
@@ -75,7 +80,8 @@ internal sealed class ProcessLab : IAsyncDisposable
         await UntilCaptured("b", "server");
     }
 
-    private Task UntilCaptured(string node, string pod) => MeshLab.Eventually(
+    /// <summary>Waits until a pod is.</summary>
+    public Task UntilCaptured(string node, string pod) => MeshLab.Eventually(
         $"{pod} to be captured",
         async () => (await NodeDiagnostics.PodState(Network.Node(node), pod)) is { ValueKind: System.Text.Json.JsonValueKind.Object } state
             && state.GetProperty("state").GetString() == "Up");

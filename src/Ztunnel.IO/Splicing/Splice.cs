@@ -24,6 +24,17 @@ public sealed class Splice
         _destination = destination;
     }
 
+    /// <summary>
+    /// The same, with bytes in flight that another process took from the source. The pipe stays the caller's. Throws
+    /// <see cref="ChannelException"/> when there is no descriptor left for it.
+    /// </summary>
+    public Splice(TcpConnection source, TcpConnection destination, PassedPipe inFlight)
+        : this(source, destination)
+    {
+        ArgumentNullException.ThrowIfNull(inFlight);
+        _pipe = source.Loop.Pipes.Adopt(inFlight);
+    }
+
     /// <summary>Bytes taken from the source and not yet by the destination: in a pipe, which is borrowed for as long.</summary>
     public int InFlight => _pipe?.Held ?? 0;
 
@@ -59,6 +70,12 @@ public sealed class Splice
             GiveBack();
         CountInFlight();
     }
+
+    /// <summary>
+    /// What is in flight, to be passed to another process; it stays here too, for whichever goes on. Null when nothing is. Throws
+    /// <see cref="ChannelException"/> when there is no descriptor left for it.
+    /// </summary>
+    public PassedPipe? Share() => _pipe?.Share();
 
     private void CountInFlight()
     {

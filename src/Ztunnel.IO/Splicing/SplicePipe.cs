@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Ztunnel.IO.Native;
 
 namespace Ztunnel.IO;
@@ -28,6 +29,36 @@ internal sealed unsafe class SplicePipe : IDisposable
         // Refused without privilege above a limit: the pipe then has the kernel's usual size.
         _ = Libc.Fcntl(ends[1], Constants.SetPipeSize, size);
         return new SplicePipe(ends[0], ends[1]);
+    }
+
+    /// <summary>A pipe that another process has passed on.</summary>
+    public static SplicePipe Adopt(PassedPipe passed)
+    {
+        int readEnd = Descriptors.Duplicate((int)passed.ReadEnd.DangerousGetHandle());
+        try
+        {
+            return new SplicePipe(readEnd, Descriptors.Duplicate((int)passed.WriteEnd.DangerousGetHandle())) { Held = passed.Bytes };
+        }
+        catch
+        {
+            _ = Libc.Close(readEnd);
+            throw;
+        }
+    }
+
+    /// <summary>Descriptors of the same pipe, to be passed to another process.</summary>
+    public PassedPipe Share()
+    {
+        var readEnd = new SafeFileHandle(Descriptors.Duplicate(ReadEnd), ownsHandle: true);
+        try
+        {
+            return new PassedPipe(readEnd, new SafeFileHandle(Descriptors.Duplicate(WriteEnd), ownsHandle: true), Held);
+        }
+        catch
+        {
+            readEnd.Dispose();
+            throw;
+        }
     }
 
     public void Dispose()

@@ -33,6 +33,14 @@ internal sealed class SplicePipes(EventLoop loop) : IDisposable
         return pipe;
     }
 
+    /// <summary>A pipe that another process has passed on, with bytes in it: to be returned like one that was borrowed.</summary>
+    public SplicePipe Adopt(PassedPipe passed)
+    {
+        var pipe = SplicePipe.Adopt(passed);
+        Borrowed++;
+        return pipe;
+    }
+
     /// <summary>Takes a pipe back; one that is not empty is closed, as there is no cheaper way to empty it.</summary>
     public void Return(SplicePipe pipe)
     {

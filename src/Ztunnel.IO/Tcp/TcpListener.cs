@@ -75,7 +75,7 @@ public sealed class TcpListener : IDisposable, IEpollHandler
         ArgumentNullException.ThrowIfNull(options);
         using (listening)
         {
-            int fd = Duplicate((int)listening.DangerousGetHandle());
+            int fd = Descriptors.Duplicate((int)listening.DangerousGetHandle());
             if (TcpSocket.LocalAddress(fd) is { } local)
                 return new TcpListener(fd, options.Connection.Transparent, local);
             int errno = Errno.Last;
@@ -88,7 +88,7 @@ public sealed class TcpListener : IDisposable, IEpollHandler
     public SafeFileHandle? Share()
     {
         lock (_lifetime)
-            return _stopped ? null : new SafeFileHandle(Duplicate(_fd), ownsHandle: true);
+            return _stopped ? null : new SafeFileHandle(Descriptors.Duplicate(_fd), ownsHandle: true);
     }
 
     /// <summary>
@@ -177,12 +177,6 @@ public sealed class TcpListener : IDisposable, IEpollHandler
         }
 
         Close();
-    }
-
-    private static int Duplicate(int fd)
-    {
-        int copy = Libc.Fcntl(fd, Constants.DuplicateCloseOnExec, 0);
-        return copy >= 0 ? copy : throw new ChannelException(Errno.ToFailure(Errno.Last, "duplicate a socket"));
     }
 
     private void Register()

@@ -30,6 +30,9 @@ internal sealed class ConnectionQuota(WorkloadLimits limits, BufferAccount memor
             : Refuse($"{LimitReason.ConnectionRateExceeded}: the workload may make {limits.ConnectionsPerSecond} a second");
     }
 
+    /// <summary>Counts a connection that was let in before, by another process.</summary>
+    public void Return() => Interlocked.Increment(ref _open);
+
     /// <summary>A connection that was counted is over.</summary>
     public void Leave() => Interlocked.Decrement(ref _open);
 

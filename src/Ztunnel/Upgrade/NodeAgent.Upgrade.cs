@@ -62,18 +62,14 @@ public sealed partial class NodeAgent
         stop.ThrowIfCancellationRequested();
         _proxy.Inherited.Dispose();
         await predecessor.Say(new UpgradeMessage { Step = UpgradeStep.Ready });
-        while ((await predecessor.Hear()).Message.Step != UpgradeStep.Yielded)
-        {
-        }
-
-        LogTookOver();
+        LogTookOver(await ReceiveConnections(predecessor));
     }
 
     /// <summary>Passes everything on to a new agent. False when it was none of ours to pass on to.</summary>
     private async Task<bool> HandOver(UpgradeConversation successor)
     {
         (UpgradeMessage take, _) = await successor.Hear();
-        if (take is not { Step: UpgradeStep.Take, Version: UpgradeMessage.CurrentVersion } || take.Node != _options.Node)
+        if (take is not { Step: UpgradeStep.Take, Version: > 0 } || take.Node != _options.Node)
         {
             LogNotOurs(take.Node ?? "", take.Version);
             return false;
@@ -96,7 +92,7 @@ public sealed partial class NodeAgent
 
         await _proxy.YieldListeners();
         await _diagnostics.DisposeAsync();
-        await successor.Say(new UpgradeMessage { Step = UpgradeStep.Yielded });
+        await PassConnections(successor, take.Version);
         return true;
     }
 
@@ -159,8 +155,8 @@ public sealed partial class NodeAgent
     [LoggerMessage(Level = LogLevel.Information, Message = "a new agent is here: passing the listening sockets on")]
     private partial void LogHandingOver();
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "took over from the agent that ran before")]
-    private partial void LogTookOver();
+    [LoggerMessage(Level = LogLevel.Information, Message = "took over from the agent that ran before, with {Connections} connections")]
+    private partial void LogTookOver(int connections);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "an agent of node {Node} that speaks version {Version} wanted to take over: not from us")]
     private partial void LogNotOurs(string node, int version);

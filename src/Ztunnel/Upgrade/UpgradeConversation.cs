@@ -16,22 +16,36 @@ internal sealed class UpgradeConversation(DescriptorSocket socket) : IDisposable
     public Task<(UpgradeMessage Message, IReadOnlyList<SafeFileHandle> Sockets)> Hear() => Task.Run(() =>
     {
         byte[] bytes = socket.Receive(out IReadOnlyList<SafeFileHandle> sockets);
+        try
+        {
+            return (Read(bytes, sockets.Count), sockets);
+        }
+        catch
+        {
+            foreach (SafeFileHandle each in sockets)
+                each.Dispose();
+            throw;
+        }
+    });
+
+    private static UpgradeMessage Read(byte[] bytes, int sockets)
+    {
         if (bytes.Length == 0)
             throw new IOException("the other agent ended the conversation");
         try
         {
             UpgradeMessage message = JsonSerializer.Deserialize(bytes, UpgradeJson.Default.UpgradeMessage)
                 ?? throw new IOException("the other agent said nothing");
-            int named = message.Addresses?.Count ?? 0;
-            return named == sockets.Count
-                ? (message, sockets)
-                : throw new IOException($"the other agent named {named} sockets and passed {sockets.Count}");
+            int named = message.Connections is null ? message.Addresses?.Count ?? 0 : sockets;
+            return named == sockets
+                ? message
+                : throw new IOException($"the other agent named {named} sockets and passed {sockets}");
         }
         catch (JsonException e)
         {
             throw new IOException($"the other agent said what cannot be read: {e.Message}", e);
         }
-    });
+    }
 
     /// <inheritdoc/>
     public void Dispose() => socket.Dispose();
