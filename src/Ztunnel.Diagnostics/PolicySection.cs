@@ -15,12 +15,15 @@ internal static class PolicySection
         InventorySnapshot inventory = node.Resources.Snapshot();
         var mistaken = inventory.Problems.Select(problem => problem.Object).OfType<string>().ToHashSet(StringComparer.Ordinal);
         var kept = inventory.Objects.Where(status => status.KeptLastGood).Select(status => status.Key).ToHashSet();
+        Workload[] gateways = [.. node.Mesh.Workloads.Where(workload => workload.Gateway is not null && node.Mesh.IsIngress(workload.Identity))];
         IReadOnlyDictionary<IPolicy, int> selected = node.Mesh.Policies.CountSelected(node.Mesh.Workloads.Where(workload => workload.Ambient));
         IEnumerable<PolicyDump> authorization = node.Mesh.Policies.Authorization.Select(policy => Authorization(policy, node.PolicyObservations(policy)));
         IEnumerable<PolicyDump> peerAuthentication = node.Mesh.Policies.PeerAuthentication.Select(PeerAuthentication);
+        IEnumerable<PolicyDump> requestAuthentication = node.Mesh.Policies.RequestAuthentication
+            .Select(policy => Common(policy, ObjectKind.RequestAuthentication, "Authenticate"));
         return
         [
-            .. authorization.Concat(peerAuthentication)
+            .. authorization.Concat(peerAuthentication).Concat(requestAuthentication)
                 .OrderBy(policy => policy.Namespace, StringComparer.Ordinal)
                 .ThenBy(policy => policy.Name, StringComparer.Ordinal)
                 .ThenBy(policy => policy.Kind, StringComparer.Ordinal),
@@ -59,9 +62,20 @@ internal static class PolicySection
                     : null,
                 Accepted = !mistaken.Contains(key.ToString()),
                 Enforcement = policy.Enforcement.ToString(),
+                EnforcedAt = EnforcedAt(policy) is { Length: > 0 } places ? places : null,
                 Notes = notes.Length == 0 ? null : notes,
                 Workloads = selected.GetValueOrDefault(policy),
             };
         }
+
+        // Requests through an ingress gateway are judged by what is about its pods, too.
+        string[] EnforcedAt(IPolicy policy) =>
+        [
+            .. policy.Enforcement == Enforcement.None ? [] : new[] { "nodes" },
+            .. node.Mesh.PlacementsOf(policy).Select(placement => placement.ToString()),
+            .. policy.Attached || policy is PeerAuthentication
+                ? []
+                : gateways.Where(policy.Scope.Includes).Select(workload => $"Gateway {workload.Gateway}").Distinct(StringComparer.Ordinal),
+        ];
     }
 }

@@ -29,6 +29,11 @@ internal static class Model
             Action = PolicyAction.Deny,
             Rules = [new RuleSpec([], [new MatchSpec([new AttributeSpec("methods", false, ["GET"])])], [])],
         },
+        new RequestAuthenticationObject
+        {
+            Metadata = new ObjectMetadata { Name = "tokens", Namespace = "web" },
+            Targets = [new PolicyTarget("", "Service", "httpbin"), new PolicyTarget("gateway.networking.k8s.io", "Gateway", "none")],
+        },
     ];
 
     public static MeshState Mesh()

@@ -12,10 +12,10 @@ public sealed record PolicyDump
     /// <summary><c>Global</c>, <c>Namespace</c> or <c>WorkloadSelector</c>.</summary>
     public required string Scope { get; init; }
 
-    /// <summary><c>Allow</c>, <c>Deny</c>, <c>Audit</c> or <c>Custom</c>; of a PeerAuthentication its mode.</summary>
+    /// <summary><c>Allow</c>, <c>Deny</c>, <c>Audit</c> or <c>Custom</c>; of a PeerAuthentication its mode, of a RequestAuthentication <c>Authenticate</c>.</summary>
     public required string Action { get; init; }
 
-    /// <summary>Ours: <c>AuthorizationPolicy</c> or <c>PeerAuthentication</c>.</summary>
+    /// <summary>Ours: <c>AuthorizationPolicy</c>, <c>PeerAuthentication</c> or <c>RequestAuthentication</c>.</summary>
     public required string Kind { get; init; }
 
     /// <summary>Ours: the labels of the workloads it is about, where it names some.</summary>
@@ -32,6 +32,12 @@ public sealed record PolicyDump
 
     /// <summary>Ours: <c>Full</c>, <c>Partial</c> or <c>None</c>: how much of it is enforced on connections.</summary>
     public required string Enforcement { get; init; }
+
+    /// <summary>
+    /// Ours: where it is enforced: <c>nodes</c>, on connections to its workloads; <c>Gateway namespace/name</c>, on requests; or what
+    /// it is attached to and why that has no effect.
+    /// </summary>
+    public IReadOnlyList<string>? EnforcedAt { get; init; }
 
     /// <summary>Ours: its attributes that connections do not have, so that they were dropped.</summary>
     public IReadOnlyList<string>? DroppedAttributes { get; init; }

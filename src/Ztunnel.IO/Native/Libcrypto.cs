@@ -29,6 +29,21 @@ internal static unsafe partial class Libcrypto
     [LibraryImport(Library, EntryPoint = "EVP_PKEY_free")]
     public static partial void PrivateKeyFree(nint key);
 
+    [LibraryImport(Library, EntryPoint = "EVP_PKEY_new_raw_public_key")]
+    public static partial nint NewRawPublicKey(int type, nint engine, byte* key, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "EVP_MD_CTX_new")]
+    public static partial nint DigestNew();
+
+    [LibraryImport(Library, EntryPoint = "EVP_MD_CTX_free")]
+    public static partial void DigestFree(nint digest);
+
+    [LibraryImport(Library, EntryPoint = "EVP_DigestVerifyInit")]
+    public static partial int DigestVerifyBegin(nint digest, nint keyContext, nint type, nint engine, nint key);
+
+    [LibraryImport(Library, EntryPoint = "EVP_DigestVerify")]
+    public static partial int DigestVerify(nint digest, byte* signature, nuint signatureLength, byte* data, nuint length);
+
     [LibraryImport(Library, EntryPoint = "d2i_X509")]
     public static partial nint DecodeCertificate(nint reuse, byte** der, nint length);
 

@@ -41,6 +41,31 @@ public sealed partial class MeshState
     /// </summary>
     public HttpPolicies PoliciesFor(HttpPolicyScope scope) => Policies.For(scope, _gateways.Find(scope.Gateway));
 
+    /// <summary>Where a policy that is attached to something is enforced as things are; empty for one about workloads.</summary>
+    public IReadOnlyList<PolicyPlacement> PlacementsOf(IPolicy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        return [.. policy.Attachments.Select(PlacementOf)];
+    }
+
+    private PolicyPlacement PlacementOf(PolicyAttachment attachment)
+    {
+        switch (attachment.Kind)
+        {
+            case PolicyAttachmentKind.Gateway:
+                var name = new GatewayName(attachment.Namespace, attachment.Name);
+                return _gateways.Find(name) is not null ? new(attachment, name, null) : new(attachment, null, "TargetNotFound");
+            case PolicyAttachmentKind.GatewayClass:
+                return new PolicyPlacement(attachment, null, null);
+            default:
+                if (ServiceByName(new ServiceName(attachment.Namespace, attachment.Name)) is not { } service)
+                    return new PolicyPlacement(attachment, null, "TargetNotFound");
+                return WaypointOf(service) is { Bound: true } binding
+                    ? new PolicyPlacement(attachment, binding.Waypoint, null)
+                    : new PolicyPlacement(attachment, null, $"AncestorNotBound, {attachment} is not bound to a waypoint");
+        }
+    }
+
     /// <summary>Whether an identity is that of an instance of an ingress gateway of the mesh.</summary>
     public bool IsIngress(SpiffeId identity) => _gateways.IsIngress(identity);
 
