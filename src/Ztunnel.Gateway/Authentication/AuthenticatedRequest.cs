@@ -16,8 +16,8 @@ internal sealed record AuthenticatedRequest
     public VerifiedToken? Token { get; init; }
 
     /// <summary>What to change in the headers before it is sent on.</summary>
-    public ImmutableArray<HeaderChange> Headers { get; init; } = [];
+    public ImmutableArray<RequestHeader> Headers { get; init; } = [];
 
-    /// <summary>The query in place of its own, with its question mark; null where that stays.</summary>
+    /// <summary>The query in place of its own, without a question mark; null where that stays.</summary>
     public string? Query { get; init; }
 }

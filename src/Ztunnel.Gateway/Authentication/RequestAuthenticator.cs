@@ -17,7 +17,7 @@ internal sealed class RequestAuthenticator(KeySetCache keys, TimeProvider time)
 
     private readonly VerifiedTokenCache _verified = new();
 
-    /// <summary>Verifies the tokens of a request. <paramref name="query"/> is with its question mark, or empty.</summary>
+    /// <summary>Verifies the tokens of a request. <paramref name="query"/> is with its question mark or without.</summary>
     public async ValueTask<AuthenticatedRequest> Authenticate(
         ImmutableArray<JwtRule> rules, IRequestHeaders headers, string query, CancellationToken cancellation)
     {
@@ -118,27 +118,27 @@ internal sealed class RequestAuthenticator(KeySetCache keys, TimeProvider time)
     private static AuthenticatedRequest Accept(
         ImmutableArray<JwtRule> rules, JwtRule rule, TokenSource source, VerifiedTokenCache.Verified verified, IRequestHeaders headers, string query)
     {
-        ImmutableArray<HeaderChange>.Builder changes = ImmutableArray.CreateBuilder<HeaderChange>();
+        ImmutableArray<RequestHeader>.Builder changes = ImmutableArray.CreateBuilder<RequestHeader>();
         string? newQuery = null;
         changes.AddRange(Untrusted(rules, headers));
         if (!rule.ForwardOriginalToken)
             source.Remove(headers, query, changes, ref newQuery);
         if (rule.OutputPayloadToHeader is { } payload)
-            changes.Add(new HeaderChange(payload, verified.Token.EncodedPayload));
+            changes.Add(new RequestHeader(payload, verified.Token.EncodedPayload));
         foreach ((string header, string claim) in rule.OutputClaimToHeaders)
         {
             if (ClaimOf(verified.Token.Payload, claim) is { } value)
-                changes.Add(new HeaderChange(header, value));
+                changes.Add(new RequestHeader(header, value));
         }
 
         return new AuthenticatedRequest { Token = verified.Claims, Headers = changes.DrainToImmutable(), Query = newQuery };
     }
 
     /// <summary>Headers that say what only a verified token may say: what a client sends in them is removed.</summary>
-    private static IEnumerable<HeaderChange> Untrusted(ImmutableArray<JwtRule> rules, IRequestHeaders headers) => rules
+    private static IEnumerable<RequestHeader> Untrusted(ImmutableArray<JwtRule> rules, IRequestHeaders headers) => rules
         .SelectMany(rule => rule.OutputClaimToHeaders.Select(output => output.Header).Concat(rule.OutputPayloadToHeader is { } payload ? [payload] : []))
         .Where(name => headers.Find(name) is not null)
-        .Select(name => new HeaderChange(name, null));
+        .Select(name => new RequestHeader(name, null));
 
     /// <summary>A claim as a header says it: a text as it is, a number or truth as JSON has it, anything else as JSON in base64url.</summary>
     private static string? ClaimOf(JsonElement payload, string claim)

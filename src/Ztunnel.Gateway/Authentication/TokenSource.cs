@@ -40,7 +40,7 @@ internal abstract record TokenSource
     }
 
     /// <summary>What to change in the request so that the token is not sent on.</summary>
-    public abstract void Remove(IRequestHeaders headers, string query, ImmutableArray<HeaderChange>.Builder changes, ref string? newQuery);
+    public abstract void Remove(IRequestHeaders headers, string query, ImmutableArray<RequestHeader>.Builder changes, ref string? newQuery);
 
     private static IEnumerable<(string Name, string? Value, string Text)> ParamsOf(string query) => query.TrimStart('?').Split('&')
         .Select(param => param.IndexOf('=', StringComparison.Ordinal) is >= 0 and var at ? (param[..at], (string?)param[(at + 1)..], param) : (param, null, param));
@@ -53,18 +53,17 @@ internal abstract record TokenSource
     public sealed record Header(string Name) : TokenSource
     {
         /// <inheritdoc/>
-        public override void Remove(IRequestHeaders headers, string query, ImmutableArray<HeaderChange>.Builder changes, ref string? newQuery) =>
-            changes.Add(new HeaderChange(Name, null));
+        public override void Remove(IRequestHeaders headers, string query, ImmutableArray<RequestHeader>.Builder changes, ref string? newQuery) =>
+            changes.Add(new RequestHeader(Name, null));
     }
 
     /// <summary>In a parameter of the query.</summary>
     public sealed record Param(string Name) : TokenSource
     {
         /// <inheritdoc/>
-        public override void Remove(IRequestHeaders headers, string query, ImmutableArray<HeaderChange>.Builder changes, ref string? newQuery)
+        public override void Remove(IRequestHeaders headers, string query, ImmutableArray<RequestHeader>.Builder changes, ref string? newQuery)
         {
-            string rest = string.Join('&', ParamsOf(query).Where(param => !string.Equals(param.Name, Name, StringComparison.Ordinal)).Select(param => param.Text));
-            newQuery = rest.Length == 0 ? "" : $"?{rest}";
+            newQuery = string.Join('&', ParamsOf(query).Where(param => !string.Equals(param.Name, Name, StringComparison.Ordinal)).Select(param => param.Text));
         }
     }
 
@@ -72,13 +71,10 @@ internal abstract record TokenSource
     public sealed record Cookie(string Name) : TokenSource
     {
         /// <inheritdoc/>
-        public override void Remove(IRequestHeaders headers, string query, ImmutableArray<HeaderChange>.Builder changes, ref string? newQuery)
+        public override void Remove(IRequestHeaders headers, string query, ImmutableArray<RequestHeader>.Builder changes, ref string? newQuery)
         {
             string rest = string.Join("; ", CookiesOf(headers).Where(cookie => !string.Equals(cookie.Name, Name, StringComparison.Ordinal)).Select(cookie => cookie.Text));
-            changes.Add(new HeaderChange("cookie", rest.Length == 0 ? null : rest));
+            changes.Add(new RequestHeader("cookie", rest.Length == 0 ? null : rest));
         }
     }
 }
-
-/// <summary>What becomes of a header of a request that is sent on: its new value, or null where it is removed.</summary>
-public sealed record HeaderChange(string Name, string? Value);

@@ -24,25 +24,21 @@ internal sealed record GuardDecision
     public GuardRefusal? Refusal { get; init; }
 
     /// <summary>What to change in its headers before it is routed and sent on.</summary>
-    public ImmutableArray<HeaderChange> Headers { get; init; } = [];
+    public ImmutableArray<RequestHeader> Headers { get; init; } = [];
 
-    /// <summary>Its query from now on, with its question mark or empty; null where that stays.</summary>
+    /// <summary>Its query from now on, without a question mark; null where that stays.</summary>
     public string? Query { get; init; }
 
-    /// <summary>Makes the changes to the request.</summary>
-    public void ApplyTo(HttpRequest request)
+    /// <summary>Makes the changes to the headers.</summary>
+    public void ApplyTo(IHeaderDictionary headers)
     {
-        ArgumentNullException.ThrowIfNull(request);
         foreach ((string name, string? value) in Headers)
         {
             if (value is null)
-                request.Headers.Remove(name);
+                headers.Remove(name);
             else
-                request.Headers[name] = value;
+                headers[name] = value;
         }
-
-        if (Query is not null)
-            request.QueryString = new QueryString(Query);
     }
 }
 

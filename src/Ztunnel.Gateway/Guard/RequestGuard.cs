@@ -6,7 +6,8 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Gateway;
 
 /// <summary>The guard by the policies of the mesh (Istio's RequestAuthentication and AuthorizationPolicy).</summary>
-internal sealed class RequestGuard(MeshState mesh, GatewayInstance gateway, RequestAuthenticator authenticator, RequestObservations observations) : IRequestGuard
+internal sealed class RequestGuard(MeshState mesh, GatewayName gateway, Func<Workload> workload, RequestAuthenticator authenticator, RequestObservations observations)
+    : IRequestGuard
 {
     private const int LongestRealm = 256;
 
@@ -16,7 +17,7 @@ internal sealed class RequestGuard(MeshState mesh, GatewayInstance gateway, Requ
     /// <inheritdoc/>
     public ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, HttpPath path)
     {
-        HttpPolicies policies = mesh.PoliciesFor(new HttpPolicyScope(gateway.Name, gateway.Workload, TargetOf(entry)));
+        HttpPolicies policies = mesh.PoliciesFor(new HttpPolicyScope(gateway, workload(), TargetOf(entry)));
         if (policies.IsEmpty)
             return new ValueTask<GuardDecision>(GuardDecision.Unchanged);
         // As Istio refuses them: to a policy get is not GET, and to some backends it is.
@@ -68,13 +69,17 @@ internal sealed class RequestGuard(MeshState mesh, GatewayInstance gateway, Requ
             : new GuardDecision { Headers = authenticated.Headers, Query = authenticated.Query };
     }
 
-    private ConnectionFacts ConnectionOf(Entry entry) => entry switch
+    private ConnectionFacts ConnectionOf(Entry entry)
     {
-        Entry.Tunnel tunnel => ConnectionFacts.Of(gateway.Workload, tunnel.Destination, tunnel.Client.Address, tunnel.Peer),
-        Entry.Listener listener => ConnectionFacts.Of(
-            gateway.Workload, new IPEndPoint(gateway.Workload.Addresses is [var address, ..] ? address : IPAddress.Any, listener.Port), listener.Client.Address, null),
-        _ => throw new InvalidOperationException($"{entry} is no entry"),
-    };
+        Workload own = workload();
+        return entry switch
+        {
+            Entry.Tunnel tunnel => ConnectionFacts.Of(own, tunnel.Destination, tunnel.Client.Address, tunnel.Peer),
+            Entry.Listener listener => ConnectionFacts.Of(
+                own, new IPEndPoint(own.Addresses is [var address, ..] ? address : IPAddress.Any, listener.Port), listener.Client.Address, null),
+            _ => throw new InvalidOperationException($"{entry} is no entry"),
+        };
+    }
 
     /// <summary>
     /// Where a request comes from before the mesh: what a gateway of the mesh says it was, and nobody else's word. So no client can

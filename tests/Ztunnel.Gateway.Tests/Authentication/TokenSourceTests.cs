@@ -16,7 +16,7 @@ public sealed class TokenSourceTests : IDisposable
         { "", "authorization: bearer TOKEN", "alice", "authorization=" },
         { "", "authorization: Basic TOKEN", "anonymous", "" },
         { "", "x-token: TOKEN", "anonymous", "" },
-        { "", "?a=b&access_token=TOKEN&c", "alice", "?a=b&c" },
+        { "", "?a=b&access_token=TOKEN&c", "alice", "a=b&c" },
         { "", "?access_token=TOKEN", "alice", "query removed" },
         { "", "?other=TOKEN", "anonymous", "" },
         { "header x-token ", "x-token: TOKEN", "alice", "x-token=" },
@@ -76,7 +76,7 @@ public sealed class TokenSourceTests : IDisposable
         Assert.Equal(
             $"x-sub= x-none= x-payload= authorization= x-payload={payload} x-sub=alice x-level=3 x-city=Ulm x-groups={Issuer.Encode("[\"a\"]")}",
             string.Join(' ', answer.Headers.Select(change => $"{change.Name}={change.Value}")));
-        Assert.Equal([new HeaderChange("x-sub", null)], anonymous.Headers.AsEnumerable());
+        Assert.Equal([new RequestHeader("x-sub", null)], anonymous.Headers.AsEnumerable());
         Assert.Null(anonymous.Token);
         Assert.Null(anonymous.Refusal);
     }
