@@ -6,33 +6,27 @@ using Ztunnel.Lab;
 
 namespace Ztunnel.EndToEnd.Tests;
 
-/// <summary>
-/// Very many pods that come to a node at once. With a thousand, as a measurement:
-/// <c>dotnet test tests/Ztunnel.EndToEnd.Tests --filter "FullyQualifiedName~A_thousand" -- xUnit.Explicit=only</c>.
-/// </summary>
+/// <summary>Very many pods that come to a node at once.</summary>
 [Collection(nameof(Alone))]
 public sealed class ManyPodsTests
 {
+    private const int Pods = 1000;
+
     [Fact]
-    public Task Two_hundred_pods_at_once_are_all_enrolled_and_nobody_else_notices() => Enrol(200);
-
-    [Fact(Explicit = true)]
-    public Task A_thousand_pods_at_once_are_all_enrolled_and_nobody_else_notices() => Enrol(1000);
-
-    private static async Task Enrol(int pods)
+    public async Task A_thousand_pods_at_once_are_all_enrolled_and_nobody_else_notices()
     {
         await using ProcessLab lab = await ProcessLab.Start(drainSeconds: 1);
         await using EchoServer server = EchoServer.Start(lab.Server);
-        NetworkNamespace[] namespaces = await MakeNamespaces(lab.Network, pods);
+        NetworkNamespace[] namespaces = await MakeNamespaces(lab.Network, Pods);
         try
         {
             SteadyTraffic traffic = await SteadyTraffic.Start(lab.Client, lab.Server.IPv4);
             (int threads, int kibibytes) = await Footprint(lab.ClientAgent);
 
             long start = Stopwatch.GetTimestamp();
-            await Write(lab, "many.yaml", Enumerable.Range(0, pods).Select(Manifest));
+            await Write(lab, "many.yaml", Enumerable.Range(0, Pods).Select(Manifest));
             int most = 0;
-            await MeshLab.Eventually($"{pods} pods to be enrolled", async () => await EnrolledNow() == pods + 1, TimeSpan.FromMinutes(2));
+            await MeshLab.Eventually($"{Pods} pods to be enrolled", async () => await EnrolledNow() == Pods + 1, TimeSpan.FromMinutes(5));
             TimeSpan took = Stopwatch.GetElapsedTime(start);
             (int threadsLater, int kibibytesLater) = await Footprint(lab.ClientAgent);
             await traffic.More();
@@ -41,16 +35,16 @@ public sealed class ManyPodsTests
             await MeshLab.Eventually("each to listen", () => Task.FromResult(namespaces.All(ns => ns.Run(Listening) == 6)));
             start = Stopwatch.GetTimestamp();
             File.Delete(Path.Combine(lab.Manifests, "many.yaml"));
-            await MeshLab.Eventually("all to be released", async () => await EnrolledNow() == 1, TimeSpan.FromMinutes(2));
+            await MeshLab.Eventually("all to be released", async () => await EnrolledNow() == 1, TimeSpan.FromMinutes(5));
             TestContext.Current.TestOutputHelper?.WriteLine(
-                $"{pods} pods: enrolled in {took.TotalSeconds:F1} s, released in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s; "
+                $"{Pods} pods: enrolled in {took.TotalSeconds:F1} s, released in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s; "
                 + $"threads {threads} -> {most}, memory {kibibytes} -> {kibibytesLater} KiB; {await traffic.StopUnharmed()} connections meanwhile");
 
             // The thread pool comes and goes by a few; a thread for each pod would be hundreds.
             Assert.InRange(most, 1, threads + 20);
             Assert.InRange(threadsLater, 1, threads + 20);
             // Six listeners, a certificate and what is known of a pod.
-            Assert.InRange(kibibytesLater, 0, kibibytes + (64 * 1024) + (pods * 128));
+            Assert.InRange(kibibytesLater, 0, kibibytes + (64 * 1024) + (Pods * 128));
 
             async Task<int> EnrolledNow()
             {
