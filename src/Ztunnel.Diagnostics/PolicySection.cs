@@ -13,7 +13,7 @@ internal static class PolicySection
     public static IReadOnlyList<PolicyDump> Describe(NodeSnapshots node)
     {
         InventorySnapshot inventory = node.Resources.Snapshot();
-        var mistaken = inventory.Problems.Select(problem => problem.Object).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var mistaken = inventory.Problems.Where(problem => !problem.IsRemark).Select(problem => problem.Object).OfType<string>().ToHashSet(StringComparer.Ordinal);
         var kept = inventory.Objects.Where(status => status.KeptLastGood).Select(status => status.Key).ToHashSet();
         Workload[] gateways = [.. node.Mesh.Workloads.Where(workload => workload.Gateway is not null && node.Mesh.IsIngress(workload.Identity))];
         IReadOnlyDictionary<IPolicy, int> selected = node.Mesh.Policies.CountSelected(node.Mesh.Workloads.Where(workload => workload.Ambient));

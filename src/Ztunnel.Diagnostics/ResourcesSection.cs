@@ -15,5 +15,5 @@ internal static class ResourcesSection
     };
 
     private static ProblemDump Describe(ResourceProblem problem) =>
-        new(new Origin(problem.Source, problem.Line).ToString(), problem.Object, problem.Field, problem.Message);
+        new(new Origin(problem.Source, problem.Line).ToString(), problem.Object, problem.Field, problem.Message, problem.IsRemark ? true : null);
 }

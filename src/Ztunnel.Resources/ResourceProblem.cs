@@ -1,7 +1,8 @@
 namespace Ztunnel.Resources;
 
 /// <summary>
-/// Something wrong with an object or the file it is in. It costs that object, or its change, and nothing else. As text:
+/// Something wrong with an object or the file it is in. It costs that object, or its change, and nothing else, and a
+/// remark not even that. As text:
 /// <c>services.yaml:14: Service default/httpbin: spec.ports[0].targetPort: expected ...</c>
 /// </summary>
 public sealed record ResourceProblem
@@ -23,6 +24,9 @@ public sealed record ResourceProblem
 
     /// <summary>What is wrong, in one line.</summary>
     public required string Message { get; init; }
+
+    /// <summary>Whether it is merely odd and costs nothing: the object is used as it is.</summary>
+    public bool IsRemark { get; init; }
 
     /// <inheritdoc/>
     public override string ToString()

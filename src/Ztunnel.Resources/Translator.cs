@@ -171,7 +171,10 @@ public sealed partial class Translator
                 _services.Put(slice);
                 break;
             case AuthorizationPolicyObject policy:
-                _policies.Put(PolicyTranslation.Authorization(policy, _options));
+                AuthorizationPolicy translated = PolicyTranslation.Authorization(policy, _options);
+                _policies.Put(translated);
+                if (!translated.DroppedAttributes.IsEmpty && !IsSameSpec(policy, old))
+                    LogPartlyEnforced(key, string.Join(", ", translated.DroppedAttributes), string.Join("; ", translated.Notes));
                 break;
             case PeerAuthenticationObject policy:
                 _policies.Put(PolicyTranslation.PeerAuthentication(policy, _options));
@@ -202,6 +205,10 @@ public sealed partial class Translator
                 throw new SwitchExpressionException(@object);
         }
     }
+
+    /// <summary>Whether a policy has changed in nothing but its metadata.</summary>
+    private static bool IsSameSpec(AuthorizationPolicyObject policy, KubernetesObject? before) =>
+        before is AuthorizationPolicyObject old && policy with { Metadata = old.Metadata } == old;
 
     private void PutNamespace(string name, StringMap? labels)
     {
@@ -299,6 +306,9 @@ public sealed partial class Translator
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Object} could not be applied")]
     private partial void LogFault(Exception error, ObjectKey @object);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Policy} is not enforced in full for its attributes {Attributes}: {Notes}")]
+    private partial void LogPartlyEnforced(ObjectKey policy, string attributes, string notes);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Source}: objects of kind {Kind} are not used and left alone")]
     private partial void LogUnknownKind(string source, string kind);

@@ -53,7 +53,8 @@ public sealed class ManifestTests
 
     [Theory]
     [InlineData("kind: Pod\n", "kind: Pods\n", "expected Pod, got")]
-    [InlineData("kind: Pod\n", "kind: Pdo\n", "taken for a misspelling")]
+    [InlineData("kind: Pod\n", "kind: Pdo\n", "expected Pod, got")]
+    [InlineData("kind: Pod\n", "kind: Container\n", "taken for a misspelling")]
     [InlineData("kind: Namespace\n", "kind: namespace\n", "expected Namespace, got")]
     public async Task A_slip_in_a_kind_lets_nobodys_traffic_out_in_the_clear(string right, string wrong, string told)
     {
@@ -69,6 +70,21 @@ public sealed class ManifestTests
 
         await mesh.AccessLine("direction=\"outbound\"", "src.workload=\"client\"", "dst.hbone_addr=", "dst.workload=\"blue\"");
         Assert.True(mesh.Agent("a").IsEnrolled("default/client"));
+    }
+
+    [Fact]
+    public async Task A_slip_in_a_field_of_a_policy_lets_no_plaintext_in()
+    {
+        await using PolicyLab lab = await PolicyLab.Start();
+        await lab.Apply(PolicyLab.PeerAuthentication("strict", "{mtls: {mode: STRICT}}"));
+        Assert.Equal("client visitor neighbour", await lab.Reached());
+
+        lab.Write(PolicyLab.PeerAuthentication("strict", "{mtls: {mod: STRICT}}"));
+        await lab.Mesh.Line("policies.yaml:4", "PeerAuthentication default/strict", "spec.mtls.mod", "mode");
+        Assert.Equal("client visitor neighbour", await lab.Reached());
+
+        await lab.Apply(PolicyLab.PeerAuthentication("new", "{mtls: {mod: STRICT}}"));
+        Assert.Equal("client visitor neighbour", await lab.Reached());
     }
 
     [Fact]

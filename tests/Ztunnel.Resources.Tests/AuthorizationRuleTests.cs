@@ -113,8 +113,6 @@ public sealed class AuthorizationRuleTests
         { "{when: [{key: \"request.headers[x-token]\", values: [secret]}]}", "request.headers[x-token]" },
         { "{when: [{key: remote.ip, values: [203.0.113.7]}]}", "remote.ip" },
         { "{when: [{key: connection.sni, notValues: [a.example]}, {key: source.namespace, values: [shop]}]}", "connection.sni" },
-        { "{from: [{source: {principal: [cluster.local/ns/shop/sa/x], namespaces: [shop]}}]}", "principal" },
-        { "{form: [{source: {namespaces: [bank]}}]}", "form" },
     };
 
     [Theory]

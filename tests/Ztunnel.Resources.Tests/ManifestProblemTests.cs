@@ -70,6 +70,10 @@ public sealed class ManifestProblemTests
             ServiceHead + "spec:\n  clusterIPs:\n  - 10.96.0.20\n  - 10.96.0.21\n",
             "x.yaml:7: Service default/httpbin: spec.clusterIPs: may hold at most one IPv4 and one IPv6 address"
         },
+        {
+            ServiceHead + "spec:\n  trafficDistribution: PreferMoon\n",
+            "x.yaml:6: Service default/httpbin: spec.trafficDistribution: expected PreferClose or PreferSameZone or PreferSameNode, got \"PreferMoon\""
+        },
         { ServiceHead + "spec:\n  type: Headless\n", "x.yaml:6: Service default/httpbin: spec.type: expected ClusterIP or NodePort or LoadBalancer or ExternalName, got \"Headless\"" },
         { ServiceHead + "spec:\n  selector:\n    version: 1\n", "x.yaml:7: Service default/httpbin: spec.selector[version]: expected a string, got the number 1; put it in quotes" },
         { ServiceHead, "x.yaml:1: Service default/httpbin: spec: is required" },
@@ -112,6 +116,20 @@ public sealed class ManifestProblemTests
         { "apiVersion: v1\nkind: pod\nmetadata: {name: web}\n", "x.yaml:2: Pod default/web: kind: expected Pod, got \"pod\"" },
         { "apiVersion: v1\nkind: Pods\nmetadata: {name: web}\n", "x.yaml:2: Pod default/web: kind: expected Pod, got \"Pods\"" },
         { "apiVersion: v1\nkind: NAMESPACE\nmetadata: {name: web}\n", "x.yaml:2: Namespace web: kind: expected Namespace, got \"NAMESPACE\"" },
+        { "apiVersion: v1\nkind: Pdo\nmetadata: {name: web}\n", "x.yaml:2: Pod default/web: kind: expected Pod, got \"Pdo\"" },
+        { "apiVersion: v1\nkind: Nmaespaces\nmetadata: {name: web}\n", "x.yaml:2: Namespace web: kind: expected Namespace, got \"Nmaespaces\"" },
+        {
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: Gatway\nmetadata: {name: web}\n",
+            "x.yaml:2: Gateway default/web: kind: expected Gateway, got \"Gatway\""
+        },
+        {
+            "apiVersion: security.istio.io/v1\nkind: PeerAuthenticaton\nmetadata: {name: web}\n",
+            "x.yaml:2: PeerAuthentication default/web: kind: expected PeerAuthentication, got \"PeerAuthenticaton\""
+        },
+        {
+            "apiVersion: securty.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: web}\n",
+            "x.yaml:1: PeerAuthentication default/web: apiVersion: expected security.istio.io/v1 or security.istio.io/v1beta1, got \"securty.istio.io/v1\""
+        },
         { "apiVersion: vl\nkind: Pod\nmetadata: {name: web}\n", "x.yaml:1: Pod default/web: apiVersion: expected v1, got \"vl\"" },
         { "apiVersion: apps/v1\nkind: Service\nmetadata: {name: web}\n", "x.yaml:1: Service default/web: apiVersion: expected v1, got \"apps/v1\"" },
         {
@@ -204,6 +222,36 @@ public sealed class ManifestProblemTests
             file.Problems.Select(problem => problem.ToString()).ToArray());
         Assert.True(Assert.Single(file.Objects).Value.Object.StandsIn);
         Assert.Single(file.Broken);
+    }
+
+    [Theory]
+    [InlineData("gateway.networking.k8s.io/v1alpha2", "TCPRoute")]
+    [InlineData("gateway.networking.k8s.io/v1alpha2", "UDPRoute")]
+    [InlineData("gateway.networking.k8s.io/v1", "TLSRoute")]
+    [InlineData("gateway.networking.k8s.io/v1", "BackendTLSPolicy")]
+    [InlineData("gateway.networking.k8s.io/v1", "ListenerSet")]
+    [InlineData("networking.istio.io/v1", "Gateway")]
+    [InlineData("networking.istio.io/v1", "VirtualService")]
+    [InlineData("networking.istio.io/v1", "WorkloadEntry")]
+    [InlineData("networking.istio.io/v1", "WorkloadGroup")]
+    [InlineData("networking.istio.io/v1", "Sidecar")]
+    [InlineData("networking.istio.io/v1alpha3", "EnvoyFilter")]
+    [InlineData("networking.istio.io/v1beta1", "ProxyConfig")]
+    [InlineData("extensions.istio.io/v1alpha1", "WasmPlugin")]
+    [InlineData("v1", "ConfigMap")]
+    [InlineData("v1", "Event")]
+    [InlineData("v1", "Binding")]
+    [InlineData("v1", "LimitRange")]
+    [InlineData("v1", "ResourceQuota")]
+    [InlineData("v1", "PersistentVolumeClaim")]
+    [InlineData("v1", "ReplicationController")]
+    [InlineData("serving.knative.dev/v1", "Service")]
+    public void A_kind_that_there_is_and_that_is_not_read_is_none_of_ours_misspelt(string apiVersion, string kind)
+    {
+        ManifestFile file = Read($"apiVersion: {apiVersion}\nkind: {kind}\nmetadata: {{name: web}}\nspec: {{mod: 1}}\n");
+
+        Assert.Empty(file.Problems);
+        Assert.Single(file.UnknownKinds);
     }
 
     [Fact]

@@ -37,7 +37,7 @@ public sealed class PolicyReaderTests
         { "{rules: [{when: [{key: \"request.headers[]\", values: [a]}]}]}", "spec.rules[0].when[0].key: must have the form a[b], got \"request.headers[]\"" },
         { "{rules: [{when: [{key: destination.port, values: [\"70000\"]}]}]}", "spec.rules[0].when[0].values[0]: must be a number from 0 to 65535, got \"70000\"" },
         { "{selector: {matchLabels: {app: \"we*\"}}}", "spec.selector.matchLabels[app]: may hold only letters, digits, '-', '_' and '.', and must begin and end with a letter or digit, got \"we*\"" },
-        { "{selector: {matchExpressions: []}}", "spec.selector.matchExpressions: is not known; a policy's selector has matchLabels only" },
+        { "{selector: {matchExpressions: []}}", "spec.selector.matchExpressions: is not known here, where there may be matchLabels" },
         { "{targetRefs: [{name: a}]}", "spec.targetRefs[0].kind: is required" },
         { "{selector: {}, targetRefs: [{kind: Service, name: a}]}", "spec.targetRefs: may not stand beside selector or another target reference" },
     };
@@ -94,7 +94,16 @@ public sealed class PolicyReaderTests
     [InlineData("AuthorizationPolicy", "{action: DENIES}", "none none")]
     [InlineData("AuthorizationPolicy", "{action: AUDIT, rules: [{from: []}]}", "shop+plaintext shop+plaintext")]
     [InlineData("AuthorizationPolicy", "{action: DENY, targetRefs: [{kind: Service, name: a}], rules: [{from: []}]}", "shop+plaintext shop+plaintext")]
+    [InlineData("AuthorizationPolicy", "{action: DENY, rulez: [{}]}", "none none")]
+    [InlineData("AuthorizationPolicy", "{action: DENY, selectr: {matchLabels: {app: web}}, rules: [{}]}", "none none")]
+    [InlineData("AuthorizationPolicy", "{action: DENY, selector: {matchLabel: {app: web}}, rules: [{}]}", "none none")]
+    [InlineData("AuthorizationPolicy", "{acton: DENY, rules: [{from: [{source: {namespaces: [bank]}}]}]}", "none none")]
+    [InlineData("AuthorizationPolicy", "{action: ALLOW, rules: [{form: [{source: {namespaces: [bank]}}]}]}", "none none")]
     [InlineData("PeerAuthentication", "{mtls: {mode: PERMISIVE}}", "shop shop")]
+    [InlineData("PeerAuthentication", "{mtls: {mod: STRICT}}", "shop shop")]
+    [InlineData("PeerAuthentication", "{mtls: {something: STRICT}}", "shop shop")]
+    [InlineData("PeerAuthentication", "{mTLS: {mode: STRICT}}", "shop shop")]
+    [InlineData("PeerAuthentication", "{selector: {matchLabels: {app: web}}, portLevelMtls: {80: {mod: STRICT}}}", "shop shop+plaintext")]
     [InlineData("PeerAuthentication", "{selector: {matchLabels: {app: web}}, portLevelMtls: {web: {mode: STRICT}}}", "shop shop+plaintext")]
     public void A_policy_with_mistakes_and_no_earlier_version_lets_in_nothing_it_might_have_kept_out(string kind, string spec, string reached)
     {

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Ztunnel.Mesh;
 using static Ztunnel.Resources.Tests.Manifests;
 
@@ -186,6 +187,23 @@ public sealed class PolicyTests
         var world = new World([.. Pods, Policy("a", action, rules)]);
 
         Assert.Equal([note], Assert.Single(world.Mesh.Policies.Authorization).Notes);
+    }
+
+    [Fact]
+    public void A_policy_that_cannot_be_enforced_in_full_is_logged_when_it_comes_or_changes()
+    {
+        const string Methods = "{to: [{operation: {methods: [GET], notPaths: [/a]}}]}", Hosts = "{to: [{operation: {hosts: [a.example]}}]}";
+        var world = new World([.. Pods, Policy("a", "DENY", Methods)]);
+        world.Put(Policy("b", "DENY", Everyone), Policy("a", "DENY", Methods, metadata: "annotations: {a: b}"));
+        string first = Assert.Single(world.Log.At(LogLevel.Warning));
+
+        world.Put(Policy("a", "ALLOW", Hosts));
+
+        string[] logged = world.Log.At(LogLevel.Warning);
+        Assert.StartsWith("AuthorizationPolicy default/a is not enforced in full for its attributes methods, notPaths: ", first, StringComparison.Ordinal);
+        Assert.Equal(2, logged.Length);
+        Assert.StartsWith("AuthorizationPolicy default/a is not enforced in full for its attributes hosts: ", logged[1], StringComparison.Ordinal);
+        Assert.EndsWith("The ALLOW rules with them match nothing", logged[1], StringComparison.Ordinal);
     }
 
     private static string[] Observed(AuthorizationVerdict verdict) =>

@@ -14,7 +14,6 @@ public sealed class TopologyTranslationTests
     [InlineData("trafficDistribution: PreferClose", false, TrafficDistribution.PreferSameZone, false, false)]
     [InlineData("trafficDistribution: PreferSameZone", false, TrafficDistribution.PreferSameZone, false, false)]
     [InlineData("trafficDistribution: PreferSameNode", false, TrafficDistribution.PreferSameNode, false, false)]
-    [InlineData("trafficDistribution: example.com/mine", false, TrafficDistribution.Any, false, false)]
     [InlineData("publishNotReadyAddresses: true", false, TrafficDistribution.Any, true, false)]
     [InlineData("sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 10800}}", false, TrafficDistribution.Any, false, true)]
     public void A_services_spec_says_which_endpoints_clients_get(string spec, bool local, TrafficDistribution distribution, bool publish, bool affinity)
@@ -41,7 +40,7 @@ public sealed class TopologyTranslationTests
     [InlineData("", "Any", "PreferClose", TrafficDistribution.Any)]
     [InlineData("", "nonsense", "PreferClose", TrafficDistribution.Any)]
     [InlineData("trafficDistribution: PreferSameNode", "PreferClose", "PreferClose", TrafficDistribution.PreferSameNode)]
-    [InlineData("trafficDistribution: example.com/mine", "PreferClose", null, TrafficDistribution.PreferSameZone)]
+    [InlineData("", "PreferClose", null, TrafficDistribution.PreferSameZone)]
     public void The_distribution_is_the_specs_then_the_annotations_then_the_namespaces(
         string spec, string? onService, string? onNamespace, TrafficDistribution expected)
     {

@@ -24,4 +24,5 @@ public sealed record ResourcesDump
 /// <param name="Object">The object, <c>Kind namespace/name</c>, where known.</param>
 /// <param name="Field">The field, where known.</param>
 /// <param name="Message">What is wrong.</param>
-public sealed record ProblemDump(string Source, string? Object, string? Field, string Message);
+/// <param name="Remark">True where it costs nothing, and the object is used as it is.</param>
+public sealed record ProblemDump(string Source, string? Object, string? Field, string Message, bool? Remark);

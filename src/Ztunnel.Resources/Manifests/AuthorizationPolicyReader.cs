@@ -3,8 +3,8 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Resources;
 
 /// <summary>
-/// Reads the body of an AuthorizationPolicy by the rules of Istio's own validation. An attribute of a source or operation
-/// that is not known is kept by name, since leaving it out would let the rule match more than was meant.
+/// Reads the body of an AuthorizationPolicy by the rules of Istio's own validation. All fields it has are asked for, since
+/// leaving one out would let a rule match more than was meant.
 /// </summary>
 internal static class AuthorizationPolicyReader
 {
@@ -19,6 +19,8 @@ internal static class AuthorizationPolicyReader
     public static AuthorizationPolicyObject Read(ObjectMetadata metadata, Field root)
     {
         Field spec = root["spec"], action = spec["action"];
+        // Whom the CUSTOM action would ask, if there were anybody.
+        spec["provider"]["name"].Text();
         return new AuthorizationPolicyObject
         {
             Metadata = metadata,
@@ -34,11 +36,10 @@ internal static class AuthorizationPolicyReader
     {
         if (!rule.Present)
             rule.Problem("must not be empty; {} is the rule that matches everything");
-        IEnumerable<MatchSpec> unknown = Unknown(rule, "from", "to", "when");
         return new RuleSpec(
             [.. ReadList(rule["from"]).Select(item => ReadMatch(item, "source", PolicyAttributes.OfSources))],
             [.. ReadList(rule["to"]).Select(item => ReadMatch(item, "operation", PolicyAttributes.OfOperations))],
-            [.. rule["when"].Items().SelectMany(ReadCondition), .. unknown]);
+            [.. rule["when"].Items().Select(ReadCondition)]);
     }
 
     private static IEnumerable<Field> ReadList(Field list)
@@ -48,19 +49,16 @@ internal static class AuthorizationPolicyReader
         return list.Items();
     }
 
-    private static MatchSpec ReadMatch(Field item, string name, IReadOnlySet<string> known)
+    private static MatchSpec ReadMatch(Field item, string name, IReadOnlyList<string> known)
     {
         Field fields = item[name];
-        var attributes = new List<AttributeSpec>(Unknown(item, name).SelectMany(match => match.Attributes));
-        bool any = attributes.Count > 0;
-        foreach ((string key, _) in fields.Entries())
+        var attributes = new List<AttributeSpec>();
+        bool any = false;
+        foreach ((string attribute, bool negated) in known.SelectMany(attribute => new[] { (attribute, false), (attribute, true) }))
         {
-            any |= IsGiven(fields[key]);
-            bool negated = key.Length > 3 && key.StartsWith("not", StringComparison.Ordinal) && char.IsAsciiLetterUpper(key[3]);
-            string attribute = negated ? char.ToLowerInvariant(key[3]) + key[4..] : key;
-            if (!known.Contains(attribute))
-                attributes.Add(Unknown(key));
-            else if (ReadValues(fields[key], attribute) is { Length: > 0 } values)
+            Field list = fields[negated ? PolicyAttributes.Not(attribute) : attribute];
+            any |= IsGiven(list);
+            if (ReadValues(list, attribute) is { Length: > 0 } values)
                 attributes.Add(new AttributeSpec(attribute, negated, [.. values]));
         }
 
@@ -72,30 +70,24 @@ internal static class AuthorizationPolicyReader
         return new MatchSpec([.. attributes]);
     }
 
-    private static IEnumerable<MatchSpec> ReadCondition(Field condition)
+    private static MatchSpec ReadCondition(Field condition)
     {
         string? key = condition["key"].RequiredText(PolicyAttributes.KeyFault);
         Field values = condition["values"], notValues = condition["notValues"];
         if (!IsGiven(values) && !IsGiven(notValues))
             condition.Problem("needs values or notValues");
-        var demands = new List<AttributeSpec>(Unknown(condition, "key", "values", "notValues").SelectMany(match => match.Attributes));
+        var demands = new List<AttributeSpec>();
         foreach ((Field field, bool negated) in new[] { (values, false), (notValues, true) })
         {
             if (ReadValues(field, key ?? "") is { Length: > 0 } read)
                 demands.Add(new AttributeSpec(key ?? "", negated, [.. read]));
         }
 
-        return [new MatchSpec([.. demands])];
+        return new MatchSpec([.. demands]);
     }
 
     private static bool IsGiven(Field list) => list.Present && !list.IsEmptyList;
 
     private static string[] ReadValues(Field list, string attribute) =>
         [.. list.Items().Select(item => item.RequiredText(value => PolicyAttributes.ValueFault(attribute, value))).OfType<string>()];
-
-    private static IEnumerable<MatchSpec> Unknown(Field mapping, params string[] known) => mapping.Entries()
-        .Where(entry => !known.Contains(entry.Name, StringComparer.Ordinal))
-        .Select(entry => new MatchSpec([Unknown(entry.Name)]));
-
-    private static AttributeSpec Unknown(string name) => new(YamlScalar.Show(name), Negated: false, []);
 }

@@ -20,6 +20,12 @@ internal static class EndpointSliceReader
         ["FQDN"] = AddressType.Fqdn,
     };
 
+    private static readonly IReadOnlySet<string> OfPorts = Field.Names("appProtocol");
+
+    private static readonly IReadOnlySet<string> OfEndpoints = Field.Names("deprecatedTopology", "hints", "hostname");
+
+    private static readonly IReadOnlySet<string> OfTargets = Field.Names("apiVersion", "fieldPath", "name", "namespace", "resourceVersion", "uid");
+
     public static EndpointSliceObject Read(ObjectMetadata metadata, Field root)
     {
         if (!root["addressType"].Present)
@@ -37,7 +43,7 @@ internal static class EndpointSliceReader
     {
         foreach (Field port in ports.Items())
         {
-            string name = PortName.Read(port["name"]);
+            string name = PortName.Read(port.Also(OfPorts)["name"]);
             TransportProtocol protocol = port["protocol"].OneOf(PortName.Protocols) ?? TransportProtocol.Tcp;
             // Without a number it stands for all ports, which no Service can mean.
             if (port["port"].PortNumber() is { } number && protocol == TransportProtocol.Tcp)
@@ -47,10 +53,10 @@ internal static class EndpointSliceReader
 
     private static SliceEndpoint ReadEndpoint(Field endpoint, AddressType type)
     {
-        Field addresses = endpoint["addresses"];
+        Field addresses = endpoint.Also(OfEndpoints)["addresses"];
         if (!addresses.Items().Any())
             addresses.Problem("needs at least one address");
-        Field target = endpoint["targetRef"];
+        Field target = endpoint["targetRef"].Also(OfTargets);
         bool isPod = string.Equals(target["kind"].Text(), "Pod", StringComparison.Ordinal);
         Field conditions = endpoint["conditions"];
         bool ready = conditions["ready"].Flag() ?? true;

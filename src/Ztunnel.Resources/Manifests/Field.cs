@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Net;
 using Ztunnel.Mesh;
@@ -7,7 +8,8 @@ namespace Ztunnel.Resources;
 /// <summary>
 /// A field of an object being read: its value if it is there, its path, and typed ways to take it. Whatever does not fit is
 /// a problem of the <see cref="ObjectReading"/>, and the value is then taken as absent, so that reading goes on and finds
-/// every mistake of an object.
+/// every mistake of an object. It remembers what it was asked for: <see cref="CheckNames"/> finds the fields that nobody
+/// asked for, which are most likely misspelt.
 /// </summary>
 internal sealed class Field
 {
@@ -15,6 +17,12 @@ internal sealed class Field
     private readonly Field? _parent;
     private readonly string _name;
     private readonly YamlNode? _node;
+
+    private Dictionary<string, Field>? _asked;
+    private Field[]? _items;
+    private (string Name, Field Value)[]? _entries;
+    private IReadOnlySet<string> _also = FrozenSet<string>.Empty;
+    private UnknownFields? _unknown;
 
     public Field(ObjectReading reading, YamlNode root)
         : this(reading, null, "", root)
@@ -53,7 +61,33 @@ internal sealed class Field
     }
 
     /// <summary>The field of that name in this one, which is to be a mapping.</summary>
-    public Field this[string name] => new(_reading, this, name, Mapping()?.Find(name));
+    public Field this[string name]
+    {
+        get
+        {
+            _asked ??= new Dictionary<string, Field>(StringComparer.Ordinal);
+            if (!_asked.TryGetValue(name, out Field? field))
+                _asked.Add(name, field = new Field(_reading, this, name, Mapping()?.Find(name)));
+            return field;
+        }
+    }
+
+    /// <summary>Names, for <see cref="Also"/>.</summary>
+    public static IReadOnlySet<string> Names(params string[] names) => names.ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>Says which fields there may be beside those that are asked for, although nobody needs them. Gives this field.</summary>
+    public Field Also(IReadOnlySet<string> names)
+    {
+        _also = _also.Count == 0 ? names : names.Union(_also, StringComparer.Ordinal).ToFrozenSet(StringComparer.Ordinal);
+        return this;
+    }
+
+    /// <summary>Says what becomes of unknown fields here and below, where that is not as it is around it. Gives this field.</summary>
+    public Field Unknown(UnknownFields unknown)
+    {
+        _unknown = unknown;
+        return this;
+    }
 
     public void Problem(string message) => _reading.Problem(Place, _parent is null ? null : Path, message);
 
@@ -65,7 +99,7 @@ internal sealed class Field
             case null:
                 return [];
             case YamlSequence list:
-                return list.Items.Select((item, index) => new Field(_reading, this, $"[{index}]", item));
+                return _items ??= ItemsOf(list);
             default:
                 Expected("a list");
                 return [];
@@ -191,9 +225,9 @@ internal sealed class Field
             .Select(entry => KeyValuePair.Create(entry.Name, entry.Value.Text() ?? ""))
             .DistinctBy(entry => entry.Key, StringComparer.Ordinal));
 
-    /// <summary>The entries of a mapping, each value a field of its own.</summary>
+    /// <summary>The entries of a mapping whose keys are not names of fields, each value a field of its own.</summary>
     public IEnumerable<(string Name, Field Value)> Entries() =>
-        (Mapping()?.Entries ?? []).Select(entry => (entry.Key.Value, new Field(_reading, this, $"[{YamlScalar.Show(entry.Key.Value)}]", entry.Value)));
+        _entries ??= [.. (Mapping()?.Entries ?? []).Select(entry => (entry.Key.Value, new Field(_reading, this, $"[{YamlScalar.Show(entry.Key.Value)}]", entry.Value)))];
 
     /// <summary>Finds keys given twice, here and in everything below.</summary>
     public void CheckKeys()
@@ -209,14 +243,58 @@ internal sealed class Field
                 field.CheckKeys();
             }
         }
-        else if (_node is YamlSequence)
+        else if (_node is YamlSequence list)
         {
-            foreach (Field item in Items())
+            foreach (Field item in ItemsOf(list))
                 item.CheckKeys();
         }
     }
 
+    /// <summary>
+    /// Finds fields that this one does not have: those that nobody asked for, where somebody asked for any, here and in all
+    /// that was asked for. To be called when everything has been read.
+    /// </summary>
+    public void CheckNames(UnknownFields unknown)
+    {
+        unknown = _unknown ?? unknown;
+        if (unknown == UnknownFields.Ignored)
+            return;
+        if (_asked is not null && _entries is null && _node is YamlMapping mapping)
+        {
+            foreach (YamlScalar key in mapping.Entries.Select(entry => entry.Key).Where(key => !IsKnown(key.Value)))
+                Tell(key, unknown);
+        }
+
+        foreach (Field below in (_asked?.Values ?? Enumerable.Empty<Field>()).Concat(_items ?? []).Concat(_entries?.Select(entry => entry.Value) ?? []))
+            below.CheckNames(unknown);
+    }
+
+    /// <summary>Whether a field here seems to be meant for <paramref name="name"/>, which is not here.</summary>
+    public bool Misspells(string name) =>
+        !this[name].Present
+        && _node is YamlMapping mapping
+        && mapping.Entries.Any(entry => !IsKnown(entry.Key.Value) && Spelling.IsNear(entry.Key.Value, name));
+
     public void Expected(string what) => Problem($"expected {what}, got {Describe()}");
+
+    private bool IsKnown(string name) => _asked?.ContainsKey(name) == true || _also.Contains(name);
+
+    private void Tell(YamlScalar key, UnknownFields unknown)
+    {
+        if (!_reading.CountUnknown(key))
+            return;
+        // What a slip makes a name of may be what is not to be quoted.
+        string? path = !_reading.Discreet ? new Field(_reading, this, YamlScalar.Show(key.Value), key).Path : _parent is null ? null : Path;
+        IEnumerable<string> known = _asked!.Keys.Union(_also, StringComparer.Ordinal);
+        if (Spelling.Nearest(key.Value, known) is { } meant)
+            _reading.Problem(key, path, $"is not known here; most likely {meant} is meant");
+        else if (unknown == UnknownFields.Refused)
+            _reading.Problem(key, path, $"is not known here, where there may be {string.Join(", ", known.Order(StringComparer.Ordinal))}");
+        else if (unknown == UnknownFields.Remarked && !_reading.HasMistakes)
+            _reading.Remark(key, path, "is not known here and is left alone");
+    }
+
+    private Field[] ItemsOf(YamlSequence list) => [.. list.Items.Select((item, index) => new Field(_reading, this, $"[{index}]", item))];
 
     private string? Checked(string? text, Func<string, string?> fault)
     {

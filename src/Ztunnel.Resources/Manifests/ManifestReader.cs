@@ -9,6 +9,8 @@ internal sealed class ManifestReader
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    private static readonly IReadOnlySet<string> OfLists = Field.Names("apiVersion", "kind", "metadata");
+
     private readonly string _source;
     private readonly Dictionary<ObjectKey, (KubernetesObject Object, int Line)> _objects = [];
     private readonly List<ResourceProblem> _problems = [];
@@ -66,7 +68,7 @@ internal sealed class ManifestReader
         var root = new Field(reading, node);
         string? apiVersion = root["apiVersion"].Present ? root["apiVersion"].RequiredText() : implied?.ApiVersion;
         string? kindName = root["kind"].Present ? root["kind"].RequiredText() : implied?.Kind;
-        if (reading.Problems.Count == 0 && (apiVersion is null || kindName is null))
+        if (!reading.HasMistakes && (apiVersion is null || kindName is null))
             (apiVersion is null ? root["apiVersion"] : root["kind"]).Problem("is required");
         if (apiVersion is null || kindName is null)
         {
@@ -76,7 +78,7 @@ internal sealed class ManifestReader
         else if (kindName is "List" || (kindName.EndsWith("List", StringComparison.Ordinal) && root["items"].Present))
         {
             ReadList(root, node, apiVersion, kindName, depth);
-            _hasUnnamed |= reading.Problems.Count > 0;
+            _hasUnnamed |= reading.HasMistakes;
             _problems.AddRange(reading.Problems);
         }
         else if (ObjectReader.KindOf(apiVersion, kindName) is { } kind)
@@ -128,6 +130,7 @@ internal sealed class ManifestReader
         string itemKind = kindName[..^"List".Length];
         foreach (Field item in root["items"].Items())
             ReadObject(item.Place, itemKind.Length == 0 ? null : (apiVersion, itemKind), depth + 1);
+        root.Also(OfLists).CheckNames(UnknownFields.Remarked);
     }
 
     private void Add((ObjectKey? Key, KubernetesObject? Object) read, ObjectReading reading, YamlNode node)

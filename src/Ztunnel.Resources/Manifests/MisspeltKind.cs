@@ -6,13 +6,21 @@ namespace Ztunnel.Resources;
 /// </summary>
 internal static class MisspeltKind
 {
+    // Kinds of Gateway API that are not read and have names like those that are.
+    private static readonly HashSet<string> Others = new(StringComparer.Ordinal) { "TCPRoute", "TLSRoute", "UDPRoute" };
+
     /// <summary>
     /// The kind meant by a pair that is not read as it stands, or null where it is none of ours. It is ours in another spelling
-    /// or number, and in a version of its group that is not read or in a group of Kubernetes' own (those have no dot), where no
-    /// other kind has such a name.
+    /// or number, and in a version of its group that is not read, in a group with almost the name of its own, or in a group of
+    /// Kubernetes' own (those have no dot), where no other kind has such a name; or it is spelt almost as one of the kinds of its
+    /// very group.
     /// </summary>
-    public static ObjectKind? Find(string apiVersion, string kind) => ObjectReader.Kinds
-        .FirstOrDefault(known => IsSpelling(known.Key.Name, kind) && IsNear(known, Group(apiVersion)))?.Key;
+    public static ObjectKind? Find(string apiVersion, string kind)
+    {
+        string group = Group(apiVersion);
+        return ObjectReader.Kinds.FirstOrDefault(known => IsSpelling(known.Key.Name, kind) && IsNear(known, group))?.Key
+            ?? ObjectReader.Kinds.FirstOrDefault(known => IsAlmost(known.Key.Name, kind) && IsOf(known, group))?.Key;
+    }
 
     /// <summary>Whether what says it is of this kind may be a <paramref name="known"/> object, one of the two fields being wrong.</summary>
     public static bool MayBe(string apiVersion, string kind, ObjectKind known) =>
@@ -31,6 +39,8 @@ internal static class MisspeltKind
 
     private static bool IsSpelling(string name, string given) => string.Equals(Stem(name), Stem(given), StringComparison.OrdinalIgnoreCase);
 
+    private static bool IsAlmost(string name, string given) => !Others.Contains(given) && Spelling.IsNear(given.Trim(), name);
+
     /// <summary>The singular of what people write as a plural, as kubectl has them do.</summary>
     private static string Stem(string kind)
     {
@@ -39,7 +49,9 @@ internal static class MisspeltKind
     }
 
     private static bool IsNear(IEnumerable<string> versions, string group) =>
-        !group.Contains('.', StringComparison.Ordinal) || versions.Any(version => string.Equals(Group(version), group, StringComparison.Ordinal));
+        !group.Contains('.', StringComparison.Ordinal) || versions.Any(version => Spelling.IsNear(group, Group(version)));
+
+    private static bool IsOf(IEnumerable<string> versions, string group) => versions.Any(version => string.Equals(Group(version), group, StringComparison.Ordinal));
 
     private static string Group(string apiVersion) => apiVersion.LastIndexOf('/') is >= 0 and var at ? apiVersion[..at] : "";
 }

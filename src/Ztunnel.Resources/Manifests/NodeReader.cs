@@ -5,6 +5,9 @@ namespace Ztunnel.Resources;
 /// <summary>Reads the body of a Node.</summary>
 internal static class NodeReader
 {
+    private static readonly IReadOnlySet<string> OfSpecs = Field.Names(
+        "configSource", "externalID", "podCIDR", "podPreemptionPolicy", "providerID", "taints", "unschedulable");
+
     public static NodeObject Read(ObjectMetadata metadata, Field root)
     {
         var addresses = new List<IPAddress>();
@@ -14,7 +17,7 @@ internal static class NodeReader
                 addresses.Add(ip);
         }
 
-        Field ranges = root["spec"]["podCIDRs"];
+        Field ranges = root["spec"].Also(OfSpecs)["podCIDRs"];
         IEnumerable<Field> given = ranges.Present ? ranges.Items() : [root["spec"]["podCIDR"]];
         return new NodeObject
         {

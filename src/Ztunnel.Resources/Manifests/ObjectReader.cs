@@ -8,6 +8,14 @@ internal static class ObjectReader
 {
     private const string OldGatewayApi = "gateway.networking.k8s.io/v1beta1";
     private const string KubectlAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
+    private const string PolicyGroup = "security.istio.io/";
+
+    private static readonly IReadOnlySet<string> OfObjects = Field.Names("apiVersion", "kind", "spec", "status");
+
+    private static readonly IReadOnlySet<string> OfMetadata = Field.Names(
+        "generateName", "generation", "resourceVersion", "selfLink", "managedFields", "finalizers", "deletionGracePeriodSeconds");
+
+    private static readonly IReadOnlySet<string> OfOwners = Field.Names("apiVersion", "kind", "name", "uid", "blockOwnerDeletion");
 
     private static readonly Dictionary<(string ApiVersion, string Kind), (ObjectKind Kind, KindReader Read)> Readers = new()
     {
@@ -54,9 +62,12 @@ internal static class ObjectReader
         root.CheckKeys();
         ObjectMetadata metadata = ReadMetadata(key, root["metadata"]);
         KubernetesObject read = Readers[Key(kind)].Read(metadata, root);
+        root["metadata"].Unknown(UnknownFields.Tolerated);
+        root["status"].Unknown(UnknownFields.Ignored);
+        root.Also(OfObjects).CheckNames(IsPolicy(kind) ? UnknownFields.Refused : UnknownFields.Remarked);
         if (key is null)
             return (null, null);
-        return (key, reading.Problems.Count == 0 ? read : read.StandIn());
+        return (key, reading.HasMistakes ? read.StandIn() : read);
     }
 
     /// <summary>Reads which object it is, and has the reading name it from then on; null when that cannot be read.</summary>
@@ -71,6 +82,9 @@ internal static class ObjectReader
         string? @namespace = "";
         if (kind.Namespaced)
             @namespace = metadata["namespace"].Present ? metadata["namespace"].RequiredText(KubernetesSyntax.LabelFault) : "default";
+        // In the wrong namespace it would be another object.
+        if (kind.Namespaced && metadata.Misspells("namespace"))
+            @namespace = null;
         if (name is null || @namespace is null)
             return null;
         var key = new ObjectKey(kind, @namespace, name);
@@ -78,10 +92,14 @@ internal static class ObjectReader
         return key;
     }
 
+    /// <summary>Whether every field of the kind's API is known, and one left out might open a door.</summary>
+    private static bool IsPolicy(ObjectKind kind) => kind.ApiVersion.StartsWith(PolicyGroup, StringComparison.Ordinal);
+
     private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
 
     private static ObjectMetadata ReadMetadata(ObjectKey? key, Field metadata)
     {
+        metadata.Also(OfMetadata);
         foreach ((_, Field value) in metadata["labels"].Entries())
             value.Text(KubernetesSyntax.LabelValueFault);
         return new ObjectMetadata
@@ -103,7 +121,7 @@ internal static class ObjectReader
         ControllerReference? controller = null;
         foreach (Field owner in owners.Items())
         {
-            if (owner["controller"].Flag() == true && owner["kind"].RequiredText() is { } kind && owner["name"].RequiredText() is { } name)
+            if (owner.Also(OfOwners)["controller"].Flag() == true && owner["kind"].RequiredText() is { } kind && owner["name"].RequiredText() is { } name)
                 controller ??= new ControllerReference(kind, name);
         }
 

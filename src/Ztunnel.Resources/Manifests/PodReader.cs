@@ -9,10 +9,27 @@ internal static class PodReader
     private static readonly Dictionary<string, PodPhase> Phases =
         Enum.GetValues<PodPhase>().ToDictionary(phase => phase.ToString(), StringComparer.Ordinal);
 
+    private static readonly IReadOnlySet<string> OfSpecs = Field.Names(
+        "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "enableServiceLinks",
+        "ephemeralContainers", "evictionResponders", "hostAliases", "hostIPC", "hostPID", "hostUsers", "hostname", "hostnameOverride",
+        "imagePullSecrets", "nodeSelector", "os", "overhead", "preemptionPolicy", "priority", "priorityClassName", "readinessGates",
+        "resourceClaims", "resources", "restartPolicy", "runtimeClassName", "schedulerName", "schedulingGates", "schedulingGroup",
+        "securityContext", "serviceAccount", "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "terminationGracePeriodSeconds",
+        "tolerations", "topologySpreadConstraints", "volumes", "workloadRef");
+
+    private static readonly IReadOnlySet<string> OfContainers = Field.Names(
+        "envFrom", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "readinessProbe", "resizePolicy", "resources", "restartPolicy",
+        "restartPolicyRules", "securityContext", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy",
+        "tty", "volumeDevices", "volumeMounts", "workingDir");
+
+    private static readonly IReadOnlySet<string> OfVariables = Field.Names("value", "valueFrom");
+
+    private static readonly IReadOnlySet<string> OfPorts = Field.Names("hostIP", "hostPort");
+
     public static PodObject Read(ObjectMetadata metadata, Field root)
     {
         CheckNetworkNamespace(root["metadata"]["annotations"]);
-        Field spec = root["spec"], status = root["status"];
+        Field spec = root["spec"].Also(OfSpecs), status = root["status"];
         return new PodObject
         {
             Metadata = metadata,
@@ -63,7 +80,7 @@ internal static class PodReader
 
     private static PodContainer ReadContainer(Field container) => new()
     {
-        Name = container["name"].RequiredText(KubernetesSyntax.LabelFault) ?? "",
+        Name = container.Also(OfContainers)["name"].RequiredText(KubernetesSyntax.LabelFault) ?? "",
         Command = [.. container["command"].Items().Select(word => word.Text() ?? "")],
         Arguments = [.. container["args"].Items().Select(word => word.Text() ?? "")],
         Environment = ReadEnvironment(container["env"]),
@@ -75,7 +92,7 @@ internal static class PodReader
         var variables = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (Field variable in environment.Items())
         {
-            if (variable["name"].RequiredText() is { } name && variable["value"].Text() is { } value)
+            if (variable.Also(OfVariables)["name"].RequiredText() is { } name && variable["value"].Text() is { } value)
                 variables[name] = value;
         }
 
@@ -86,7 +103,7 @@ internal static class PodReader
     {
         foreach (Field port in ports.Items())
         {
-            string name = port["name"].Text(PortName.ContainerPortFault) ?? "";
+            string name = port.Also(OfPorts)["name"].Text(PortName.ContainerPortFault) ?? "";
             TransportProtocol protocol = port["protocol"].OneOf(PortName.Protocols) ?? TransportProtocol.Tcp;
             if (!port["containerPort"].Present)
                 port["containerPort"].Problem("is required");

@@ -10,18 +10,22 @@ namespace Ztunnel.Resources;
 internal static class PolicyAttributes
 {
     /// <summary>The attributes of <c>source</c>, without their <c>not</c>.</summary>
-    public static readonly IReadOnlySet<string> OfSources = Set(
-        "principals", "requestPrincipals", "namespaces", "serviceAccounts", "trustDomains", "ipBlocks", "remoteIpBlocks");
+    public static readonly IReadOnlyList<string> OfSources =
+        ["principals", "requestPrincipals", "namespaces", "serviceAccounts", "trustDomains", "ipBlocks", "remoteIpBlocks"];
 
     /// <summary>The attributes of <c>operation</c>, without their <c>not</c>.</summary>
-    public static readonly IReadOnlySet<string> OfOperations = Set("hosts", "ports", "methods", "paths");
+    public static readonly IReadOnlyList<string> OfOperations = ["hosts", "ports", "methods", "paths"];
 
-    private static readonly FrozenSet<string> Keys = Set(
+    private static readonly FrozenSet<string> Keys = FrozenSet.Create(
+        StringComparer.Ordinal,
         "source.ip", "source.namespace", "source.serviceAccount", "source.principal", "source.trustDomain", "remote.ip",
         "destination.ip", "destination.port", "connection.sni",
         "request.auth.principal", "request.auth.audiences", "request.auth.presenter");
 
     private static readonly string[] MapKeys = ["request.headers", "request.auth.claims", "experimental.envoy.filters."];
+
+    /// <summary>The field that demands the opposite of an attribute: <c>notPorts</c>.</summary>
+    public static string Not(string attribute) => $"not{char.ToUpperInvariant(attribute[0])}{attribute[1..]}";
 
     /// <summary>What is wrong with the key of a condition; null if nothing.</summary>
     public static string? KeyFault(string key)
@@ -71,6 +75,4 @@ internal static class PolicyAttributes
         bool sound = !value.Contains('*', StringComparison.Ordinal) && value.Split('/') is [{ Length: > 0 }] or [{ Length: > 0 }, { Length: > 0 }];
         return sound ? null : "must be a service account or namespace/service-account, without *";
     }
-
-    private static FrozenSet<string> Set(params string[] names) => names.ToFrozenSet(StringComparer.Ordinal);
 }

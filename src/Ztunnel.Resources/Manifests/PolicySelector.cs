@@ -15,15 +15,6 @@ internal static class PolicySelector
     {
         Field selector = spec["selector"];
         bool sound = true;
-        foreach ((string name, _) in selector.Entries())
-        {
-            if (string.Equals(name, Labels, StringComparison.Ordinal))
-                continue;
-            // Leaving it out would select more workloads than were meant.
-            selector[name].Problem($"is not known; a policy's selector has {Labels} only");
-            sound = false;
-        }
-
         foreach ((string name, Field value) in selector[Labels].Entries())
         {
             bool nameIsSound = name.Length > 0 && !name.Contains('*', StringComparison.Ordinal);

@@ -23,14 +23,16 @@ internal static class RequestAuthenticationReader
 
     private static JwtRuleSpec ReadRule(Field rule)
     {
-        if (rule["jwks"].Present && rule["jwksUri"].Present)
-            rule["jwksUri"].Problem("may not stand beside jwks");
+        // The API has the address under two names.
+        Field address = rule["jwksUri"].Present ? rule["jwksUri"] : rule["jwks_uri"];
+        if (rule["jwks"].Present && address.Present)
+            address.Problem("may not stand beside jwks");
         return new JwtRuleSpec
         {
             Issuer = rule["issuer"].RequiredText() ?? "",
             Audiences = Texts(rule["audiences"]),
             Jwks = rule["jwks"].Text(KeySetFault),
-            JwksUri = rule["jwksUri"].Text(AddressFault) is { } uri ? new Uri(uri) : null,
+            JwksUri = address.Text(AddressFault) is { } uri ? new Uri(uri) : null,
             Timeout = rule["timeout"].Text(text => Duration(text) is null ? "must be a time such as 5s" : null) is { } timeout ? Duration(timeout) : null,
             FromHeaders = [.. rule["fromHeaders"].Items().Select(header => new JwtHeader(header["name"].RequiredText(HeaderFault) ?? "", header["prefix"].Text() ?? ""))],
             FromParams = Texts(rule["fromParams"]),

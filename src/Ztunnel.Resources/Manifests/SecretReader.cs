@@ -8,12 +8,21 @@ namespace Ztunnel.Resources;
 /// </summary>
 internal static class SecretReader
 {
-    public static SecretObject Read(ObjectMetadata metadata, Field root) => new()
+    private static readonly IReadOnlySet<string> OfSecrets = Field.Names("immutable", "type");
+
+    public static SecretObject Read(ObjectMetadata metadata, Field root)
     {
-        Metadata = metadata,
-        CertificatePem = Find(root, "tls.crt", "cert"),
-        PrivateKeyPem = Find(root, "tls.key", "key"),
-    };
+        root.Also(OfSecrets);
+        // What else a Secret holds is its owner's to name.
+        root["data"].Unknown(UnknownFields.Ignored);
+        root["stringData"].Unknown(UnknownFields.Ignored);
+        return new SecretObject
+        {
+            Metadata = metadata,
+            CertificatePem = Find(root, "tls.crt", "cert"),
+            PrivateKeyPem = Find(root, "tls.key", "key"),
+        };
+    }
 
     private static SecretBytes? Find(Field root, params ReadOnlySpan<string> names)
     {

@@ -18,9 +18,15 @@ internal static class ServiceReader
 
     private static readonly Dictionary<string, bool> IsClientIp = new(StringComparer.Ordinal) { ["None"] = false, ["ClientIP"] = true };
 
+    private static readonly IReadOnlySet<string> OfSpecs = Field.Names(
+        "allocateLoadBalancerNodePorts", "externalIPs", "externalName", "externalTrafficPolicy", "healthCheckNodePort", "ipFamilies", "ipFamily",
+        "ipFamilyPolicy", "loadBalancerClass", "loadBalancerIP", "loadBalancerSourceRanges", "sessionAffinityConfig", "topologyKeys");
+
+    private static readonly IReadOnlySet<string> OfPorts = Field.Names("nodePort", "targetPort");
+
     public static ServiceObject Read(ObjectMetadata metadata, Field root)
     {
-        Field spec = root["spec"];
+        Field spec = root["spec"].Also(OfSpecs);
         if (!spec.Present)
             spec.Problem("is required");
         bool externalName = spec["type"].OneOf(IsExternalName) ?? false;
@@ -35,8 +41,7 @@ internal static class ServiceReader
             Ports = [.. ports],
             PublishNotReadyAddresses = spec["publishNotReadyAddresses"].Flag() ?? false,
             InternalTrafficLocal = spec["internalTrafficPolicy"].OneOf(IsLocal) ?? false,
-            // A value we do not know is a wish that may be ignored, not a mistake.
-            Distribution = Distributions.Named(spec["trafficDistribution"].Text()),
+            Distribution = spec["trafficDistribution"].OneOf(Distributions.OfFields),
             ClientAffinity = spec["sessionAffinity"].OneOf(IsClientIp) ?? false,
         };
     }
@@ -76,7 +81,7 @@ internal static class ServiceReader
         var read = new List<ServicePortSpec>();
         foreach (Field field in fields)
         {
-            string name = PortName.Read(field["name"]);
+            string name = PortName.Read(field.Also(OfPorts)["name"]);
             if (name.Length == 0 && fields.Length > 1)
                 field["name"].Problem("is required where a service has several ports");
             TransportProtocol protocol = field["protocol"].OneOf(PortName.Protocols) ?? TransportProtocol.Tcp;

@@ -39,5 +39,5 @@ public sealed record MatchSpec(ValueArray<AttributeSpec> Attributes);
 /// <summary>What is demanded of one attribute.</summary>
 /// <param name="Name">The attribute: the field of a source or operation without its <c>not</c>, or a condition's key.</param>
 /// <param name="Negated">Whether none of the values may match, rather than one having to.</param>
-/// <param name="Values">The values; none for an attribute that is not known.</param>
+/// <param name="Values">The values, at least one.</param>
 public sealed record AttributeSpec(string Name, bool Negated, ValueArray<string> Values);

@@ -27,7 +27,7 @@ public sealed record ServiceObject : KubernetesObject
     /// <summary>Whether <c>internalTrafficPolicy</c> is <c>Local</c>: clients only get endpoints on their own node.</summary>
     public bool InternalTrafficLocal { get; init; }
 
-    /// <summary><c>spec.trafficDistribution</c>; null where it says nothing we know.</summary>
+    /// <summary><c>spec.trafficDistribution</c>; null where it says nothing.</summary>
     public TrafficDistribution? Distribution { get; init; }
 
     /// <summary>Whether <c>sessionAffinity</c> is <c>ClientIP</c>.</summary>

@@ -61,9 +61,7 @@ internal sealed class RuleTranslation<TFacts>(Func<AttributeSpec, Matcher<TFacts
     {
         Matcher<TFacts>? matcher = translate(attribute);
         if (matcher is null)
-            Dropped.Add(attribute.Negated && !attribute.Name.Contains('.', StringComparison.Ordinal) ? Not(attribute.Name) : attribute.Name);
+            Dropped.Add(attribute.Negated && !attribute.Name.Contains('.', StringComparison.Ordinal) ? PolicyAttributes.Not(attribute.Name) : attribute.Name);
         return matcher;
     }
-
-    private static string Not(string name) => $"not{char.ToUpperInvariant(name[0])}{name[1..]}";
 }

@@ -44,7 +44,7 @@ internal sealed class DemoMesh : IAsyncDisposable
         if (!Directory.Exists(manifests))
             throw new DemoFailure($"{manifests} is not a directory");
         DirectoryContents contents = DirectorySource.Read(manifests);
-        if (contents.Problems.FirstOrDefault() is { } problem)
+        if (contents.Problems.FirstOrDefault(problem => !problem.IsRemark) is { } problem)
             throw new DemoFailure(problem.ToString());
 
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[bold]Building[/] the nodes and pods that {manifests} names, as network namespaces of this process");

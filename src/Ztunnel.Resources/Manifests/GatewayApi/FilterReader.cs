@@ -7,6 +7,12 @@ internal static class FilterReader
 {
     private const int DefaultMaxAge = 5;
 
+    // Which of these a filter or a change has is a matter of its type.
+    private static readonly IReadOnlySet<string> OfFilters = Field.Names(
+        "requestHeaderModifier", "responseHeaderModifier", "requestMirror", "requestRedirect", "urlRewrite", "cors", "externalAuth", "extensionRef");
+
+    private static readonly IReadOnlySet<string> OfPathChanges = Field.Names("replaceFullPath", "replacePrefixMatch");
+
     private enum Type
     {
         RequestHeaderModifier,
@@ -37,7 +43,7 @@ internal static class FilterReader
         var seen = new HashSet<Type>();
         foreach (Field field in filters.Items())
         {
-            Type? type = field["type"].OneOf(grpc ? GrpcTypes : Types);
+            Type? type = field.Also(OfFilters)["type"].OneOf(grpc ? GrpcTypes : Types);
             if (!field["type"].Present)
                 field["type"].Problem("is required");
             if (type is not { } known)
@@ -127,7 +133,7 @@ internal static class FilterReader
             return null;
         if (!field["type"].Present)
             field["type"].Problem("is required");
-        if (field["type"].OneOf(IsPrefixChange) is not { } prefix)
+        if (field.Also(OfPathChanges)["type"].OneOf(IsPrefixChange) is not { } prefix)
             return null;
         Field value = field[prefix ? "replacePrefixMatch" : "replaceFullPath"];
         if (!value.Present)

@@ -21,9 +21,15 @@ internal static class GatewayReader
     private static readonly Dictionary<string, From> Froms =
         Enum.GetValues<From>().ToDictionary(from => from.ToString(), StringComparer.Ordinal);
 
+    private static readonly IReadOnlySet<string> OfSpecs = Field.Names("allowedListeners", "backendTLS", "defaultScope", "tls");
+
+    private static readonly IReadOnlySet<string> OfTls = Field.Names("frontendValidation", "options");
+
+    private static readonly IReadOnlySet<string> OfClasses = Field.Names("description", "parametersRef");
+
     public static GatewayObject Read(ObjectMetadata metadata, Field root)
     {
-        Field spec = root["spec"], status = root["status"];
+        Field spec = root["spec"].Also(OfSpecs), status = root["status"];
         return new GatewayObject
         {
             Metadata = metadata,
@@ -41,7 +47,7 @@ internal static class GatewayReader
     public static GatewayClassObject ReadClass(ObjectMetadata metadata, Field root) => new()
     {
         Metadata = metadata,
-        ControllerName = root["spec"]["controllerName"].RequiredText() ?? "",
+        ControllerName = root["spec"].Also(OfClasses)["controllerName"].RequiredText() ?? "",
     };
 
     private static List<GatewayListener> ReadListeners(Field listeners)
@@ -84,7 +90,7 @@ internal static class GatewayReader
             return null;
         return new ListenerTls
         {
-            Passthrough = tls["mode"].OneOf(IsPassthrough) ?? false,
+            Passthrough = tls.Also(OfTls)["mode"].OneOf(IsPassthrough) ?? false,
             Certificates = [.. tls["certificateRefs"].Items().Select(ReadCertificate).OfType<CertificateReference>()],
         };
     }

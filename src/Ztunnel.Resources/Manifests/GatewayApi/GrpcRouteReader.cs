@@ -5,11 +5,13 @@ namespace Ztunnel.Resources;
 /// <summary>Reads the body of a GRPCRoute.</summary>
 internal static class GrpcRouteReader
 {
+    private static readonly IReadOnlySet<string> OfMethods = Field.Names("type");
+
     private static readonly PathMatch AnyCall = new PathMatch.GrpcMethod(null, null);
 
     public static GrpcRouteObject Read(ObjectMetadata metadata, Field root)
     {
-        Field spec = root["spec"];
+        Field spec = root["spec"].Also(RouteReader.OfSpecs);
         Field[] rules = [.. spec["rules"].Items()];
         return new GrpcRouteObject
         {
@@ -25,7 +27,7 @@ internal static class GrpcRouteReader
         HttpMatch[] matches = [.. field["matches"].Items().Select(ReadMatch)];
         return new RouteRule
         {
-            Name = RouteReader.RuleName(field["name"]),
+            Name = RouteReader.RuleName(field.Also(RouteReader.OfRules)["name"]),
             Matches = matches.Length == 0 ? [new HttpMatch { Path = AnyCall }] : [.. matches],
             Filters = FilterReader.Read(field["filters"], grpc: true),
             Backends = RouteReader.Backends(field["backendRefs"], grpc: true),
@@ -42,7 +44,7 @@ internal static class GrpcRouteReader
     {
         if (!field.Present)
             return AnyCall;
-        ValueMatch? service = Part(field, "service"), method = Part(field, "method");
+        ValueMatch? service = Part(field.Also(OfMethods), "service"), method = Part(field, "method");
         if (!field["service"].Present && !field["method"].Present)
             field.Problem("needs a service or a method");
         return new PathMatch.GrpcMethod(service, method);

@@ -21,7 +21,7 @@ internal static class HttpRouteReader
 
     public static HttpRouteObject Read(ObjectMetadata metadata, Field root)
     {
-        Field spec = root["spec"];
+        Field spec = root["spec"].Also(RouteReader.OfSpecs);
         Field[] rules = [.. spec["rules"].Items()];
         return new HttpRouteObject
         {
@@ -37,7 +37,7 @@ internal static class HttpRouteReader
         HttpMatch[] matches = [.. field["matches"].Items().Select(ReadMatch)];
         var rule = new RouteRule
         {
-            Name = RouteReader.RuleName(field["name"]),
+            Name = RouteReader.RuleName(field.Also(RouteReader.OfRules)["name"]),
             Matches = matches.Length == 0 ? [new HttpMatch()] : [.. matches],
             Filters = FilterReader.Read(field["filters"], grpc: false),
             Backends = RouteReader.Backends(field["backendRefs"], grpc: false),

@@ -5,6 +5,10 @@ namespace Ztunnel.Resources;
 /// <summary>Reads what HTTPRoutes and GRPCRoutes have in common.</summary>
 internal static class RouteReader
 {
+    public static readonly IReadOnlySet<string> OfSpecs = Field.Names("useDefaultGateways");
+
+    public static readonly IReadOnlySet<string> OfRules = Field.Names("sessionPersistence");
+
     private const int MaxWeight = 1_000_000;
 
     public static ValueArray<ParentReference> Parents(Field parents) => [.. parents.Items().Select(Parent).OfType<ParentReference>()];
