@@ -166,7 +166,7 @@ public sealed class RequestRuleTests
             RemoteAddress = NetworkAddress.From(IPAddress.Parse("203.0.113.7")),
             ServerName = words.FirstOrDefault(word => word.StartsWith("sni=", StringComparison.Ordinal))?[4..],
         };
-        PolicyRefusal? refusal = world.Mesh.PoliciesFor(new HttpPolicyScope(new GatewayName("default", "edge"), instance, null)).AuthorizeRequest(facts).Refusal;
+        PolicyRefusal? refusal = world.Mesh.PoliciesFor(new HttpPolicyScope([new GatewayName("default", "edge")], instance, null)).AuthorizeRequest(facts).Refusal;
         return refusal is null ? "allowed" : $"{refusal.Reason} {refusal.Policy}".TrimEnd();
     }
 

@@ -6,7 +6,8 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Gateway;
 
 /// <summary>The guard by the policies of the mesh (Istio's RequestAuthentication and AuthorizationPolicy).</summary>
-internal sealed class RequestGuard(MeshState mesh, GatewayName gateway, Func<Workload> workload, RequestAuthenticator authenticator, RequestObservations observations)
+internal sealed class RequestGuard(
+    MeshState mesh, Func<IReadOnlyCollection<GatewayName>> gateways, Func<Workload> workload, RequestAuthenticator authenticator, RequestObservations observations)
     : IRequestGuard
 {
     private const int LongestRealm = 256;
@@ -17,7 +18,7 @@ internal sealed class RequestGuard(MeshState mesh, GatewayName gateway, Func<Wor
     /// <inheritdoc/>
     public ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, HttpPath path)
     {
-        HttpPolicies policies = mesh.PoliciesFor(new HttpPolicyScope(gateway, workload(), TargetOf(entry)));
+        HttpPolicies policies = mesh.PoliciesFor(new HttpPolicyScope(gateways(), entry is Entry.Listener ? workload() : null, TargetOf(entry)));
         if (policies.IsEmpty)
             return new ValueTask<GuardDecision>(GuardDecision.Unchanged);
         // As Istio refuses them: to a policy get is not GET, and to some backends it is.

@@ -139,7 +139,7 @@ public sealed class PolicyTable
     }
 
     /// <summary>What holds for requests.</summary>
-    internal HttpPolicies For(HttpPolicyScope scope, Gateway? gateway) => _requests.For(scope, gateway);
+    internal HttpPolicies For(HttpPolicyScope scope, Func<GatewayName, Gateway?> gatewayOf) => _requests.For(scope, gatewayOf);
 
     /// <summary>
     /// Tells observers that who may connect has changed for a reason that is no policy: for workloads of a namespace, or of all
@@ -147,6 +147,7 @@ public sealed class PolicyTable
     /// </summary>
     internal void Announce(string? @namespace)
     {
+        _requests.Change();
         foreach (Action<PolicyChange> observer in _observers)
             observer(new PolicyChange(@namespace));
     }

@@ -8,11 +8,13 @@ public sealed partial class MeshState
     private readonly GatewayTable _gateways = new();
     private readonly WaypointRedirect _redirect;
     private readonly WaypointGuard _guard;
+    private readonly Func<GatewayName, Gateway?> _findGateway;
 
     /// <summary>A mesh of which nothing is known yet.</summary>
     public MeshState(MeshOptions? options = null)
     {
         options ??= new MeshOptions();
+        _findGateway = _gateways.Find;
         Policies = new PolicyTable(_workloads.ContainsKey);
         _redirect = new WaypointRedirect(_gateways, options, name => _services.GetValueOrDefault(name)?.Table, EntryOf, RouteTo);
         _guard = new WaypointGuard(_gateways, _redirect, options, EntryOf);
@@ -36,10 +38,10 @@ public sealed partial class MeshState
     }
 
     /// <summary>
-    /// The policies that hold for requests through a gateway. Takes no lock and allocates nothing unless policies have changed
+    /// The policies that hold for requests through a gateway pod. Takes no lock and allocates nothing unless policies have changed
     /// since the same was asked for.
     /// </summary>
-    public HttpPolicies PoliciesFor(HttpPolicyScope scope) => Policies.For(scope, _gateways.Find(scope.Gateway));
+    public HttpPolicies PoliciesFor(HttpPolicyScope scope) => Policies.For(scope, _findGateway);
 
     /// <summary>Where a policy that is attached to something is enforced as things are; empty for one about workloads.</summary>
     public IReadOnlyList<PolicyPlacement> PlacementsOf(IPolicy policy)

@@ -25,13 +25,14 @@ public sealed class RequestGuardTests : IDisposable
     private readonly AuthenticationWorld _world = new();
     private readonly MeshState _mesh = new();
     private readonly RequestObservations _observations = new(NullLogger.Instance);
+    private readonly GatewayName[] _gateways = [Edge];
     private readonly RequestGuard _guard;
 
     public RequestGuardTests()
     {
         _mesh.Put(Pod);
         _mesh.Put(new Mesh.Gateway { Name = Edge, Ingress = true });
-        _guard = new RequestGuard(_mesh, Edge, () => Pod, _world.Authenticator, _observations);
+        _guard = new RequestGuard(_mesh, () => _gateways, () => Pod, _world.Authenticator, _observations);
     }
 
     public void Dispose() => _world.Dispose();
@@ -111,7 +112,7 @@ public sealed class RequestGuardTests : IDisposable
         var waypoint = new GatewayName("default", "waypoint");
         _mesh.Put(new Mesh.Gateway { Name = waypoint, Waypoint = new Waypoint { Target = new GatewayTarget.Address(IPAddress.Loopback) } });
         Put(PolicyAction.Deny, new RequestMatcher.RemoteAddress([new AddressRange(IPAddress.Parse("203.0.113.7"))]), new PolicyAttachment(PolicyAttachmentKind.Gateway, "default", "waypoint"));
-        var guard = new RequestGuard(_mesh, waypoint, () => Pod, _world.Authenticator, _observations);
+        var guard = new RequestGuard(_mesh, () => [waypoint], () => Pod, _world.Authenticator, _observations);
         var fromEdge = new Entry.Tunnel(Pod.Identity, IPEndPoint.Parse("10.96.0.1:80"), Web) { Client = IPEndPoint.Parse("10.0.0.1:1") };
 
         Assert.Equal("403 RBAC: access denied", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 10.9.9.9, 203.0.113.7"), fromEdge, Path("/"))));

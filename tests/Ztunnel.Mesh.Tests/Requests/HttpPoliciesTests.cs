@@ -77,8 +77,8 @@ public sealed class HttpPoliciesTests
 
         Assert.Equal("everyone gateway selected", Held(Edge, EdgePod, null));
         Assert.Equal("gateway", Held(Edge, null, null));
-        Assert.Equal("both class waypoint", Held(waypoint, EdgePod, null));
-        Assert.Equal("both class service waypoint", Held(waypoint, EdgePod, new(PolicyAttachmentKind.Service, new ServiceName("default", "web"))));
+        Assert.Equal("both class waypoint", Held(waypoint, null, null));
+        Assert.Equal("both class service waypoint", Held(waypoint, null, new(PolicyAttachmentKind.Service, new ServiceName("default", "web"))));
         Assert.Equal("both class entry waypoint", Held(waypoint, null, new(PolicyAttachmentKind.ServiceEntry, new ServiceName("default", "web"))));
         Assert.Equal("both class waypoint", Held(waypoint, null, new(PolicyAttachmentKind.Service, new ServiceName("default", "db"))));
 
@@ -88,7 +88,12 @@ public sealed class HttpPoliciesTests
         Assert.Equal("class service", Held(waypoint, null, new(PolicyAttachmentKind.Service, new ServiceName("default", "web"))));
         Assert.Equal("both everyone gateway selected", Held(Edge, EdgePod, null));
         Assert.Equal("both everyone gateway", Held(Edge, EdgePod with { Labels = Labels("app=other") }, null));
-        Assert.Same(mesh.PoliciesFor(new HttpPolicyScope(Edge, EdgePod, null)), mesh.PoliciesFor(new HttpPolicyScope(Edge, EdgePod, null)));
+
+        GatewayName[] both = [Edge, waypoint];
+        Assert.Same(mesh.PoliciesFor(new HttpPolicyScope(both, EdgePod, null)), mesh.PoliciesFor(new HttpPolicyScope(both, EdgePod, null)));
+        Assert.Equal("both class everyone gateway selected", string.Join(' ', mesh.PoliciesFor(new HttpPolicyScope(both, EdgePod, null)).Authorization.Select(policy => policy.Name.Name)));
+        mesh.RemoveGateway(waypoint);
+        Assert.Equal("both everyone gateway selected", string.Join(' ', mesh.PoliciesFor(new HttpPolicyScope(both, EdgePod, null)).Authorization.Select(policy => policy.Name.Name)));
 
         // What is attached is not about connections to the gateway's pod.
         mesh.Policies.RemoveAuthorization(new PolicyName("default", "everyone"));
@@ -122,7 +127,7 @@ public sealed class HttpPoliciesTests
 
         string Held(GatewayName gateway, Workload? instance, HttpPolicyTarget? service)
         {
-            HttpPolicies policies = mesh.PoliciesFor(new HttpPolicyScope(gateway, instance, service));
+            HttpPolicies policies = mesh.PoliciesFor(new HttpPolicyScope([gateway], instance, service));
             string held = string.Join(' ', policies.Authorization.Select(policy => policy.Name.Name));
             Assert.Equal(held, string.Join(' ', policies.TokenRules.Select(rule => rule.Issuer)));
             return held;

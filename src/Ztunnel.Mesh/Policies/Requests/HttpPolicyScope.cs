@@ -2,14 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace Ztunnel.Mesh;
 
-/// <summary>Whose requests are judged: those through a gateway, and at a waypoint of those the ones for one service.</summary>
-/// <param name="Gateway">The gateway.</param>
+/// <summary>Whose requests are judged: those through a gateway pod, and at a waypoint of those the ones for one service.</summary>
+/// <param name="Gateways">The Gateways the pod serves; the same object as long as they are the same.</param>
 /// <param name="Instance">
-/// The gateway's own workload, whose labels and namespace tell which policies about workloads are its own; null where none are.
+/// For requests through a listener the gateway's own workload, of which those policies hold that are about workloads. Null at a
+/// waypoint, which stands for others.
 /// </param>
 /// <param name="Service">At a waypoint the service, if the requests are for one.</param>
 [StructLayout(LayoutKind.Auto)]
-public readonly record struct HttpPolicyScope(GatewayName Gateway, Workload? Instance, HttpPolicyTarget? Service);
+public readonly record struct HttpPolicyScope(IReadOnlyCollection<GatewayName> Gateways, Workload? Instance, HttpPolicyTarget? Service);
 
 /// <summary>A service that policies can be attached to.</summary>
 /// <param name="Kind"><see cref="PolicyAttachmentKind.Service"/> or <see cref="PolicyAttachmentKind.ServiceEntry"/>.</param>

@@ -8,7 +8,7 @@ namespace Ztunnel.Mesh;
 /// </summary>
 internal sealed class RequestPolicyTable(PolicyCell mesh, Func<string, PolicyCell?> cellOf)
 {
-    private readonly ConcurrentDictionary<(GatewayName Gateway, string? Instance, HttpPolicyTarget? Service), Entry> _effective = new();
+    private readonly ConcurrentDictionary<(string? Instance, HttpPolicyTarget? Service), Entry> _effective = new();
     private long _version;
 
     public AttachmentIndex<AuthorizationPolicy> Authorization { get; } = new();
@@ -23,49 +23,52 @@ internal sealed class RequestPolicyTable(PolicyCell mesh, Func<string, PolicyCel
         _effective.Clear();
     }
 
-    /// <summary>What holds for the requests in <paramref name="scope"/>. <paramref name="gateway"/> is null for one that is not known.</summary>
-    public HttpPolicies For(HttpPolicyScope scope, Gateway? gateway)
+    /// <summary>What holds for the requests in <paramref name="scope"/>.</summary>
+    public HttpPolicies For(HttpPolicyScope scope, Func<GatewayName, Gateway?> gatewayOf)
     {
         long version = Interlocked.Read(ref _version);
-        (GatewayName, string?, HttpPolicyTarget?) key = (scope.Gateway, scope.Instance?.Uid, scope.Service);
-        if (_effective.TryGetValue(key, out Entry? entry) && entry.Is(version, gateway, scope.Instance))
+        (string?, HttpPolicyTarget?) key = (scope.Instance?.Uid, scope.Service);
+        if (_effective.TryGetValue(key, out Entry? entry) && entry.Is(version, scope))
             return entry.Policies;
-        HttpPolicies policies = Work(scope, gateway);
-        _effective[key] = new Entry(version, gateway, scope.Instance?.Labels, policies);
+        HttpPolicies policies = Work(scope, gatewayOf);
+        _effective[key] = new Entry(version, scope, policies);
         return policies;
     }
 
-    private HttpPolicies Work(HttpPolicyScope scope, Gateway? gateway)
+    private HttpPolicies Work(HttpPolicyScope scope, Func<GatewayName, Gateway?> gatewayOf)
     {
-        bool waypoint = gateway?.Waypoint is not null;
-        List<PolicyAttachment> attachments = [new(PolicyAttachmentKind.Gateway, scope.Gateway.Namespace, scope.Gateway.Name)];
-        if (waypoint && gateway!.Class is { } @class)
-            attachments.Add(new PolicyAttachment(PolicyAttachmentKind.GatewayClass, "", @class));
+        var attachments = new List<PolicyAttachment>();
+        foreach (GatewayName gateway in scope.Gateways)
+        {
+            attachments.Add(new PolicyAttachment(PolicyAttachmentKind.Gateway, gateway.Namespace, gateway.Name));
+            if (gatewayOf(gateway) is { Waypoint: not null, Class: { } @class })
+                attachments.Add(new PolicyAttachment(PolicyAttachmentKind.GatewayClass, "", @class));
+        }
+
         if (scope.Service is { } service)
             attachments.Add(new PolicyAttachment(service.Kind, service.Name.Namespace, service.Name.Name));
         List<AuthorizationPolicy> authorization = [.. attachments.SelectMany(attachment => Authorization[attachment])];
         List<RequestAuthentication> authentication = [.. attachments.SelectMany(attachment => Authentication[attachment])];
-        // What is about workloads is about a gateway's own too, but not about a waypoint's, which stands for others (Istio).
-        if (!waypoint && scope.Instance is { } instance)
+        PolicyCell?[] cells = scope.Instance is { } instance ? [mesh, cellOf(instance.Namespace)] : [];
+        foreach (PolicyCell cell in cells.OfType<PolicyCell>())
         {
-            foreach (PolicyCell cell in new[] { mesh, cellOf(instance.Namespace) }.OfType<PolicyCell>())
+            lock (cell.Lock)
             {
-                lock (cell.Lock)
-                {
-                    authorization.AddRange(cell.AuthorizationFor(instance.Labels));
-                    authentication.AddRange(cell.RequestAuthenticationFor(instance.Labels));
-                }
+                authorization.AddRange(cell.AuthorizationFor(scope.Instance!.Labels));
+                authentication.AddRange(cell.RequestAuthenticationFor(scope.Instance.Labels));
             }
         }
 
         return new HttpPolicies(authorization, authentication);
     }
 
-    private sealed class Entry(long version, Gateway? gateway, StringMap? labels, HttpPolicies policies)
+    private sealed class Entry(long version, HttpPolicyScope scope, HttpPolicies policies)
     {
         public HttpPolicies Policies { get; } = policies;
 
-        public bool Is(long nowVersion, Gateway? nowGateway, Workload? nowInstance) =>
-            version == nowVersion && ReferenceEquals(gateway, nowGateway) && ReferenceEquals(labels, nowInstance?.Labels);
+        public bool Is(long nowVersion, HttpPolicyScope now) =>
+            version == nowVersion
+            && ReferenceEquals(scope.Gateways, now.Gateways)
+            && ReferenceEquals(scope.Instance?.Labels, now.Instance?.Labels);
     }
 }
