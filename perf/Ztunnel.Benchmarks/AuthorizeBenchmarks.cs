@@ -102,6 +102,6 @@ public class AuthorizeBenchmarks
             Name = new PolicyName(@namespace, string.Create(CultureInfo.InvariantCulture, $"policy-{number}")),
             Scope = new PolicyScope(@namespace, selector.Length == 0 ? StringMap.Empty : new StringMap([new("app", selector)])),
             Action = action,
-            Rules = [new AuthorizationRule([.. clauses.Select(demands => new AuthorizationClause([[.. demands]]))])],
+            Rules = [new AuthorizationRule<ConnectionFacts>([.. clauses.Select(demands => new AuthorizationClause<ConnectionFacts>([[.. demands]]))])],
         };
 }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Ztunnel.Lab;
 using Ztunnel.Mesh;
 
@@ -52,6 +54,23 @@ public sealed class WaypointSwitchTests
         Assert.StartsWith("server ", await EchoServer.Greeting(client, WaypointLab.Services["web"][0], 80), StringComparison.Ordinal);
         Assert.Equal("web.shop.svc.cluster.local:80", Assert.Single(first.Visits.Concat(second.Visits)).Authority);
 
-        System.Net.IPEndPoint Resolve(string authority) => new(server.IPv4, EchoServer.Port);
+        IPEndPoint Resolve(string authority) => new(server.IPv4, EchoServer.Port);
+    }
+
+    [Fact]
+    public async Task Who_serves_as_a_waypoint_under_another_identity_even_the_destinations_own_is_refused_and_sees_nothing()
+    {
+        await using MeshLab mesh = await WaypointLab.Start();
+        await using FakeWaypoint first = FakeWaypoint.Start(mesh.Pod("waypoint-1"), "server", mesh, FakeWaypoint.AsAddress);
+        await using FakeWaypoint second = FakeWaypoint.Start(mesh.Pod("waypoint-2"), "server", mesh, FakeWaypoint.AsAddress);
+
+        (SocketError error, _, IPEndPoint client) = await PodSocket.Fail(mesh.Pod("client"), WaypointLab.Services["web"][0], 80);
+
+        Assert.Equal(SocketError.ConnectionReset, error);
+        Assert.Contains(
+            "UnexpectedIdentity: expected spiffe://cluster.local/ns/shop/sa/waypoint, presented spiffe://cluster.local/ns/shop/sa/server",
+            await mesh.AccessLine($"src.addr={client}"),
+            StringComparison.Ordinal);
+        Assert.Empty(first.Visits.Concat(second.Visits));
     }
 }

@@ -18,6 +18,9 @@ internal sealed class GatewayTable
     private readonly ConcurrentDictionary<(string Namespace, string Account), ImmutableArray<WaypointRequest.Named>> _byAccount = new();
     private volatile bool _anyByAccount;
 
+    /// <summary>Whether any waypoint is for a service account.</summary>
+    public bool AnyByAccount => _anyByAccount;
+
     public Gateway? Find(GatewayName name) => _gateways.GetValueOrDefault(name);
 
     /// <summary>The labels of a namespace; none for one that is not known.</summary>

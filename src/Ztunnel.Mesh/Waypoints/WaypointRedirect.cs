@@ -43,7 +43,9 @@ internal sealed class WaypointRedirect(
     /// </summary>
     public Route ToEndpoint(Workload source, ServiceTable table, Route direct, IPEndPoint destination, IEndpointPicker picker)
     {
-        if (table.Service.Waypoint is not null || WorkloadAt(direct) is not { } workload || gateways.AccountRequestOf(workload) is not { } request)
+        if (!gateways.AnyByAccount || table.Service.Waypoint is not null)
+            return direct;
+        if (WorkloadAt(direct) is not { } workload || gateways.AccountRequestOf(workload) is not { } request)
             return direct;
         return Through(request, source, new Asked(destination, WaypointTraffic.Service, table.Service, workload), table.Redirected, picker) ?? direct;
     }
