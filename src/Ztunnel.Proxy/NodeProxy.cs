@@ -114,8 +114,18 @@ public sealed partial class NodeProxy : IAsyncDisposable
         Forget(pod);
     }
 
-    /// <summary>The listening sockets of all pods, for another process to accept from too.</summary>
+    /// <summary>
+    /// The listening sockets of all pods, for another process to accept from too. Until one of the two calls
+    /// <see cref="OwnListeners"/> whichever stops leaves them to the other.
+    /// </summary>
     public IReadOnlyList<SharedListener> ShareListeners() => [.. _pods.Keys.SelectMany(pod => pod.Share())];
+
+    /// <summary>The process that listening sockets were shared with, or inherited from, has left them.</summary>
+    public void OwnListeners()
+    {
+        foreach (PodProxy pod in _pods.Keys)
+            pod.OwnListeners();
+    }
 
     /// <summary>
     /// Leaves all listening sockets to the process they were shared with and accepts nothing more. Connections accepted before,
@@ -156,6 +166,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
         _observation.Dispose();
         _review?.Dispose();
         _certificates.RootsWithdrawn -= OnRootsWithdrawn;
+        Inherited.Dispose();
         foreach (PodProxy pod in _pods.Keys)
             await Release(pod, TimeSpan.Zero);
     }

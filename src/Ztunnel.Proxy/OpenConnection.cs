@@ -20,14 +20,14 @@ internal sealed partial class OpenConnection
     private OpenConnection? _otherEnd;
     private (InboundGate Gate, InboundRequest Request)? _admission;
 
-    public OpenConnection(ProxyLoop loop, Channel client, PodProxy pod, ConnectionRecord record, TimeSpan age = default)
+    public OpenConnection(ProxyLoop loop, Channel client, PodProxy pod, ConnectionRecord record, TimeSpan age = default, IPEndPoint? originalDestination = null)
     {
         _loop = loop;
         _client = client;
         _started = loop.Time.GetTimestamp() - (long)(age.TotalSeconds * loop.Time.TimestampFrequency);
         Pod = pod;
         Record = record;
-        _originalDestination = record.Destination;
+        _originalDestination = originalDestination ?? record.Destination;
         loop.Add(this);
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
@@ -15,7 +16,7 @@ public sealed class PodProxy
     private readonly ProxyOptions _options;
     private readonly TcpOptions _borrowedSource;
     private readonly LoopShare[] _shares;
-    private readonly List<TcpListener> _listeners = [];
+    private ImmutableArray<TcpListener> _listeners = [];
     private Workload _workload;
     private volatile bool _stopped;
 
@@ -88,7 +89,7 @@ public sealed class PodProxy
             TcpListener listener = inherited.Take((_namespace.Inode, at)) is { } before
                 ? TcpListener.Adopt(before, options)
                 : TcpListener.Listen(_namespace, at, options);
-            _listeners.Add(listener);
+            _listeners = _listeners.Add(listener);
             listener.Start(loops.LeastLoaded(), loops.Loops, accepted);
         }
     }
@@ -97,6 +98,13 @@ public sealed class PodProxy
     internal IEnumerable<SharedListener> Share() => _listeners
         .Select(listener => listener.Share() is { } socket ? new SharedListener(_namespace.Inode, listener.LocalEndPoint, socket) : null)
         .OfType<SharedListener>();
+
+    /// <summary>Its listening sockets are this process's alone from now on.</summary>
+    internal void OwnListeners()
+    {
+        foreach (TcpListener listener in _listeners)
+            listener.Own();
+    }
 
     /// <summary>Leaves the listening sockets to those they were shared with.</summary>
     internal Task YieldListeners() => Task.WhenAll(_listeners.Select(listener => listener.Yield()));

@@ -134,7 +134,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     {
         _readiness.State = ReadinessState.Draining;
         LogDraining(_options.DrainTime);
-        if (_options.ReleaseOnExit && _succession?.HandedOver.IsCompleted != true)
+        if (_options.ReleaseOnExit && _succession is not ({ IsHandingOver: true } or { HandedOver.IsCompleted: true }))
             await _enroller.ReleaseAll(_stopping.Token);
         int broken = await _proxy.Drain(_options.DrainTime);
         LogDrained(broken);

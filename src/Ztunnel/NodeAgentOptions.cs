@@ -48,6 +48,12 @@ public sealed record NodeAgentOptions
     /// </summary>
     public string? RunDirectory { get; init; }
 
+    /// <summary>
+    /// How long an agent that follows another waits for pods that take long to enrol before it takes over all the same. What
+    /// comes to those pods waits, unless they take minutes.
+    /// </summary>
+    public TimeSpan SettlePatience { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>The node's own network namespace, in which the diagnostics listen; null for that of this process.</summary>
     public NetworkNamespace? NodeNamespace { get; init; }
 

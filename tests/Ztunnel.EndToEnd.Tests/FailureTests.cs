@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Ztunnel.Lab;
 
 namespace Ztunnel.EndToEnd.Tests;
 
@@ -37,6 +38,37 @@ public sealed class FailureTests(DataPathLab lab)
         Assert.Equal(SocketError.ConnectionReset, error);
         Assert.InRange(after, TimeSpan.Zero, PodSocket.Promptly);
         Assert.Contains("error=\"", await lab.Mesh.AccessLine($"src.addr={client}"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_destination_that_drops_packets_in_silence_resets_the_client_when_a_connect_has_had_its_time(bool inTheMesh)
+    {
+        TimeSpan time = TimeSpan.FromSeconds(1);
+        await using MeshLab mesh = await MeshLab.Start(
+            describe =>
+            {
+                describe.Node("a").Pod("client");
+                describe.Node("b").Pod("server").Pod("outside", "elsewhere");
+            },
+            configure: options => options with { Proxy = options.Proxy with { ConnectTimeout = time } });
+        LabPod silent = mesh.Pod(inTheMesh ? "server" : "outside");
+        foreach (string family in new[] { "ip", "ip6" })
+        {
+            Assert.Equal(0, (await silent.Exec("nft", "add", "table", family, "silence")).ExitCode);
+            Assert.Equal(0, (await silent.Exec("nft", "add", "chain", family, "silence", "in", "{ type filter hook input priority -300; policy accept; }")).ExitCode);
+            Assert.Equal(0, (await silent.Exec("nft", "add", "rule", family, "silence", "in", "meta", "l4proto", "tcp", "drop")).ExitCode);
+        }
+
+        foreach (IPAddress address in new[] { silent.IPv4, silent.IPv6 })
+        {
+            (SocketError error, TimeSpan after, IPEndPoint client) = await PodSocket.Fail(mesh.Pod("client"), address, 80);
+
+            Assert.Equal(SocketError.ConnectionReset, error);
+            Assert.InRange(after, time, time + PodSocket.Promptly);
+            Assert.Contains(" in time\"", await mesh.AccessLine($"src.addr={client}"), StringComparison.Ordinal);
+        }
     }
 
     [Theory]

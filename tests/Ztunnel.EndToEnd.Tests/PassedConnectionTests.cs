@@ -144,7 +144,7 @@ public sealed class PassedConnectionTests
         using PodConnection open = await PodConnection.Open(lab.Client, outside), stuck = await PodConnection.Open(lab.Client, outside);
         EndlessBulk bulk = EndlessBulk.Start(open.Client, open.Server, 1), held = await EndlessBulk.StartStuck(stuck.Client, stuck.Server, 2);
 
-        await Task.Run(() => Succeed(lab, successor), Stop);
+        await Task.Run(() => Succeed(lab, successor, static () => Task.FromResult<byte[]>([])), Stop);
 
         await agent.WaitForOutput("stopping: waiting up to", MeshLab.Patience, Stop);
         await bulk.More();
@@ -159,6 +159,34 @@ public sealed class PassedConnectionTests
         Assert.Contains(ended.Output.Split('\n'), line => line.Contains(client, StringComparison.Ordinal) && line.Contains($"bytes_sent={sent} ", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_second_new_agent_is_sent_away_when_the_first_has_taken_over()
+    {
+        await using ProcessLab lab = await Lab();
+        LabProcess agent = await Start(lab);
+        await Captured(lab);
+        using PodConnection open = await PodConnection.Open(lab.Client, lab.Network.Pod("outside")), other = await PodConnection.Open(lab.Client, lab.Network.Pod("outside"));
+        await open.Exchange();
+
+        Task<byte[]> sent = Task.Run(() => Succeed(lab, "refuses", meanwhile: () => Task.Run(() =>
+        {
+            using DescriptorSocket second = DescriptorSocket.Connect(Path.Combine(RunDirectory(lab), "upgrade.sock"), MeshLab.Patience)!;
+            try
+            {
+                second.Send("""{"Step":"Take","Version":2,"Node":"a"}"""u8);
+                return second.Receive(out _);
+            }
+            catch (IOException e) when (e.Message.Contains("reset", StringComparison.OrdinalIgnoreCase))
+            {
+                return [];
+            }
+        })), Stop);
+
+        Assert.Empty(await sent.WaitAsync(PodSocket.Promptly * 5, Stop));
+        Assert.False(agent.HasExited);
+        await open.Exchange("still", "here");
+    }
+
     private const string Deny = """
         apiVersion: security.istio.io/v1
         kind: AuthorizationPolicy
@@ -169,25 +197,27 @@ public sealed class PassedConnectionTests
           - from: [{source: {principals: ["cluster.local/ns/default/sa/client"]}}]
         """;
 
-    private static void Succeed(ProcessLab lab, string how)
+    private static async Task<byte[]> Succeed(ProcessLab lab, string how, Func<Task<byte[]>> meanwhile)
     {
         using DescriptorSocket successor = DescriptorSocket.Connect(Path.Combine(RunDirectory(lab), "upgrade.sock"), MeshLab.Patience)!;
         int version = how == "speaks version 1" ? 1 : 2;
         successor.Send(Encoding.UTF8.GetBytes($$"""{"Step":"Take","Version":{{version}},"Node":"a"}"""));
         Hear("AllSent");
+        Task<byte[]> result = meanwhile();
         successor.Send("""{"Step":"Ready"}"""u8);
         if (how == "speaks version 1")
         {
             Hear("Yielded");
             Assert.Equal("", Next(out _));
-            return;
+            return await result;
         }
 
         Assert.True(Hear("Connections") >= 4);
         if (how == "dies")
-            return;
+            return await result;
         successor.Send("""{"Step":"Taken","Taken":[false,false]}"""u8);
         Hear("AllPassed");
+        return await result;
 
         int Hear(string step)
         {

@@ -83,6 +83,60 @@ public sealed class UpgradeTests
         Assert.False(agent.HasExited);
     }
 
+    [Fact]
+    public async Task Connections_to_pods_that_a_new_agent_enrols_late_wait()
+    {
+        DirectoryInfo run = Directory.CreateTempSubdirectory("ztunnel-run-");
+        NodeAgentOptions Configure(NodeAgentOptions options) => options with { RunDirectory = run.FullName, SettlePatience = TimeSpan.Zero };
+        await using MeshLab mesh = await MeshLab.Start(lab => lab.Node("a").Pod("client").Pod("server"), configure: Configure);
+        await using EchoServer server = EchoServer.Start(mesh.Pod("server"));
+        SteadyTraffic traffic = SteadyTraffic.StartShort(mesh.Pod("client"), mesh.Pod("server").IPv4, clients: 4);
+        await traffic.More();
+
+        for (int restart = 0; restart < 3; restart++)
+        {
+            NodeAgent before = mesh.Agent("a");
+            await mesh.StartAgent("a", Configure);
+            await before.HandedOver.WaitAsync(MeshLab.Patience, TestContext.Current.CancellationToken);
+            await before.Drain();
+            await before.DisposeAsync();
+            await traffic.More();
+        }
+
+        await traffic.StopUnharmed();
+        run.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task An_agent_that_is_stopped_while_it_hands_over_leaves_its_sockets_to_the_new_one()
+    {
+        await using ProcessLab lab = await ProcessLab.WithoutAgents();
+        LabProcess agent = await Start(lab, "a");
+        await lab.UntilCaptured("a", "client");
+
+        await Task.Run(async () =>
+        {
+            using DescriptorSocket successor = DescriptorSocket.Connect(Path.Combine(RunDirectory(lab, "a"), "upgrade.sock"), MeshLab.Patience)!;
+            successor.Send("""{"Step":"Take","Version":2,"Node":"a"}"""u8);
+            var sockets = new List<Microsoft.Win32.SafeHandles.SafeFileHandle>();
+            for (string said = ""; !said.Contains("AllSent", StringComparison.Ordinal);)
+            {
+                said = Encoding.UTF8.GetString(successor.Receive(out IReadOnlyList<Microsoft.Win32.SafeHandles.SafeFileHandle> passed));
+                sockets.AddRange(passed);
+            }
+
+            await agent.Signal("TERM");
+            ProcessResult ended = await agent.WaitForExit(TestContext.Current.CancellationToken).WaitAsync(MeshLab.Patience, TestContext.Current.CancellationToken);
+            Assert.Equal(0, ended.ExitCode);
+
+            // Captured, and waiting for whoever has the sockets now.
+            using System.Net.Sockets.Socket waiting = await PodSocket.Connect(lab.Client, lab.Server.IPv4, EchoServer.Port);
+            foreach (Microsoft.Win32.SafeHandles.SafeFileHandle each in sockets)
+                each.Dispose();
+            await waiting.SeesReset();
+        });
+    }
+
     private static Task<LabProcess> Start(ProcessLab lab, string node) => AgentProcess.Start(
         lab.Network, node, lab.Manifests, lab.Authority, drainSeconds: 10, "--run-directory", RunDirectory(lab, node));
 

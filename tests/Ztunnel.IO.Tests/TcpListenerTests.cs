@@ -44,6 +44,33 @@ public sealed class TcpListenerTests
         Assert.Equal($"bind {first.LocalEndPoint}: Address already in use", error.Message);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whichever_stops_leaves_a_shared_socket_to_the_other_which_closes_it_once_it_is_its_own(bool first)
+    {
+        await Loops.OnLoop(async loop =>
+        {
+            using TcpListener one = TcpListener.Listen(null, new IPEndPoint(IPAddress.Loopback, 0), new TcpListenOptions());
+            using TcpListener two = TcpListener.Adopt(one.Share()!, new TcpListenOptions());
+            TcpListener left = first ? two : one;
+            TaskCompletionSource<TcpConnection> accepted = new();
+            one.Start(loop, [loop], accepted.SetResult);
+            two.Start(loop, [loop], accepted.SetResult);
+            (first ? one : two).Stop();
+            await loop.YieldAsync();
+
+            using TcpConnection client = await TcpConnection.ConnectAsync(
+                loop, null, null, left.LocalEndPoint, new TcpOptions(), Loops.ConnectTimeout);
+            (await accepted.Task.WaitAsync(Loops.ConnectTimeout)).Dispose();
+            left.Own();
+            left.Stop();
+            ChannelException error = await Assert.ThrowsAsync<ChannelException>(async () => await TcpConnection.ConnectAsync(
+                loop, null, null, left.LocalEndPoint, new TcpOptions(), Loops.ConnectTimeout));
+            Assert.Equal(FailureKind.Refused, error.Failure.Kind);
+        });
+    }
+
     [Fact]
     public async Task A_stopped_listener_refuses_at_once_and_keeps_what_it_accepted()
     {

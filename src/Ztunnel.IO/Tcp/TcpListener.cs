@@ -24,6 +24,7 @@ public sealed class TcpListener : IDisposable, IEpollHandler
     private int _slot = -1;
     private int _turn;
     private volatile bool _stopped;
+    private volatile bool _shared;
     private bool _paused;
 
     private TcpListener(int fd, bool transparent, IPEndPoint local)
@@ -66,8 +67,8 @@ public sealed class TcpListener : IDisposable, IEpollHandler
     }
 
     /// <summary>
-    /// Takes over a socket that listens already, as an earlier agent left it: no connection is refused on the way. What the
-    /// handle holds is closed with the listener. Throws <see cref="ChannelException"/>.
+    /// Listens with a socket that another process shares: no connection is refused on the way. What the handle holds is closed
+    /// with the listener. Throws <see cref="ChannelException"/>.
     /// </summary>
     public static TcpListener Adopt(SafeFileHandle listening, TcpListenOptions options)
     {
@@ -77,19 +78,31 @@ public sealed class TcpListener : IDisposable, IEpollHandler
         {
             int fd = Descriptors.Duplicate((int)listening.DangerousGetHandle());
             if (TcpSocket.LocalAddress(fd) is { } local)
-                return new TcpListener(fd, options.Connection.Transparent, local);
+                return new TcpListener(fd, options.Connection.Transparent, local) { _shared = true };
             int errno = Errno.Last;
             _ = Libc.Close(fd);
             throw new ChannelException(Errno.ToFailure(errno, "getsockname"));
         }
     }
 
-    /// <summary>The socket, for another process to listen with too; null when this has stopped. Connections go to whoever accepts first.</summary>
+    /// <summary>
+    /// The socket, for another process to listen with too; null when this has stopped. Connections go to whoever accepts first.
+    /// Until <see cref="Own"/>, to be called by the one that is left, whichever stops leaves the socket to the other.
+    /// </summary>
     public SafeFileHandle? Share()
     {
         lock (_lifetime)
-            return _stopped ? null : new SafeFileHandle(Descriptors.Duplicate(_fd), ownsHandle: true);
+        {
+            if (_stopped)
+                return null;
+            var copy = new SafeFileHandle(Descriptors.Duplicate(_fd), ownsHandle: true);
+            _shared = true;
+            return copy;
+        }
     }
+
+    /// <summary>The socket is this process's alone from now on.</summary>
+    public void Own() => _shared = false;
 
     /// <summary>
     /// Stops accepting and leaves the socket to those it was shared with: nothing is refused, what waits goes to them. When
@@ -112,9 +125,6 @@ public sealed class TcpListener : IDisposable, IEpollHandler
 
         await _loop.RunAsync(() =>
         {
-            if (_slot >= 0)
-                _loop.Epoll.Withdraw(_slot, _fd);
-            _slot = -1;
             Close();
             return Task.CompletedTask;
         });
@@ -144,8 +154,8 @@ public sealed class TcpListener : IDisposable, IEpollHandler
     }
 
     /// <summary>
-    /// Stops accepting: later connects are refused as soon as this returns, and what waits in the backlog is reset.
-    /// Connections accepted before live on. Idempotent.
+    /// Stops accepting: later connects are refused as soon as this returns, and what waits in the backlog is reset; or both go
+    /// to the process that the socket is shared with. Connections accepted before live on. Idempotent.
     /// </summary>
     public void Stop()
     {
@@ -154,7 +164,8 @@ public sealed class TcpListener : IDisposable, IEpollHandler
             if (_stopped)
                 return;
             _stopped = true;
-            _ = Libc.Shutdown(_fd, Constants.ShutBoth);
+            if (!_shared)
+                _ = Libc.Shutdown(_fd, Constants.ShutBoth);
         }
 
         if (_loop is null || !_loop.TryPost(static state => ((TcpListener)state!).Close(), this))
@@ -194,7 +205,7 @@ public sealed class TcpListener : IDisposable, IEpollHandler
     {
         _retry?.Dispose();
         if (_slot >= 0)
-            _loop!.Epoll.Release(_slot);
+            _loop!.Epoll.Withdraw(_slot, _fd);
         _ = Libc.Close(_fd);
     }
 

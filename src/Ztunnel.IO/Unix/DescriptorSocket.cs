@@ -54,20 +54,32 @@ public sealed unsafe class DescriptorSocket : IDisposable
         }
     }
 
-    /// <summary>Connects to whoever listens at <paramref name="path"/>; null when nobody does. Throws <see cref="IOException"/>.</summary>
+    /// <summary>
+    /// Connects to whoever listens at <paramref name="path"/>; null when nobody does. Throws <see cref="IOException"/>, also
+    /// when that is not of our own user.
+    /// </summary>
     public static DescriptorSocket? Connect(string path, TimeSpan patience)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         DescriptorSocket socket = Open(patience);
         byte* name = stackalloc byte[AddressSize];
         if (Libc.Connect(socket.Descriptor, name, Address(path, name)) == 0)
-            return socket;
+        {
+            if (socket.PeerUser() == Libc.GetEUid())
+                return socket;
+            socket.Dispose();
+            throw new IOException($"{path}: another user listens there");
+        }
+
         int errno = Errno.Last;
         socket.Dispose();
         return errno is Errno.NoEntry or Errno.ConnectionRefused ? null : throw new IOException($"connect {path}: {Errno.Text(errno)}");
     }
 
-    /// <summary>Waits for the next to connect; null once this is closed by <see cref="Interrupt"/>. Whoever is not of our own user is turned away.</summary>
+    /// <summary>
+    /// Waits for the next to connect; null once this is closed by <see cref="Interrupt"/>. Whoever is not of our own user is
+    /// turned away. Throws <see cref="IOException"/>.
+    /// </summary>
     public DescriptorSocket? Accept(TimeSpan patience)
     {
         while (true)
@@ -75,12 +87,24 @@ public sealed unsafe class DescriptorSocket : IDisposable
             int fd = Libc.Accept4(Descriptor, null, null, Constants.SockCloseOnExec);
             if (fd < 0 && Errno.Last == Errno.Interrupted)
                 continue;
-            if (fd < 0)
+            if (fd < 0 && Errno.Last is Errno.InvalidArgument or Errno.BadDescriptor)
                 return null;
+            Check(fd, "accept");
             var accepted = new DescriptorSocket(new SafeFileHandle(fd, ownsHandle: true));
-            accepted.SetPatience(patience);
-            if (accepted.PeerUser() == Libc.GetEUid())
-                return accepted;
+            try
+            {
+                if (accepted.PeerUser() == Libc.GetEUid())
+                {
+                    accepted.SetPatience(patience);
+                    return accepted;
+                }
+            }
+            catch
+            {
+                accepted.Dispose();
+                throw;
+            }
+
             accepted.Dispose();
         }
     }

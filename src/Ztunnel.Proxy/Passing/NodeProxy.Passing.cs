@@ -1,3 +1,4 @@
+using System.Net;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
 using Ztunnel.Telemetry;
@@ -123,7 +124,7 @@ public sealed partial class NodeProxy
         TcpConnection client = TcpConnection.Adopt(on.Loop, relay.Client!, record.Source);
         ConnectionQuota quota = record.Direction == ConnectionDirection.Outbound ? pod.Outbound : pod.Inbound;
         quota.Return();
-        var connection = new OpenConnection(on, client, pod, record, passed.Age);
+        var connection = new OpenConnection(on, client, pod, record, passed.Age, IPEndPoint.Parse(passed.Half.OriginalDestination));
         try
         {
             connection.Choose(EndpointOf(passed));

@@ -29,8 +29,8 @@ internal sealed partial class OpenConnection
             return null;
         var description = new PassedConnection
         {
-            Half = PassedHalf.Of(Pod, Record, _admission?.Request),
-            OtherHalf = _otherEnd is { } other ? PassedHalf.Of(other.Pod, other.Record, other._admission?.Request) : null,
+            Half = PassedHalf.Of(Pod, Record, _originalDestination, _admission?.Request),
+            OtherHalf = _otherEnd is { } other ? PassedHalf.Of(other.Pod, other.Record, other._originalDestination, other._admission?.Request) : null,
             Endpoint = _endpoint?.Address.ToString(),
             Age = Age,
             BytesToServer = relay.BytesToServer,

@@ -25,6 +25,9 @@ public sealed record PassedHalf
     /// <summary>Who the client is known to be; null in plaintext.</summary>
     public string? SourceIdentity { get; init; }
 
+    /// <summary>The address that the client asked for.</summary>
+    public required string OriginalDestination { get; init; }
+
     /// <summary>Where the bytes go.</summary>
     public required string Destination { get; init; }
 
@@ -40,7 +43,7 @@ public sealed record PassedHalf
     /// <summary>The source that the pod's gate let in, of a connection into the pod.</summary>
     public string? AdmittedSource { get; init; }
 
-    internal static PassedHalf Of(PodProxy pod, ConnectionRecord record, InboundRequest? admitted) => new()
+    internal static PassedHalf Of(PodProxy pod, ConnectionRecord record, IPEndPoint originalDestination, InboundRequest? admitted) => new()
     {
         Pod = pod.Workload.Uid,
         NetworkNamespace = pod.NetworkNamespace,
@@ -48,6 +51,7 @@ public sealed record PassedHalf
         Source = record.Source.ToString(),
         SourceWorkload = record.SourceWorkload?.Uid,
         SourceIdentity = record.SourceIdentity?.ToString(),
+        OriginalDestination = originalDestination.ToString(),
         Destination = record.Destination.ToString(),
         DestinationService = record.DestinationService?.Name,
         DestinationWorkload = record.DestinationWorkload?.Uid,

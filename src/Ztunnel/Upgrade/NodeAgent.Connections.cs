@@ -44,14 +44,15 @@ public sealed partial class NodeAgent
     }
 
     /// <summary>
-    /// Hears that the old agent accepts nothing more and goes on with the connections it passes; returns how many. That it is gone
-    /// early makes no difference to what we have.
+    /// Says that we accept in every pod, hears that the old agent does not any more, and goes on with the connections it passes;
+    /// returns how many. That it is gone early makes no difference to what we have.
     /// </summary>
     private async Task<int> ReceiveConnections(UpgradeConversation predecessor)
     {
         int received = 0;
         try
         {
+            await predecessor.Say(new UpgradeMessage { Step = UpgradeStep.Ready });
             while (true)
             {
                 (UpgradeMessage message, IReadOnlyList<SafeFileHandle> descriptors) = await predecessor.Hear();

@@ -13,8 +13,8 @@ namespace Ztunnel;
 /// </content>
 public sealed partial class NodeAgent
 {
-    /// <summary>How long the new agent waits for pods that give trouble before it takes over all the same.</summary>
-    private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(30);
+    /// <summary>How long the listening sockets of pods that are not enrolled yet hold what comes to them.</summary>
+    private static readonly TimeSpan InheritedPatience = TimeSpan.FromMinutes(2);
 
     private readonly Dictionary<IPEndPoint, Socket> _diagnosticsSockets = [];
     private readonly Dictionary<IPEndPoint, SafeFileHandle> _inheritedDiagnostics = [];
@@ -58,11 +58,19 @@ public sealed partial class NodeAgent
     /// <summary>Takes over once the pods that can be enrolled are, and waits until the old agent accepts nothing more.</summary>
     private async Task TakeOver(UpgradeConversation predecessor, CancellationToken stop)
     {
-        await Task.WhenAny(_enroller.Settled, Task.Delay(SettlePatience, stop));
+        await Task.WhenAny(_enroller.Settled, Task.Delay(_options.SettlePatience, stop));
         stop.ThrowIfCancellationRequested();
+        _ = LetGoOfInherited();
+        int connections = await ReceiveConnections(predecessor);
+        _proxy.OwnListeners();
+        LogTookOver(connections);
+    }
+
+    /// <summary>A pod that is enrolled late finds its sockets as the old agent left them, with what has come meanwhile.</summary>
+    private async Task LetGoOfInherited()
+    {
+        await Task.WhenAny(_enroller.Settled, Task.Delay(InheritedPatience, _stopping.Token));
         _proxy.Inherited.Dispose();
-        await predecessor.Say(new UpgradeMessage { Step = UpgradeStep.Ready });
-        LogTookOver(await ReceiveConnections(predecessor));
     }
 
     /// <summary>Passes everything on to a new agent. False when it was none of ours to pass on to.</summary>
@@ -86,6 +94,7 @@ public sealed partial class NodeAgent
         }
         catch
         {
+            _proxy.OwnListeners();
             _enroller.Resume();
             throw;
         }

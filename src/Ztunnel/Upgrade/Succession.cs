@@ -12,11 +12,15 @@ internal sealed partial class Succession : IAsyncDisposable
     /// <summary>How long a new agent may take to enrol the pods it has been given.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
     private readonly DescriptorSocket _door;
     private readonly Func<UpgradeConversation, Task<bool>> _handOver;
     private readonly ILogger _logger;
     private readonly TaskCompletionSource _handedOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lock = new();
     private readonly Task _waiting;
+    private UpgradeConversation? _conversation;
     private volatile bool _closing;
 
     private Succession(DescriptorSocket door, Func<UpgradeConversation, Task<bool>> handOver, ILogger logger)
@@ -29,6 +33,16 @@ internal sealed partial class Succession : IAsyncDisposable
 
     /// <summary>Completes when another agent has taken over.</summary>
     public Task HandedOver => _handedOver.Task;
+
+    /// <summary>Whether a new agent is here and it is not known yet whether it takes over.</summary>
+    public bool IsHandingOver
+    {
+        get
+        {
+            lock (_lock)
+                return _conversation is not null;
+        }
+    }
 
     /// <summary>Opens the door. <paramref name="handOver"/> is called for each who comes, and says whether that one took over. Throws <see cref="IOException"/>.</summary>
     public static Succession Open(string runDirectory, Func<UpgradeConversation, Task<bool>> handOver, ILogger logger) =>
@@ -52,11 +66,13 @@ internal sealed partial class Succession : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the door.</summary>
+    /// <summary>Closes the door, on whoever has come through it too: an agent that stops waits for nobody.</summary>
     public async ValueTask DisposeAsync()
     {
         _closing = true;
         _door.Interrupt();
+        lock (_lock)
+            _conversation?.Interrupt();
         await _waiting;
         _door.Dispose();
     }
@@ -65,13 +81,17 @@ internal sealed partial class Succession : IAsyncDisposable
 
     private async Task Wait()
     {
-        while (!_closing && _door.Accept(Patience) is { } socket)
+        while (!_closing && await Next() is { } socket)
         {
             using var conversation = new UpgradeConversation(socket);
+            lock (_lock)
+                _conversation = conversation;
             try
             {
                 if (await _handOver(conversation))
                 {
+                    // Whoever else has come is to ask the one that runs now.
+                    _door.Dispose();
                     _handedOver.TrySetResult();
                     return;
                 }
@@ -82,8 +102,33 @@ internal sealed partial class Succession : IAsyncDisposable
             {
                 LogNotTakenOver(e.Message);
             }
+            finally
+            {
+                lock (_lock)
+                    _conversation = null;
+            }
         }
     }
+
+    /// <summary>Waits for the next to come; null once the door is closed. What the kernel refuses for now is tried again.</summary>
+    private async Task<DescriptorSocket?> Next()
+    {
+        while (true)
+        {
+            try
+            {
+                return _door.Accept(Patience);
+            }
+            catch (IOException e)
+            {
+                LogCannotAccept(e.Message);
+                await Task.Delay(RetryInterval);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "cannot hear of new agents: {Reason}")]
+    private partial void LogCannotAccept(string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "a new agent came and did not take over; going on: {Reason}")]
     private partial void LogNotTakenOver(string reason);

@@ -28,6 +28,9 @@ internal sealed class UpgradeConversation(DescriptorSocket socket) : IDisposable
         }
     });
 
+    /// <summary>Ends what is waited for, now and later.</summary>
+    public void Interrupt() => socket.Interrupt();
+
     private static UpgradeMessage Read(byte[] bytes, int sockets)
     {
         if (bytes.Length == 0)
