@@ -225,6 +225,7 @@ public sealed partial class UnknownFieldTests
         string problem = Assert.Single(Problems("apiVersion: v1\nkind: Secret\nmetadata: {name: p}\ndatas: {tls.crt: YQ==}\nunheard-of: 1\n"));
 
         Assert.Equal("x.yaml:4: Secret default/p: is not known here; most likely data is meant", problem);
+        Assert.Equal("x.yaml:5: Secret default/p: is given twice, first at line 4", Assert.Single(Problems("apiVersion: v1\nkind: Secret\nmetadata: {name: p}\ndata: {}\ndata: {}\n")));
     }
 
     [Fact]

@@ -239,7 +239,7 @@ internal sealed class Field
             {
                 var field = new Field(_reading, this, YamlScalar.Show(key.Value), value);
                 if (!first.TryAdd(key.Value, key))
-                    _reading.Problem(key, _reading.Discreet ? Path : field.Path, $"is given twice, first at line {first[key.Value].Line}");
+                    _reading.Problem(key, PathOf(key), $"is given twice, first at line {first[key.Value].Line}");
                 field.CheckKeys();
             }
         }
@@ -283,8 +283,7 @@ internal sealed class Field
     {
         if (!_reading.CountUnknown(key))
             return;
-        // What a slip makes a name of may be what is not to be quoted.
-        string? path = !_reading.Discreet ? new Field(_reading, this, YamlScalar.Show(key.Value), key).Path : _parent is null ? null : Path;
+        string? path = PathOf(key);
         IEnumerable<string> known = _asked!.Keys.Union(_also, StringComparer.Ordinal);
         if (Spelling.Nearest(key.Value, known) is { } meant)
             _reading.Problem(key, path, $"is not known here; most likely {meant} is meant");
@@ -293,6 +292,10 @@ internal sealed class Field
         else if (unknown == UnknownFields.Remarked && !_reading.HasMistakes)
             _reading.Remark(key, path, "is not known here and is left alone");
     }
+
+    /// <summary>The path of a field here, or of this one where what a slip makes a name of may be what is not to be quoted.</summary>
+    private string? PathOf(YamlScalar key) =>
+        !_reading.Discreet ? new Field(_reading, this, YamlScalar.Show(key.Value), key).Path : _parent is null ? null : Path;
 
     private Field[] ItemsOf(YamlSequence list) => [.. list.Items.Select((item, index) => new Field(_reading, this, $"[{index}]", item))];
 

@@ -7,7 +7,10 @@ internal static class PolicyTargets
 {
     private const int Most = 16;
 
-    /// <summary>Reads <c>spec.targetRefs</c>, or the older <c>targetRef</c>.</summary>
+    /// <summary>
+    /// Reads <c>spec.targetRefs</c>, or the older <c>targetRef</c>. With a mistake in what they name there are none: what stands
+    /// in for a policy attached to nobody knows what must be about everything in its reach.
+    /// </summary>
     public static ValueArray<PolicyTarget> Read(ObjectMetadata metadata, Field spec)
     {
         Field[] given = [.. new[] { spec["selector"], spec["targetRef"], spec["targetRefs"] }.Where(field => field.Present)];
@@ -16,12 +19,14 @@ internal static class PolicyTargets
         Field[] targets = spec["targetRef"].Present ? [spec["targetRef"]] : [.. spec["targetRefs"].Items()];
         if (targets.Length > Most)
             spec["targetRefs"].Problem($"may have at most {Most} targets");
-        return [.. targets.Select(target => ReadTarget(metadata, target))];
+        PolicyTarget?[] read = [.. targets.Select(target => ReadTarget(metadata, target))];
+        return read.Contains(null) ? [] : [.. read.OfType<PolicyTarget>()];
     }
 
-    private static PolicyTarget ReadTarget(ObjectMetadata metadata, Field target)
+    private static PolicyTarget? ReadTarget(ObjectMetadata metadata, Field target)
     {
         var read = new PolicyTarget(target["group"].Text() ?? "", target["kind"].RequiredText() ?? "", target["name"].RequiredText() ?? "");
+        bool sound = read.Attachment is not null && read.Name.Length > 0;
         if (read.Kind.Length > 0 && read.Attachment is null)
         {
             target["kind"].Problem(
@@ -31,6 +36,6 @@ internal static class PolicyTargets
 
         if (target["namespace"].Text() is { Length: > 0 } other && !string.Equals(other, metadata.Namespace, StringComparison.Ordinal))
             target["namespace"].Problem($"must be the policy's own, got \"{YamlScalar.Show(other)}\"");
-        return read;
+        return sound ? read : null;
     }
 }
