@@ -49,6 +49,10 @@ public sealed class ConfigDumpReader
                 : null,
             WorkloadState = pods is null && connections is null ? null : WorkloadStateSection.Describe(pods ?? [], connections ?? []),
             Pools = await Take("pools", () => _node.Pools(cancellationToken), errors, cancellationToken),
+            Gateways = await Take("gateways", () => ValueTask.FromResult(GatewaySection.Gateways(_node.Mesh)), errors, cancellationToken),
+            ServiceRoutes = await Take(
+                "serviceRoutes", () => ValueTask.FromResult(GatewaySection.ServiceRoutes(_node.Mesh)), errors, cancellationToken),
+            Status = await Take("status", () => ValueTask.FromResult(StatusSection.Describe(_node.Resources.Snapshot())), errors, cancellationToken),
             Resources = await Take(
                 "resources", () => ValueTask.FromResult(ResourcesSection.Describe(_node.Resources.Snapshot())), errors, cancellationToken),
             Errors = errors.Count > 0 ? errors : null,

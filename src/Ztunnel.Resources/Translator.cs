@@ -12,6 +12,9 @@ namespace Ztunnel.Resources;
 /// </summary>
 public sealed partial class Translator
 {
+    // How many changes may wait for each other before they show.
+    private const int MaxCollected = 256;
+
     private readonly ILogger _logger;
     private readonly TranslatorOptions _options;
     private readonly PolicyTable _policies;
@@ -27,6 +30,7 @@ public sealed partial class Translator
     private readonly HashSet<ObjectKey> _faulty = [];
     private readonly HashSet<string> _unknownKinds = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _collecting;
 
     /// <summary>Makes a translator that writes to <paramref name="mesh"/>. Throws <see cref="FormatException"/> for a trust domain or alias that is none.</summary>
     public Translator(MeshState mesh, TranslatorOptions? options = null, ILogger? logger = null)
@@ -64,9 +68,36 @@ public sealed partial class Translator
     public async Task Run(IResourceSource source, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(source);
-        _gatewayApi.Collecting = !_synced.Task.IsCompleted;
-        await foreach (ResourceEvent @event in source.Watch(cancellationToken))
-            Apply(@event);
+        _collecting = true;
+        try
+        {
+            await Follow(source, cancellationToken);
+        }
+        finally
+        {
+            _collecting = false;
+        }
+    }
+
+    /// <summary>What a source has to say at one time is settled at once, and all that there is at the start.</summary>
+    private async Task Follow(IResourceSource source, CancellationToken cancellationToken)
+    {
+        await using IAsyncEnumerator<ResourceEvent> events = source.Watch(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        for (int collected = 0; ; collected++)
+        {
+            ValueTask<bool> next = events.MoveNextAsync();
+            if (_synced.Task.IsCompleted && (!next.IsCompleted || collected >= MaxCollected))
+            {
+                Settle();
+                collected = 0;
+            }
+
+            if (!await next)
+                break;
+            Apply(events.Current);
+        }
+
+        Settle();
     }
 
     /// <summary>Takes one event. For one thread at a time.</summary>
@@ -76,25 +107,27 @@ public sealed partial class Translator
         {
             case ResourceEvent.Put put:
                 Contain(put.Object.Key, () => Put(put.Object, put.Origin));
-                _gatewayApi.Settle(ContainSettling);
                 break;
             case ResourceEvent.Remove removal:
                 Contain(removal.Key, () => Remove(removal.Key));
-                _gatewayApi.Settle(ContainSettling);
                 break;
             case ResourceEvent.Report report:
                 Report(report.Source);
                 break;
             case ResourceEvent.Synced:
-                _gatewayApi.Collecting = false;
-                _gatewayApi.Settle(ContainSettling);
+                Settle();
                 Inventory.SetSynced();
                 _synced.TrySetResult();
                 break;
             default:
                 throw new SwitchExpressionException(@event);
         }
+
+        if (!_collecting)
+            Settle();
     }
+
+    private void Settle() => _gatewayApi.Settle(ContainSettling);
 
     /// <summary>
     /// A fault of ours, or of an observer of the mesh, at one object must not keep all others from being followed. The object is

@@ -290,6 +290,52 @@ public sealed class ConfigDumpTests
     }
 
     [Fact]
+    public async Task Gateways_are_shown_with_what_they_serve_and_how_their_objects_stand()
+    {
+        var mesh = new MeshState();
+        var translator = new Translator(mesh);
+        var gateway = new GatewayObject
+        {
+            Metadata = new ObjectMetadata { Namespace = "web", Name = "g", Generation = 3 },
+            ClassName = "istio",
+            Listeners = [new GatewayListener { Name = "http", Port = 80, Protocol = "HTTP", Hostname = "*.a.com" }],
+        };
+        var route = new HttpRouteObject
+        {
+            Metadata = new ObjectMetadata { Namespace = "web", Name = "r" },
+            Parents = [new ParentReference { Name = "g", Port = 80 }, new ParentReference { Group = "", Kind = "Service", Name = "missing" }],
+            Rules = [new RouteRule { Matches = [new HttpMatch { Method = "GET", Path = new PathMatch.Prefix("/x") }], Backends = [new BackendReference { Name = "missing", Port = 80 }] }],
+        };
+        foreach (KubernetesObject @object in new KubernetesObject[] { gateway, route })
+            translator.Apply(new ResourceEvent.Put(@object, new Origin("x.yaml", 1)));
+
+        JsonElement dump = await Dump(new NodeSnapshots { Node = "node-a", Mesh = mesh, Resources = translator.Inventory });
+
+        Assert.Equal(
+            """
+            [{"name":"web/g","waypoint":false,"listeners":[{"name":"http","port":80,"tls":false,"hostname":"*.a.com",
+            "routes":[{"hostname":"*.a.com","match":"GET prefix /x","route":"HTTPRoute web/r","rule":"0",
+            "backends":[{"weight":1,"fault":"Service web/missing does not exist"}]}]}]}]
+            """.ReplaceLineEndings(""),
+            Compact(dump.GetProperty("gateways")));
+        JsonElement[] status = [.. dump.GetProperty("status").EnumerateArray()];
+        Assert.Equal(("Gateway", "web/g", 3), (status[0].GetProperty("kind").GetString(), status[0].GetProperty("object").GetString(), status[0].GetProperty("observedGeneration").GetInt32()));
+        Assert.Equal("""{"type":"Accepted","status":"True","reason":"Accepted","message":"Resource accepted"}""", Compact(status[0].GetProperty("conditions")[0]));
+        Assert.Equal((1, "HTTPRoute"), (status[0].GetProperty("listeners")[0].GetProperty("attachedRoutes").GetInt32(), status[0].GetProperty("listeners")[0].GetProperty("supportedKinds")[0].GetString()));
+        Assert.Equal(
+            """
+            {"kind":"HTTPRoute","object":"web/r","parents":[
+            {"parent":"Gateway web/g port 80","controllerName":"istio.io/gateway-controller","conditions":[
+            {"type":"Accepted","status":"True","reason":"Accepted","message":"Route was valid"},
+            {"type":"ResolvedRefs","status":"False","reason":"BackendNotFound","message":"Service web/missing does not exist"}]},
+            {"parent":"Service web/missing","controllerName":"istio.io/gateway-controller","conditions":[
+            {"type":"Accepted","status":"False","reason":"NoMatchingParent","message":"Service web/missing does not exist"},
+            {"type":"ResolvedRefs","status":"False","reason":"BackendNotFound","message":"Service web/missing does not exist"}]}]}
+            """.ReplaceLineEndings(""),
+            Compact(status[1]));
+    }
+
+    [Fact]
     public async Task A_certificate_is_shown_with_serial_number_and_validity_and_never_its_key()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -3,6 +3,7 @@ using System.Net;
 using FsCheck;
 using FsCheck.Fluent;
 using Ztunnel.Mesh;
+using static Ztunnel.Resources.Tests.GatewayManifests;
 using static Ztunnel.Resources.Tests.Manifests;
 
 namespace Ztunnel.Resources.Tests;
@@ -12,6 +13,7 @@ public sealed class TranslatorPropertyTests
 {
     private static readonly string[] Addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "172.30.0.11"];
     private static readonly string[] VirtualIps = ["10.96.0.1", "10.96.0.2"];
+    private static readonly TestCertificate Certificate = TestCertificate.For("a.com");
     private static readonly ResourceEvent[] Steps = [.. Objects().SelectMany(@object => new ResourceEvent[]
     {
         new ResourceEvent.Put(@object, new Origin("x.yaml", 1)),
@@ -82,6 +84,11 @@ public sealed class TranslatorPropertyTests
             from port in (string[])["80", "81"]
             from pick in Enumerable.Range(0, 3)
             select $"{address}:{port} pick {pick}: {Show(world.Decide($"{address}:{port}", pick))}");
+        lines.AddRange(world.Mesh.HttpGateways.SelectMany(gateway => gateway.Listeners
+            .SelectMany(listener => listener.Routes.Matches.Select(way => $"listener {gateway.Name} {listener.Name} {way}"))
+            .Append($"gateway {gateway.Name} {string.Join(',', gateway.Services)} {string.Join(',', gateway.Listeners.Select(listener => listener.Name))}")));
+        lines.AddRange(world.Mesh.ServiceRoutes.SelectMany(routes => routes.Groups.SelectMany(group => group.Routes.Matches.Select(way => $"route of {routes.Service} {group.Port} {group.Namespace} {way}"))));
+        lines.AddRange(world.Translator.Inventory.Snapshot().Statuses.Select(Show));
         lines.AddRange(world.Problems);
         return string.Join('\n', lines.Order(StringComparer.Ordinal));
     }
@@ -92,6 +99,11 @@ public sealed class TranslatorPropertyTests
         Mesh.Route.Passthrough clear => $"clear {clear.Destination} {clear.Workload} {clear.Service}",
         _ => route?.ToString() ?? "none",
     };
+
+    private static string Show(GatewayApiStatus status) =>
+        $"status {status.Object} {string.Join(',', status.Conditions)} {string.Join(',', status.Addresses)} "
+        + string.Join(',', status.Listeners.Select(listener => $"{listener.Name} {listener.AttachedRoutes} {string.Join(',', listener.Conditions)}"))
+        + string.Join(',', status.Parents.Select(parent => $"{parent.Parent} {string.Join(',', parent.Conditions)}"));
 
     private static string Node(string name, string zone, string ready) =>
         $"{{apiVersion: v1, kind: Node, metadata: {{name: {name}, labels: {{topology.kubernetes.io/zone: {zone}}}}}, status: {{conditions: [{{type: Ready, status: \"{ready}\"}}]}}}}\n";
@@ -119,6 +131,14 @@ public sealed class TranslatorPropertyTests
             SliceOf("two-1", "two", 80, "{addresses: [10.0.0.3], nodeName: node-a}, {addresses: [10.0.0.2], zone: z1}"),
             Node("node-a", "z1", "True"), Node("node-a", "z2", "False"), Node("node-b", "z1", "True"),
             Pod("c", "10.0.0.2", spec: "nodeName: node-b").Replace("nodeName: node-a, ", "", StringComparison.Ordinal),
+            Gateway("g", [Open("http"), Open("named", 81, "*.a.com")], "default"), Gateway("g", [Listener("http")], "default", "addresses: [{type: Hostname, value: web}]"),
+            Gateway("h", [Https("https", "{name: tls, namespace: shop}")], "default"), Gateway("g", [Listener("http")], "default", @class: "other"), Class("other", "istio.io/gateway-controller"),
+            Secret("tls", Certificate.Chain, Certificate.Key, "shop"), Secret("tls", "", "", "shop"),
+            Grant("shop", "{group: gateway.networking.k8s.io, kind: Gateway, namespace: default}, {group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}", "{group: \"\", kind: Secret}, {group: \"\", kind: Service}"),
+            GatewayManifests.Route("r", "{name: g}, {group: \"\", kind: Service, name: web}", "{backendRefs: [{name: web, port: 80}, {name: shop, namespace: shop, port: 80}]}", "default", "b.a.com"),
+            GatewayManifests.Route("r", "{name: h}, {name: g, sectionName: named}", "{backendRefs: [{name: two, port: 80}]}", "default"),
+            GatewayManifests.Route("s", "{name: g, namespace: default}, {group: \"\", kind: Service, name: web, namespace: default}", @namespace: "shop"),
+            GrpcRoute("r", "{name: g}, {group: \"\", kind: Service, name: web}", @namespace: "default", hostnames: "\"*.a.com\""),
         ];
         return manifests.SelectMany(Manifests.Objects);
     }

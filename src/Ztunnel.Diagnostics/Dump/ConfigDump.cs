@@ -36,6 +36,15 @@ public sealed record ConfigDump
     /// <summary>The outbound tunnels kept open.</summary>
     public IReadOnlyList<PoolDump>? Pools { get; init; }
 
+    /// <summary>What gateways and waypoints serve, by namespace and name.</summary>
+    public IReadOnlyList<GatewayDump>? Gateways { get; init; }
+
+    /// <summary>The routes that have a service as their parent, by service and port.</summary>
+    public IReadOnlyList<ServiceRoutesDump>? ServiceRoutes { get; init; }
+
+    /// <summary>How Gateway API's objects stand, by kind, namespace and name.</summary>
+    public IReadOnlyList<StatusDump>? Status { get; init; }
+
     /// <summary>What is read from the manifests, and what is wrong with it and where.</summary>
     public ResourcesDump? Resources { get; init; }
 }

@@ -34,7 +34,17 @@ public sealed record HttpMatch
 
         return true;
     }
+
+    /// <summary>The conditions in one line: <c>POST prefix /abc header version=two query a=1</c>.</summary>
+    public override string ToString() => string.Join(' ', new[] { Method, Path.ToString() }
+        .OfType<string>()
+        .Concat(Headers.Select(header => $"header {header}"))
+        .Concat(Query.Select(parameter => $"query {parameter}")));
 }
 
 /// <summary>What the header or query parameter of a name has to be.</summary>
-public sealed record NamedMatch(string Name, ValueMatch Value);
+public sealed record NamedMatch(string Name, ValueMatch Value)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name}={Value}";
+}

@@ -29,8 +29,13 @@ public sealed record HttpRouteMatch(HostnamePattern Hostname, HttpMatch Match, H
     private static int CompareAge(HttpRouteMatch a, HttpRouteMatch b)
     {
         int order = RouteAge.Compare((a.Rule.Created, a.Rule.Route.Namespace, a.Rule.Route.Name), (b.Rule.Created, b.Rule.Route.Namespace, b.Rule.Route.Name));
+        // What Gateway API leaves open, so that one set of routes always gives one table.
+        if (order == 0)
+            order = b.Rule.Route.Kind.CompareTo(a.Rule.Route.Kind);
         if (order == 0)
             order = a.Rule.Index.CompareTo(b.Rule.Index);
-        return order == 0 ? a.Ordinal.CompareTo(b.Ordinal) : order;
+        if (order == 0)
+            order = a.Ordinal.CompareTo(b.Ordinal);
+        return order == 0 ? string.CompareOrdinal(a.Hostname.ToString(), b.Hostname.ToString()) : order;
     }
 }

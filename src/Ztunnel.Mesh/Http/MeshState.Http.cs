@@ -38,6 +38,19 @@ public sealed partial class MeshState
     public HttpRouteTable? RoutesFor(ServiceName service, ushort port, string clientNamespace) =>
         _serviceRoutes.GetValueOrDefault(service)?.For(port, clientNamespace);
 
+    /// <summary>All routes that have a service as their parent, in no order; as <see cref="Workloads"/>.</summary>
+    public IEnumerable<ServiceRoutes> ServiceRoutes => _serviceRoutes.Select(entry => entry.Value);
+
+    /// <summary>
+    /// The port at which a pod gets what clients send to <paramref name="port"/> of its Gateways: behind a service that a Gateway
+    /// is bound to the target port, and else the same.
+    /// </summary>
+    public ushort PodPort(Workload workload, ushort port)
+    {
+        IEnumerable<Endpoint> endpoints = HttpGatewaysOf(workload).SelectMany(gateway => gateway.Services).Distinct().SelectMany(service => EndpointsOf(service));
+        return (ushort)(endpoints.FirstOrDefault(endpoint => endpoint.Port.Port == port && IsEndpoint(workload, endpoint))?.Address.Port ?? port);
+    }
+
     /// <summary>The service of that hostname, whatever its case.</summary>
     public Service? ServiceByHostname(string hostname) => _hostnames.GetValueOrDefault(hostname)?.Table?.Service;
 
@@ -104,9 +117,12 @@ public sealed partial class MeshState
         }
     }
 
-    private bool IsEndpoint(Workload workload, ServiceName service) => EndpointsOf(service).Any(endpoint => endpoint.Pod is null
+    private bool IsEndpoint(Workload workload, ServiceName service) => EndpointsOf(service).Any(endpoint => IsEndpoint(workload, endpoint));
+
+    private static bool IsEndpoint(Workload workload, Endpoint endpoint) => endpoint.Pod is null
         ? workload.Addresses.Contains(endpoint.Address.Address)
-        : string.Equals(endpoint.Pod, workload.Name, StringComparison.Ordinal) && string.Equals(service.Namespace, workload.Namespace, StringComparison.Ordinal));
+        : string.Equals(endpoint.Pod, workload.Name, StringComparison.Ordinal)
+            && string.Equals(endpoint.Service.Name.Namespace, workload.Namespace, StringComparison.Ordinal);
 
     private void Unbind(HttpGateway? gateway)
     {

@@ -28,6 +28,9 @@ public abstract record PathMatch
 
         /// <inheritdoc/>
         public override bool Matches(ReadOnlySpan<char> path) => path.SequenceEqual(Value);
+
+        /// <inheritdoc/>
+        public override string ToString() => $"exact {Value}";
     }
 
     /// <summary>That path and what is below it, element by element; a slash at the end of <paramref name="Value"/> says nothing.</summary>
@@ -51,6 +54,9 @@ public abstract record PathMatch
 
         /// <inheritdoc/>
         public override int GetHashCode() => _trimmed.GetHashCode(StringComparison.Ordinal);
+
+        /// <inheritdoc/>
+        public override string ToString() => $"prefix {Value}";
     }
 
     /// <summary>A path that a regular expression fits as a whole. It goes after prefixes, as with Istio.</summary>
@@ -62,6 +68,9 @@ public abstract record PathMatch
 
         /// <inheritdoc/>
         public override bool Matches(ReadOnlySpan<char> path) => Value.Matches(path);
+
+        /// <inheritdoc/>
+        public override string ToString() => $"expression {Value.Value}";
     }
 
     /// <summary>A gRPC call, <c>/service/method</c>; null is any.</summary>
@@ -85,5 +94,8 @@ public abstract record PathMatch
                 && (Service is null || Service.Matches(service))
                 && (Method is null || Method.Matches(method));
         }
+
+        /// <inheritdoc/>
+        public override string ToString() => $"call {Service?.ToString() ?? "*"}/{Method?.ToString() ?? "*"}";
     }
 }

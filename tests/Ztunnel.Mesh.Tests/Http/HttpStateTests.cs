@@ -30,6 +30,18 @@ public sealed class HttpStateTests
     }
 
     [Fact]
+    public void Behind_a_service_a_pod_is_reached_at_the_target_port()
+    {
+        Workload labelled = Pod("gw-1", "10.0.0.1") with { Gateway = new GatewayName("default", "plain") };
+        Workload endpoint = Pod("gw-2", "10.0.0.2");
+        MeshState mesh = State(labelled, endpoint, Service(Ingress.Name, ["10.96.0.1"], Web), Endpoints(Ingress.Name, "s", [new EndpointPort("http", 8080)], At("10.0.0.2", "gw-2")));
+        mesh.Put(Gateway("plain"));
+        mesh.Put(Gateway("bound", Ingress));
+
+        Assert.Equal((80, 8080, 443), (mesh.PodPort(labelled, 80), mesh.PodPort(endpoint, 80), mesh.PodPort(endpoint, 443)));
+    }
+
+    [Fact]
     public void Observers_hear_of_every_gateway_and_of_other_pods_behind_it()
     {
         MeshState mesh = State(Service(Ingress.Name, ["10.96.0.1"], Web));

@@ -16,17 +16,16 @@ internal sealed record GatewayAddresses(
 
     /// <summary>Works it out.</summary>
     /// <param name="gateway">The Gateway.</param>
-    /// <param name="className">Its class, which the service made for it is named after.</param>
-    /// <param name="services">The services of the Gateway's namespace.</param>
+    /// <param name="services">The services of the Gateway's namespace that <see cref="MayBeAt"/> says may have to do with it.</param>
     /// <param name="pods">The pods that are labelled with its name.</param>
     /// <param name="clusterDomain">The DNS domain of services.</param>
     public static GatewayAddresses Of(
-        GatewayObject gateway, string className, IReadOnlyCollection<ServiceObject> services, IReadOnlyCollection<PodObject> pods, string clusterDomain)
+        GatewayObject gateway, IReadOnlyCollection<ServiceObject> services, IReadOnlyCollection<PodObject> pods, string clusterDomain)
     {
         GatewayAddress[] asked = [.. gateway.RequestedAddresses.Where(address => address.Value.Length > 0)];
         string? unsupported = gateway.RequestedAddresses.FirstOrDefault(address => address.Type is not (GatewayAddress.IPAddress or GatewayAddress.Hostname))?.Type;
         if (asked.Length == 0)
-            return Unasked(gateway, className, services, pods, unsupported);
+            return Unasked(gateway, services, pods, unsupported);
         var bound = new List<ServiceName>();
         var assigned = new List<GatewayAddress>();
         string? fault = null;
@@ -51,15 +50,32 @@ internal sealed record GatewayAddresses(
         return new GatewayAddresses(serving, [.. assigned], unsupported, fault is null ? null : (NotUsable, fault));
     }
 
-    private static GatewayAddresses Unasked(
-        GatewayObject gateway, string className, IReadOnlyCollection<ServiceObject> services, IReadOnlyCollection<PodObject> pods, string? unsupported)
+    /// <summary>Whether a service of a Gateway's namespace may have to do with where it is: by name, or by an address that is asked for.</summary>
+    public static bool MayBeAt(GatewayObject gateway, string service)
+    {
+        GatewayAddress[] asked = [.. gateway.RequestedAddresses.Where(address => address.Value.Length > 0)];
+        if (asked.Length == 0)
+            return MadeFor(gateway).Contains(service, StringComparer.Ordinal);
+        return asked.Any(address => address.Type == GatewayAddress.IPAddress || string.Equals(address.Value.Split('.')[0], service, StringComparison.Ordinal));
+    }
+
+    /// <summary>What the service made for a Gateway may be called.</summary>
+    private static string[] MadeFor(GatewayObject gateway)
     {
         string name = gateway.Metadata.Annotations["gateway.istio.io/name-override"] is { Length: > 0 } other ? other : gateway.Metadata.Name;
-        ServiceObject? made = services.FirstOrDefault(service => service.Metadata.Name == $"{name}-{className}")
-            ?? services.FirstOrDefault(service => service.Metadata.Name == name);
+        return [$"{name}-{gateway.ClassName}", name];
+    }
+
+    private static GatewayAddresses Unasked(
+        GatewayObject gateway, IReadOnlyCollection<ServiceObject> services, IReadOnlyCollection<PodObject> pods, string? unsupported)
+    {
+        string[] names = MadeFor(gateway);
+        ServiceObject? made = names
+            .Select(name => services.FirstOrDefault(service => string.Equals(service.Metadata.Name, name, StringComparison.Ordinal)))
+            .FirstOrDefault(service => service is not null);
         IEnumerable<IPAddress> addresses = made is { ClusterIps.Count: > 0 } ? made.ClusterIps : pods.SelectMany(pod => pod.Addresses);
         ValueArray<GatewayAddress> assigned = [.. addresses.Select(address => new GatewayAddress(GatewayAddress.IPAddress, address.ToString()))];
-        string missing = $"no Service is called {name}-{className} or {name}, and no pod is labelled {WaypointLabels.GatewayInstance}: {gateway.Metadata.Name}";
+        string missing = $"no Service is called {string.Join(" or ", names)}, and no pod is labelled {WaypointLabels.GatewayInstance}: {gateway.Metadata.Name}";
         return new GatewayAddresses([], assigned, unsupported, assigned.Count > 0 ? null : ("AddressNotAssigned", missing));
     }
 

@@ -47,9 +47,6 @@ internal sealed class GatewayApiTranslation
         _statuses = new RouteStatuses(inventory);
     }
 
-    /// <summary>Whether changes are only collected, until everything that is there at the start has been told.</summary>
-    public bool Collecting { get; set; }
-
     public void Put(GatewayObject gateway)
     {
         GatewayName name = NameOf(gateway);
@@ -140,7 +137,7 @@ internal sealed class GatewayApiTranslation
             Touch(route);
         if (_routesOfServices.Of(service).Any())
             _dueServices.Add(service);
-        _dueGateways.UnionWith(_gatewaysIn.Of(service.Namespace));
+        _dueGateways.UnionWith(_gatewaysIn.Of(service.Namespace).Where(gateway => GatewayAddresses.MayBeAt(_gateways[gateway], service.Name)));
     }
 
     /// <summary>Takes note of the labels of a namespace, by which listeners may select it.</summary>
@@ -160,7 +157,7 @@ internal sealed class GatewayApiTranslation
     /// <summary>Works out everything that is due; <paramref name="contain"/> keeps a fault at one object from the others.</summary>
     public void Settle(Action<ObjectKey, Action> contain)
     {
-        if (Collecting || (_dueGateways.Count == 0 && _dueServices.Count == 0))
+        if (_dueGateways.Count == 0 && _dueServices.Count == 0)
             return;
         GatewayName[] gateways = [.. _dueGateways];
         ServiceName[] services = [.. _dueServices];
@@ -244,8 +241,8 @@ internal sealed class GatewayApiTranslation
                from index in IsParent(route, name)
                select RouteAttachment.Attach(route, index, gateway, listeners, _objects.NamespaceLabels(route.Metadata.Namespace)),
         ];
-        var addresses = GatewayAddresses.Of(
-            gateway, gateway.ClassName, _objects.ServicesIn(name.Namespace), _objects.Instances(name), _options.ClusterDomain);
+        ServiceObject[] services = [.. _objects.ServicesIn(name.Namespace).Where(service => GatewayAddresses.MayBeAt(gateway, service.Metadata.Name))];
+        var addresses = GatewayAddresses.Of(gateway, services, _objects.Instances(name), _options.ClusterDomain);
         var settlement = GatewaySettlement.Of(gateway, role, listeners, addresses, attachments, route => Resolve(route, mesh: false));
         if (settlement.Served is { } served)
             _mesh.Put(served);
