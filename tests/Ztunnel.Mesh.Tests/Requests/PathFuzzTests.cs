@@ -45,6 +45,12 @@ public sealed class PathFuzzTests
             ? Reached(path, [.. Backends, .. BackendsThatDropParameters]).All(reached => !IsUnder(reached, "/admin"))
             : true);
 
+    [Theory]
+    [InlineData("//%2F%2561dmin/.%2e%5c")]
+    [InlineData("/x%2f..%2fadmin/..%5c")]
+    [InlineData("/%2fadmin/..%5c")]
+    public void A_path_that_once_got_through_does_so_no_more(string path) => Assert.Equal("DeniedByPolicy", Judge(DenyAdmin, path));
+
     [Fact]
     public void No_path_that_a_backend_takes_for_one_not_allowed_gets_through()
     {

@@ -65,13 +65,7 @@ public sealed class PathPattern
     }
 
     /// <summary>As paths are compared: with no slashes in a row, since none are left in those.</summary>
-    private static string Canonical(string text)
-    {
-        text = text.Replace('\\', '/');
-        while (text.Contains("//", StringComparison.Ordinal))
-            text = text.Replace("//", "/", StringComparison.Ordinal);
-        return text;
-    }
+    private static string Canonical(string text) => PathText.MergeSlashes(text.Replace('\\', '/'));
 
     private abstract class Form
     {

@@ -141,26 +141,13 @@ internal static class PathText
     }
 
     /// <summary>
-    /// What a path is after each round of decoding, with dot segments resolved after all of them, after each, or not; null for one
-    /// that does not come to an end soon, or to a NUL.
+    /// What a path is after each round of decoding, with dot segments resolved after all of them, after each, or not, and with
+    /// backslashes taken for slashes or not; null for one that does not come to an end soon, or to a NUL.
     /// </summary>
     public static string[]? Readings(string path)
     {
         var readings = new HashSet<string>(StringComparer.Ordinal);
-        string unresolved = path, resolved = path;
-        for (int round = 0; round < MaxRounds; round++)
-        {
-            string next = DecodeOnce(unresolved), nextResolved = Resolve(DecodeOnce(resolved));
-            if (next.Contains('\0', StringComparison.Ordinal))
-                return null;
-            bool done = string.Equals(next, unresolved, StringComparison.Ordinal) && string.Equals(nextResolved, resolved, StringComparison.Ordinal);
-            if (done)
-                return [.. readings];
-            (unresolved, resolved) = (next, nextResolved);
-            readings.UnionWith([unresolved, Resolve(unresolved), resolved]);
-        }
-
-        return null;
+        return AddReadings(readings, path, DecodeOnce) && AddReadings(readings, path, static text => Decode(text, PathDecoding.All)) ? [.. readings] : null;
     }
 
     /// <summary>Decodes all there is to decode in a pattern.</summary>
@@ -188,11 +175,36 @@ internal static class PathText
         foreach (string reading in whole.Where(reading => reading.Contains(';', StringComparison.Ordinal)))
         {
             string without = string.Join('/', reading.Split('/').Select(segment => segment.IndexOf(';', StringComparison.Ordinal) is >= 0 and var at ? segment[..at] : segment));
-            bare.Add(Resolve(without.Replace('\\', '/')));
+            bare.UnionWith([Resolve(without), Resolve(without.Replace('\\', '/'))]);
             bare.UnionWith(Readings(without) ?? []);
         }
 
         return [.. bare];
+    }
+
+    /// <summary>The path with one slash where there are several in a row.</summary>
+    public static string MergeSlashes(string path)
+    {
+        while (path.Contains("//", StringComparison.Ordinal))
+            path = path.Replace("//", "/", StringComparison.Ordinal);
+        return path;
+    }
+
+    private static bool AddReadings(HashSet<string> readings, string path, Func<string, string> decode)
+    {
+        string unresolved = path, resolved = path;
+        for (int round = 0; round < MaxRounds; round++)
+        {
+            string next = decode(unresolved), nextResolved = Resolve(decode(resolved));
+            if (next.Contains('\0', StringComparison.Ordinal))
+                return false;
+            if (string.Equals(next, unresolved, StringComparison.Ordinal) && string.Equals(nextResolved, resolved, StringComparison.Ordinal))
+                return true;
+            (unresolved, resolved) = (next, nextResolved);
+            readings.UnionWith([unresolved, MergeSlashes(unresolved), Resolve(unresolved), resolved]);
+        }
+
+        return false;
     }
 
     private static string DecodeOnce(string path) => Decode(path, PathDecoding.All).Replace('\\', '/');
