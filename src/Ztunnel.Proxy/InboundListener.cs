@@ -15,7 +15,7 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
     public async ValueTask Serve(ProxyLoop on, TcpConnection transport)
     {
         TlsConnection tls;
-        on.Handshakes++;
+        on.BeginHandshake(pod);
         try
         {
             TlsContext context = await certificates.GetTlsContext(pod.Identity, CancellationToken.None);
@@ -29,7 +29,7 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
         }
         finally
         {
-            on.Handshakes--;
+            on.EndHandshake(pod);
         }
 
         // The pod may have been let go during the handshake, or the peer's root: what is not in the table by then would never

@@ -197,7 +197,7 @@ public sealed partial class NodeProxy : IAsyncDisposable
     private static async Task UntilNothingIsOpen(ProxyLoop on, PodProxy? pod, TimeSpan patience)
     {
         long started = on.Time.GetTimestamp();
-        while ((on.Handshakes > 0 || on.OpenOf(pod).Any()) && on.Time.GetElapsedTime(started) < patience)
+        while ((on.AnyHandshake(pod) || on.OpenOf(pod).Any()) && on.Time.GetElapsedTime(started) < patience)
             await on.Loop.DelayAsync(DrainPoll);
     }
 

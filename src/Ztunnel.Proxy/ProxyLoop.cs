@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Ztunnel.Hbone;
 using Ztunnel.Hbone.Pool;
 using Ztunnel.IO;
@@ -13,6 +14,7 @@ namespace Ztunnel.Proxy;
 internal sealed class ProxyLoop
 {
     private readonly HashSet<OpenConnection> _open = [];
+    private readonly Dictionary<PodProxy, int> _handshakes = [];
     private readonly Dictionary<HboneConnection, PodProxy> _peers = [];
     private readonly Ejections _ejections;
 
@@ -41,8 +43,19 @@ internal sealed class ProxyLoop
     /// <summary>What is open of one pod, or of all.</summary>
     public IEnumerable<OpenConnection> OpenOf(PodProxy? pod) => pod is null ? _open : _open.Where(connection => connection.Pod == pod);
 
-    /// <summary>How many peers' connections are in their handshake.</summary>
-    public int Handshakes { get; set; }
+    /// <summary>A peer's connection to a pod begins its handshake.</summary>
+    public void BeginHandshake(PodProxy pod) => CollectionsMarshal.GetValueRefOrAddDefault(_handshakes, pod, out _)++;
+
+    /// <summary>A handshake has ended, in whatever way.</summary>
+    public void EndHandshake(PodProxy pod)
+    {
+        ref int handshakes = ref CollectionsMarshal.GetValueRefOrNullRef(_handshakes, pod);
+        if (--handshakes == 0)
+            _handshakes.Remove(pod);
+    }
+
+    /// <summary>Whether a peer of a pod, or of any, is in its handshake.</summary>
+    public bool AnyHandshake(PodProxy? pod) => pod is null ? _handshakes.Count > 0 : _handshakes.ContainsKey(pod);
 
     /// <summary>How long tunnels have to end, once the loop drains: a peer that comes then is told at once.</summary>
     public TimeSpan? DrainTime { get; set; }

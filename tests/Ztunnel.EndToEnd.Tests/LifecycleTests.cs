@@ -36,6 +36,24 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public async Task A_peer_that_is_silent_in_its_handshake_with_one_pod_does_not_keep_another_from_leaving()
+    {
+        await using MeshLab mesh = await MeshLab.Start(
+            lab =>
+            {
+                lab.Node("a").Pod("client").Pod("server");
+                lab.Node("b").Pod("outside", "elsewhere");
+            },
+            configure: options => options with { DrainTime = TimeSpan.FromMinutes(1), Proxy = options.Proxy with { HandshakeTimeout = TimeSpan.FromMinutes(1) } });
+        // One for each loop.
+        using Socket silent = await PodSocket.Connect(mesh.Pod("outside"), mesh.Pod("server").IPv4, 15008), another = await PodSocket.Connect(mesh.Pod("outside"), mesh.Pod("server").IPv4, 15008);
+
+        mesh.Manifests.Write("mesh.yaml", Yaml.Join(Yaml.Namespace("default", ambient: true), Yaml.Pod(mesh.Pod("server"))));
+
+        await MeshLab.Eventually("the client to be let go", () => Task.FromResult(mesh.Agent("a").Pods is [{ Workload.Name: "server" }]));
+    }
+
+    [Fact]
     public async Task A_half_closed_connection_ends_on_both_nodes_when_its_pod_has_left_and_patience_is_over()
     {
         await using MeshLab mesh = await Start(options => options with { DrainTime = TimeSpan.FromMilliseconds(200) });

@@ -56,6 +56,24 @@ public sealed class NetworkNamespaceTests
     }
 
     [Fact]
+    public async Task A_pipe_that_nobody_writes_to_is_refused_at_once()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"ztunnel-pipe-{Environment.ProcessId}");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", path))
+            await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            Task<NetworkNamespaceException> refused = Task.Run(() => Assert.Throws<NetworkNamespaceException>(() => NetworkNamespace.Open(path)));
+            NetworkNamespaceException wrong = await refused.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+            Assert.Equal(NetworkNamespaceFailure.NotANetworkNamespace, wrong.Failure);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void A_closed_namespace_cannot_be_entered()
     {
         NetworkNamespace ns = NetworkNamespace.Create();

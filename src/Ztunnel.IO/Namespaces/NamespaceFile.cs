@@ -13,7 +13,8 @@ internal static unsafe class NamespaceFile
 
     public static int Open(string path)
     {
-        int fd = Libc.Open(path, Constants.OpenReadOnly | Constants.OpenCloseOnExec);
+        // The path is what somebody says: at a FIFO an open that may block waits for ever.
+        int fd = Libc.Open(path, Constants.OpenReadOnly | Constants.OpenCloseOnExec | Constants.OpenNonBlock);
         if (fd < 0)
             throw Failed($"open {path}");
         if (Libc.IoControl(fd, Constants.NsGetNsType, null) == Constants.CloneNewNet)

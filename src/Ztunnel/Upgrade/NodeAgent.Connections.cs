@@ -37,10 +37,27 @@ public sealed partial class NodeAgent
         await successor.Say(
             new UpgradeMessage { Step = UpgradeStep.Connections, Connections = [.. connections.Select(each => each.Description)] },
             [.. connections.SelectMany(each => each.Relay.Descriptors)]);
-        (UpgradeMessage answer, _) = await successor.Hear();
+        UpgradeMessage answer = await HearAnswer(successor);
         return answer is { Step: UpgradeStep.Taken, Taken: { } taken } && taken.Count == connections.Count
             ? taken
             : throw new IOException($"the new agent said {answer.Step} instead of {UpgradeStep.Taken}");
+    }
+
+    /// <summary>
+    /// When patience ends before an answer comes the conversation does too, so that none can come later: what was not taken by
+    /// then is ours, and both know it.
+    /// </summary>
+    private static async Task<UpgradeMessage> HearAnswer(UpgradeConversation successor)
+    {
+        try
+        {
+            return (await successor.Hear()).Message;
+        }
+        catch (IOException)
+        {
+            successor.Interrupt();
+            return (await successor.Hear()).Message;
+        }
     }
 
     /// <summary>
