@@ -67,6 +67,19 @@ public sealed class ListenerStatusTests
     }
 
     [Theory]
+    [InlineData("*.a.com", "b.a.com", 443, true)]
+    [InlineData(null, "b.a.com", 443, true)]
+    [InlineData("a.com", "b.com", 443, false)]
+    [InlineData("*.a.com", "b.a.com", 8443, false)]
+    public void Https_listeners_with_hosts_in_common_say_so(string? first, string second, int port, bool overlap)
+    {
+        var world = new World(Secret("tls", Certificate.Chain, Certificate.Key), Gateway("g", [Https("one", "{name: tls}", first), Https("two", "{name: tls}", second, port), Listener("plain")]));
+        string expected = overlap ? "OverlappingTLSConfig=True/OverlappingHostnames" : "";
+
+        Assert.Equal((expected, expected, ""), (world.Listener("g", "one"), world.Listener("g", "two"), world.Listener("g", "plain")));
+    }
+
+    [Theory]
     [InlineData("{name: tls}", "", true)]
     [InlineData("{name: nonexistent}", "InvalidCertificateRef", false)]
     [InlineData("{name: tls, group: wrong.example.com}", "InvalidCertificateRef", false)]

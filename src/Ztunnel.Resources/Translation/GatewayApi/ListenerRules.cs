@@ -24,8 +24,14 @@ internal sealed class ListenerRules(Certificates certificates, ReferenceGrants g
         ListenerState[] states = [.. gateway.Listeners.Select(listener => role == GatewayRole.Waypoint ? JudgeWaypoint(listener) : Judge(gateway, listener))];
         foreach (IGrouping<ushort, ListenerState> port in states.Where(state => state.Refusal is null).GroupBy(state => state.Listener.Port).ToArray())
             FindConflicts(states, [.. port]);
-        return [.. states];
+        return [.. states.Select(state => state.Tls ? state with { OverlapsWith = OverlapOf(state, states) } : state)];
     }
+
+    private static string? OverlapOf(ListenerState state, ListenerState[] all) => Array.Find(all, other =>
+        other.Tls
+        && other.Listener.Port == state.Listener.Port
+        && !string.Equals(other.Listener.Name, state.Listener.Name, StringComparison.Ordinal)
+        && other.Hostname.Intersect(state.Hostname) is not null)?.Listener.Name;
 
     private static ListenerState JudgeWaypoint(GatewayListener listener) => new()
     {

@@ -16,6 +16,9 @@ internal sealed record ListenerState
     /// <summary>Whether the refusal is a conflict with another listener.</summary>
     public bool Conflicted { get; init; }
 
+    /// <summary>A listener on the same port with a host in common, so that a client may reach one over a connection made for the other; null for none.</summary>
+    public string? OverlapsWith { get; init; }
+
     /// <summary>What it refers to and does not work; null when all does.</summary>
     public (string Reason, string Message)? Unresolved { get; init; }
 
@@ -52,6 +55,9 @@ internal sealed record ListenerState
                     ? new StatusCondition("ResolvedRefs", false, missing.Reason, missing.Message)
                     : new StatusCondition("ResolvedRefs", true, "ResolvedRefs", NoErrors),
                 new StatusCondition("Conflicted", Conflicted, conflict ?? "NoConflicts", Conflicted ? Refusal!.Value.Message : NoErrors),
+                .. OverlapsWith is null
+                    ? Array.Empty<StatusCondition>()
+                    : [new StatusCondition("OverlappingTLSConfig", true, "OverlappingHostnames", $"listener {OverlapsWith} is for some of the same hosts")],
             ],
         };
     }
