@@ -4,6 +4,7 @@ using Ztunnel;
 var root = new RootCommand("An ambient mesh for Kubernetes nodes: workload identity, mutual TLS and policy without sidecars.")
 {
     NodeCommand.Create(),
+    GatewayCommand.Create(),
     DemoCommand.Create(),
     WaypointCommand.Create(Console.Out, Console.Error),
 };

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
+using Ztunnel.Gateway;
 using Ztunnel.Identity;
 using Ztunnel.Lab;
+using Ztunnel.Mesh;
 using Ztunnel.Telemetry;
 
 namespace Ztunnel.EndToEnd.Tests;
@@ -18,6 +20,7 @@ internal sealed class MeshLab : IAsyncDisposable
     private readonly LogLines _lines = new();
     private readonly LogOutput _output;
     private readonly ILoggerFactory _loggers;
+    private readonly List<GatewayAgent> _gateways = [];
     private readonly Dictionary<string, NodeAgent> _agents = new(StringComparer.Ordinal);
 
     private MeshLab(LabNetwork network)
@@ -85,6 +88,21 @@ internal sealed class MeshLab : IAsyncDisposable
             configure?.Invoke(options) ?? options, _authority, new AccessLog(_output), _loggers, CancellationToken.None);
     }
 
+    /// <summary>Runs a gateway in a pod, which its manifest labels as an instance of the Gateway of that name in its namespace.</summary>
+    public async Task<GatewayAgent> StartGateway(LabPod pod, string gateway, Func<GatewayAgentOptions, GatewayAgentOptions>? configure = null)
+    {
+        var options = new GatewayAgentOptions
+        {
+            Name = new GatewayName(pod.Namespace, gateway),
+            Manifests = _manifests.Path,
+            Workers = 2,
+            Engine = new GatewayOptions { Namespace = pod.NetworkNamespace },
+        };
+        GatewayAgent agent = await GatewayAgent.Start(configure?.Invoke(options) ?? options, _authority, _loggers, CancellationToken.None);
+        _gateways.Add(agent);
+        return agent;
+    }
+
     public async Task StopAgent(string node)
     {
         await _agents[node].Drain();
@@ -122,6 +140,8 @@ internal sealed class MeshLab : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        foreach (GatewayAgent gateway in _gateways)
+            await gateway.DisposeAsync();
         foreach (NodeAgent agent in _agents.Values)
             await agent.DisposeAsync();
         await Network.DisposeAsync();

@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -29,7 +28,7 @@ internal sealed class ChannelConnection
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IDictionary<object, object?>? _items;
 
-    public ChannelConnection(Channel channel, Entry entry, IPEndPoint local)
+    public ChannelConnection(Channel channel, Entry entry, IPEndPoint local, bool http2)
     {
         _channel = channel;
         Entry = entry;
@@ -49,7 +48,7 @@ internal sealed class ChannelConnection
         Features.Set<IConnectionEndPointFeature>(this);
         Features.Set(this);
         if (entry is Entry.Listener { Tls: true })
-            Features.Set<ITlsConnectionFeature>(Encrypted.Feature);
+            TlsFeatures.AddTo(Features, http2);
     }
 
     /// <summary>How it came in.</summary>
@@ -127,16 +126,5 @@ internal sealed class ChannelConnection
     {
         if (!_closed.IsCancellationRequested)
             ThreadPool.UnsafeQueueUserWorkItem(static connection => connection._closed.Cancel(), this, preferLocal: false);
-    }
-
-    /// <summary>Makes the server see https; no client certificate is asked for.</summary>
-    private sealed class Encrypted : ITlsConnectionFeature
-    {
-        public static readonly Encrypted Feature = new();
-
-        public X509Certificate2? ClientCertificate { get; set; }
-
-        public Task<X509Certificate2?> GetClientCertificateAsync(CancellationToken cancellationToken) =>
-            Task.FromResult<X509Certificate2?>(null);
     }
 }

@@ -28,7 +28,7 @@ internal sealed class ConnectionIntake(HttpServer server, HttpLimits limits)
             _ => await SpeaksHttp2(channel),
         };
         if (http2 is { } known)
-            server.Serve(new ChannelConnection(channel, entry, local), known);
+            server.Serve(new ChannelConnection(channel, entry, local, known), known);
         else
             channel.Dispose();
     }

@@ -1,0 +1,124 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+using TcpListener = Ztunnel.IO.TcpListener;
+
+namespace Ztunnel.Gateway;
+
+/// <summary>
+/// The ports a gateway listens on: those its listeners name, and 15008 for a waypoint. Ports come and go one by one, so that a
+/// change of one disturbs no other.
+/// </summary>
+internal sealed partial class ListenerPorts(
+    GatewayOptions options, EventLoopGroup loops, GatewayPod pod, ListenerTls certificates, ConnectionIntake intake, WaypointEntry waypoint, ILogger logger)
+    : IDisposable
+{
+    private readonly Dictionary<ushort, List<TcpListener>> _open = [];
+
+    /// <summary>Opens and closes ports so that they are those of the pod now. False when one could not be opened. Not to be called twice at a time.</summary>
+    public bool Update(bool isWaypoint)
+    {
+        HashSet<ushort> wanted = [.. pod.Ports.Ports.Select(port => port.Number)];
+        if (isWaypoint)
+            wanted.Add(CaptureContract.HbonePort);
+        foreach (ushort gone in _open.Keys.Except(wanted).ToArray())
+            Close(gone);
+        bool all = true;
+        foreach (ushort added in wanted.Except(_open.Keys).ToArray())
+            all &= TryOpen(added, tunnels: isWaypoint && added == CaptureContract.HbonePort);
+        return all;
+    }
+
+    /// <summary>Accepts nothing more. What was accepted lives on.</summary>
+    public void Dispose()
+    {
+        foreach (ushort port in _open.Keys.ToArray())
+            Close(port);
+    }
+
+    private bool TryOpen(ushort port, bool tunnels)
+    {
+        var opened = new List<TcpListener>();
+        try
+        {
+            IPAddress[] families = Socket.OSSupportsIPv6 ? [IPAddress.Any, IPAddress.IPv6Any] : [IPAddress.Any];
+            foreach (IPAddress address in families)
+                opened.Add(TcpListener.Listen(options.Namespace, new IPEndPoint(address, port), new TcpListenOptions { Connection = options.Clients, ReusePort = true }));
+        }
+        catch (ChannelException e)
+        {
+            foreach (TcpListener listener in opened)
+                listener.Dispose();
+            LogCannotListen(port, e.Message);
+            return false;
+        }
+
+        _open.Add(port, opened);
+        foreach (TcpListener listener in opened)
+            listener.Start(loops.LeastLoaded(), loops.Loops, connection => Run(connection, tunnels ? waypoint.Serve : client => Serve(client, port)));
+        LogListens(port);
+        return true;
+    }
+
+    private void Close(ushort port)
+    {
+        foreach (TcpListener listener in _open[port])
+            listener.Dispose();
+        _open.Remove(port);
+    }
+
+    /// <summary>Serves one accepted connection; a fault of ours costs this connection and is logged.</summary>
+    private async void Run(TcpConnection connection, Func<TcpConnection, ValueTask> serve)
+    {
+        try
+        {
+            await serve(connection);
+        }
+        catch (ChannelException)
+        {
+            connection.Dispose();
+        }
+        catch (Exception e)
+        {
+            LogFault(connection.RemoteEndPoint, e);
+            connection.Dispose();
+        }
+    }
+
+    private async ValueTask Serve(TcpConnection connection, ushort number)
+    {
+        if (pod.Ports.Find(number) is not { } port)
+        {
+            connection.Dispose();
+            return;
+        }
+
+        IPEndPoint client = connection.RemoteEndPoint;
+        IPEndPoint local = connection.LocalEndPoint;
+        if (!port.Tls)
+        {
+            await intake.Admit(connection, new Entry.Listener(number, null, Tls: false) { Client = client }, local);
+            return;
+        }
+
+        if (certificates.ForPort(port) is not { } context)
+        {
+            connection.Dispose();
+            return;
+        }
+
+        TlsConnection tls = await TlsConnection.AcceptAsync(connection, context, options.HandshakeTimeout);
+        await intake.Admit(tls, new Entry.Listener(number, tls.ServerName, Tls: true) { Client = client }, local, tls.NegotiatedAlpn);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "listening on port {Port}")]
+    private partial void LogListens(ushort port);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "cannot listen on port {Port}, and will try again: {Reason}")]
+    private partial void LogCannotListen(ushort port, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a connection from {Client} was dropped by a fault of ours")]
+    private partial void LogFault(IPEndPoint client, Exception fault);
+}

@@ -1,0 +1,204 @@
+using System.Collections.Immutable;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Yarp.ReverseProxy.Forwarder;
+using Ztunnel.Identity;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Gateway;
+
+/// <summary>
+/// The L7 engine of one gateway pod: serves the Gateways the model says it is an instance of, as ingress gateway or waypoint,
+/// and follows the model while it runs. A change takes effect on the next request; requests under way keep what they have.
+/// </summary>
+public sealed partial class GatewayEngine : IAsyncDisposable
+{
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WithdrawnRootPatience = TimeSpan.FromSeconds(5);
+
+    private readonly MeshState _mesh;
+    private readonly CertificateStore _certificates;
+    private readonly GatewayPod _pod;
+    private readonly GatewayLoop[] _loops;
+    private readonly ServiceProvider _services;
+    private readonly ListenerTls _tls;
+    private readonly HttpMessageInvoker _outside;
+    private readonly RequestPipeline _pipeline;
+    private readonly ILogger _logger;
+    private readonly SemaphoreSlim _refreshing = new(1);
+    private readonly Timer _retry;
+    private HttpServer? _server;
+    private WaypointEntry? _waypoint;
+    private ListenerPorts? _ports;
+    private IDisposable? _gatewayObservation;
+    private IDisposable? _workloadObservation;
+    private volatile bool _stopping;
+    private int _asked;
+
+    private GatewayEngine(
+        GatewayOptions options, Workload pod, EventLoopGroup loops, MeshState mesh, CertificateStore certificates, ILoggerFactory loggers)
+    {
+        _mesh = mesh;
+        _certificates = certificates;
+        _logger = loggers.CreateLogger<GatewayEngine>();
+        _pod = new GatewayPod(pod);
+        _loops = [.. loops.Loops.Select(loop => new GatewayLoop(loop, pod.Identity, options.Namespace, certificates, options.Upstreams, _logger))];
+        // What goes wrong on the way is answered and told by us: the forwarder's own lines would come with each request.
+        _services = new ServiceCollection().AddLogging(logging => logging.ClearProviders()).AddHttpForwarder().BuildServiceProvider();
+        _tls = new ListenerTls(_pod, _logger);
+        var backends = new BackendForwarder(mesh, _pod, _services.GetRequiredService<IHttpForwarder>(), options.Limits);
+        _outside = OutsideClient.Create(mesh, _pod, _loops[0]);
+        var keys = new KeySetCache(_outside, TimeProvider.System, loggers.CreateLogger<KeySetCache>());
+        Observations = new RequestObservations(loggers.CreateLogger<RequestObservations>());
+        var guard = new RequestGuard(
+            mesh, () => _pod.Gateways, () => _pod.Workload, new RequestAuthenticator(keys, TimeProvider.System), Observations);
+        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, backends);
+        _retry = new Timer(_ => Refresh(), null, Timeout.Infinite, Timeout.Infinite);
+        certificates.Request(pod.Identity);
+    }
+
+    /// <summary>What policies that are only watched have found.</summary>
+    public RequestObservations Observations { get; }
+
+    /// <summary>Starts serving.</summary>
+    /// <param name="options">How the gateway behaves.</param>
+    /// <param name="pod">The pod that it is; its identity is the gateway's.</param>
+    /// <param name="loops">The loops it runs on.</param>
+    /// <param name="mesh">The model.</param>
+    /// <param name="certificates">Where its own certificate is from.</param>
+    /// <param name="verifier">The rule that peers in the mesh must pass.</param>
+    /// <param name="loggers">Where it logs.</param>
+    /// <param name="stop">Gives up starting.</param>
+    public static async Task<GatewayEngine> Start(
+        GatewayOptions options,
+        Workload pod,
+        EventLoopGroup loops,
+        MeshState mesh,
+        CertificateStore certificates,
+        MeshPeerVerifier verifier,
+        ILoggerFactory loggers,
+        CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(pod);
+        ArgumentNullException.ThrowIfNull(loops);
+        ArgumentNullException.ThrowIfNull(mesh);
+        ArgumentNullException.ThrowIfNull(certificates);
+        var engine = new GatewayEngine(options, pod, loops, mesh, certificates, loggers);
+        engine._server = await HttpServer.Start(new HttpApplication(engine.Answer), options.Limits, loggers, stop);
+        var intake = new ConnectionIntake(engine._server, options.Limits);
+        engine._waypoint = new WaypointEntry(options, engine._pod, mesh, certificates, verifier, engine._loops, intake, engine._logger);
+        engine._ports = new ListenerPorts(options, loops, engine._pod, engine._tls, intake, engine._waypoint, engine._logger);
+        certificates.RootsWithdrawn += engine.OnRootsWithdrawn;
+        engine._gatewayObservation = mesh.ObserveHttpGateways(_ => engine.RefreshLater());
+        engine._workloadObservation = mesh.Observe(engine.OnWorkloadChange);
+        engine.Refresh();
+        return engine;
+    }
+
+    /// <summary>
+    /// Stops in order: accepts nothing more, tells clients and peers to go elsewhere, gives requests under way
+    /// <paramref name="patience"/>, and breaks off the rest.
+    /// </summary>
+    public async Task Drain(TimeSpan patience)
+    {
+        _stopping = true;
+        _pipeline.Leaving = true;
+        await _refreshing.WaitAsync();
+        _ports!.Dispose();
+        _refreshing.Release();
+        await Task.WhenAll(_server!.Drain(patience), _waypoint!.Drain(patience));
+        await Task.WhenAll(_loops.Select(on => on.Loop.RunAsync(() => on.Connector.Drain(TimeSpan.FromSeconds(1)))));
+    }
+
+    /// <summary>Stops at once. Use <see cref="Drain"/> first to stop in order.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _gatewayObservation?.Dispose();
+        _workloadObservation?.Dispose();
+        _certificates.RootsWithdrawn -= OnRootsWithdrawn;
+        await _retry.DisposeAsync();
+        await Drain(TimeSpan.Zero);
+        await _server!.DisposeAsync();
+        _outside.Dispose();
+        foreach (GatewayLoop on in _loops)
+        {
+            await on.Loop.RunAsync(() =>
+            {
+                on.Dispose();
+                return Task.CompletedTask;
+            });
+        }
+
+        _tls.Dispose();
+        _certificates.Release(_pod.Workload.Identity);
+        await _services.DisposeAsync();
+        _refreshing.Dispose();
+    }
+
+    private Task Answer(HttpContext http) => _pipeline.Answer(http);
+
+    private void OnWorkloadChange(WorkloadChange change)
+    {
+        Workload subject = change.Subject;
+        if (string.Equals(subject.Uid, _pod.Workload.Uid, StringComparison.Ordinal) && change.New is { } newest && newest.Identity == _pod.Workload.Identity)
+        {
+            _pod.Workload = newest;
+            RefreshLater();
+        }
+
+        if (change.Old is null || (change.New is { } now && now.Ambient == change.Old.Ambient && now.Identity == change.Old.Identity))
+            return;
+        foreach (GatewayLoop on in _loops)
+            on.Loop.Post(_ => on.Connector.Evict(subject.Uid), null);
+    }
+
+    private void OnRootsWithdrawn(object? sender, EventArgs e) => _waypoint!.EndDistrusted(WithdrawnRootPatience);
+
+    /// <summary>However many changes come at once, what is served is made anew once or twice.</summary>
+    private void RefreshLater()
+    {
+        if (Interlocked.Exchange(ref _asked, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(static engine => engine.Refresh(), this, preferLocal: false);
+    }
+
+    /// <summary>Makes what is served what the model says now.</summary>
+    private void Refresh()
+    {
+        try
+        {
+            _refreshing.Wait();
+        }
+        catch (ObjectDisposedException)
+        {
+            return;
+        }
+
+        try
+        {
+            Interlocked.Exchange(ref _asked, 0);
+            if (_stopping)
+                return;
+            ImmutableArray<HttpGateway> gateways = _mesh.HttpGatewaysOf(_pod.Workload);
+            _pod.Gateways = [.. gateways.Select(gateway => gateway.Name)];
+            var ports = new PortTable(HttpPort.Of(gateways));
+            _tls.Update(ports);
+            _pod.Ports = ports;
+            if (!_ports!.Update(gateways.Any(gateway => gateway.Waypoint)))
+                _retry.Change(Again, Timeout.InfiniteTimeSpan);
+        }
+        catch (Exception e)
+        {
+            LogRefreshFailed(e);
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a change could not be taken over; what was served before goes on")]
+    private partial void LogRefreshFailed(Exception error);
+}

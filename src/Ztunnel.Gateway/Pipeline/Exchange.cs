@@ -1,0 +1,108 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Forwarder;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Gateway;
+
+/// <summary>
+/// One request on its way through the gateway: what filters made of it so far, and what is done to its headers where it
+/// leaves for the backend and where the answer leaves for the client.
+/// </summary>
+internal sealed class Exchange(HttpContext http, ChannelConnection connection, GatewayLoop on) : HttpTransformer
+{
+    private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    private List<HeaderChange>? _responseChanges;
+    private long _sent;
+
+    /// <summary>The request and its answer.</summary>
+    public HttpContext Http => http;
+
+    /// <summary>How it came in.</summary>
+    public Entry Entry => connection.Entry;
+
+    /// <summary>The loop it is served on.</summary>
+    public GatewayLoop On => on;
+
+    /// <summary>The path it is sent on with.</summary>
+    public string Path { get; set; } = "/";
+
+    /// <summary>The query it is sent on with, without question mark; null for none.</summary>
+    public string? Query { get; set; }
+
+    /// <summary>The host it is sent on with; null keeps the request's.</summary>
+    public string? Host { get; set; }
+
+    /// <summary>Where it goes: a service and its port, or where that is null <see cref="Destination"/>.</summary>
+    public ServiceName? Service { get; set; }
+
+    /// <summary>The port of <see cref="Service"/>.</summary>
+    public ushort Port { get; set; }
+
+    /// <summary>A workload's own address, where the client asked for that.</summary>
+    public System.Net.IPEndPoint? Destination { get; set; }
+
+    /// <summary>What is spoken to the backend.</summary>
+    public BackendProtocol Protocol { get; set; }
+
+    /// <summary>How long the backend may take; null for as long as it likes.</summary>
+    public TimeSpan? Timeout { get; set; }
+
+    /// <summary>Ends a request that takes too long.</summary>
+    public CancellationTokenSource? Deadline { get; set; }
+
+    /// <summary>Whether the client is to come back over another connection.</summary>
+    public bool Leaving { get; set; }
+
+    /// <summary>Notes what is to be done to the answer's headers.</summary>
+    public void ChangeResponse(HeaderChange change) => (_responseChanges ??= []).Add(change);
+
+    /// <summary>Answers without a backend.</summary>
+    public async Task Reply(LocalReply reply)
+    {
+        FinishHeaders();
+        await reply.Write(http);
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask TransformRequestAsync(
+        HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+        // The prefix ends with the slash that the path begins with.
+        string target = string.Concat(destinationPrefix.AsSpan(0, destinationPrefix.Length - 1), Path, Query is null ? "" : "?", Query);
+        proxyRequest.RequestUri = new Uri(target, AsWritten);
+        string? host = Host ?? httpContext.Request.Host.Value;
+        if (!string.IsNullOrEmpty(host))
+            proxyRequest.Headers.Host = host;
+        _sent = Stopwatch.GetTimestamp();
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<bool> TransformResponseAsync(
+        HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        bool copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        if (proxyResponse is null)
+            return copy;
+        // What has become another protocol goes on for as long as it likes.
+        if (proxyResponse.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
+            Deadline?.CancelAfter(System.Threading.Timeout.InfiniteTimeSpan);
+        long took = (long)Stopwatch.GetElapsedTime(_sent).TotalMilliseconds;
+        httpContext.Response.Headers["x-envoy-upstream-service-time"] = took.ToString(CultureInfo.InvariantCulture);
+        FinishHeaders();
+        return copy;
+    }
+
+    private void FinishHeaders()
+    {
+        IHeaderDictionary headers = http.Response.Headers;
+        headers.Server = "istio-envoy";
+        foreach (HeaderChange change in _responseChanges ?? [])
+            change.Apply(headers);
+        if (Leaving && HttpProtocol.IsHttp11(http.Request.Protocol))
+            headers.Connection = "close";
+    }
+}

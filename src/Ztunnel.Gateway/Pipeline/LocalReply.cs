@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+
+namespace Ztunnel.Gateway;
+
+/// <summary>An answer of the gateway's own, worded as Envoy does: that is what users look up.</summary>
+/// <param name="Status">The status.</param>
+/// <param name="Body">The body; empty for none.</param>
+internal sealed record LocalReply(int Status, string Body = "")
+{
+    /// <summary>No route is for the request.</summary>
+    public static readonly LocalReply NotFound = new(StatusCodes.Status404NotFound);
+
+    /// <summary>The request is for another listener than its connection (RFC 9110 section 15.5.20).</summary>
+    public static readonly LocalReply Misdirected = new(StatusCodes.Status421MisdirectedRequest);
+
+    /// <summary>The request cannot be understood, or could be understood differently behind us.</summary>
+    public static readonly LocalReply BadRequest = new(StatusCodes.Status400BadRequest);
+
+    /// <summary>The method is none that is passed on.</summary>
+    public static readonly LocalReply MethodNotAllowed = new(StatusCodes.Status405MethodNotAllowed);
+
+    /// <summary>A rule or its backend cannot be used.</summary>
+    public static readonly LocalReply Fault = new(StatusCodes.Status500InternalServerError);
+
+    /// <summary>No endpoint is there to take the request.</summary>
+    public static readonly LocalReply NoHealthyUpstream = new(StatusCodes.Status503ServiceUnavailable, "no healthy upstream");
+
+    /// <summary>The endpoint could not be connected to.</summary>
+    public static readonly LocalReply ConnectFailure = new(
+        StatusCodes.Status503ServiceUnavailable,
+        "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure");
+
+    /// <summary>The endpoint ended the connection before it answered.</summary>
+    public static readonly LocalReply Disconnected = new(
+        StatusCodes.Status503ServiceUnavailable,
+        "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
+
+    /// <summary>The endpoint answered with what is no HTTP.</summary>
+    public static readonly LocalReply ProtocolError = new(
+        StatusCodes.Status502BadGateway, "upstream connect error or disconnect/reset before headers. reset reason: protocol error");
+
+    /// <summary>The endpoint did not answer within the route's timeout.</summary>
+    public static readonly LocalReply RequestTimeout = new(StatusCodes.Status504GatewayTimeout, "upstream request timeout");
+
+    /// <summary>Nothing moved for too long.</summary>
+    public static readonly LocalReply StreamTimeout = new(StatusCodes.Status504GatewayTimeout, "stream timeout");
+
+    /// <summary>Answers. A gRPC caller gets the status where it looks for it.</summary>
+    public async Task Write(HttpContext http)
+    {
+        HttpResponse response = http.Response;
+        if (IsGrpc(http.Request))
+        {
+            response.StatusCode = StatusCodes.Status200OK;
+            response.ContentType = "application/grpc";
+            response.Headers["grpc-status"] = GrpcStatus().ToString(CultureInfo.InvariantCulture);
+            if (Body.Length > 0)
+                response.Headers["grpc-message"] = Uri.EscapeDataString(Body).Replace("%20", " ", StringComparison.Ordinal);
+            response.ContentLength = 0;
+            return;
+        }
+
+        response.StatusCode = Status;
+        byte[] body = Encoding.UTF8.GetBytes(Body);
+        response.ContentLength = body.Length;
+        if (body.Length == 0)
+            return;
+        response.ContentType = "text/plain";
+        if (!HttpMethods.IsHead(http.Request.Method))
+            await response.Body.WriteAsync(body);
+    }
+
+    private static bool IsGrpc(HttpRequest request) =>
+        request.ContentType is { } type
+        && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase)
+        && (type.Length == "application/grpc".Length || type["application/grpc".Length] is '+' or ';');
+
+    /// <summary>The gRPC status that stands for an HTTP status (gRPC, "HTTP to gRPC Status Code Mapping").</summary>
+    private int GrpcStatus() => Status switch
+    {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 or 502 or 503 or 504 => 14,
+        _ => 2,
+    };
+}

@@ -1,0 +1,137 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Ztunnel.Mesh;
+
+namespace Ztunnel.Gateway;
+
+/// <summary>
+/// What happens to a request, in this order: it is understood or refused, its headers are made trustworthy, it is judged
+/// by the policies, routed, filtered, and sent to a backend or answered here.
+/// </summary>
+internal sealed class RequestPipeline(MeshState mesh, GatewayPod gateway, IReadOnlyList<GatewayLoop> loops, IRequestGuard guard, BackendForwarder backends)
+{
+    /// <summary>Whether the gateway is stopping, and clients are to come back elsewhere.</summary>
+    public bool Leaving { get; set; }
+
+    /// <summary>Answers a request.</summary>
+    public async Task Answer(HttpContext http)
+    {
+        ChannelConnection connection = http.Features.Get<ChannelConnection>()
+            ?? throw new InvalidOperationException("A request that came over no connection of ours.");
+        await new LoopSwitch(connection.Loop);
+        var exchange = new Exchange(http, connection, loops[connection.Loop.Index]) { Leaving = Leaving };
+        if (!Understand(exchange, out RequestTarget target, out LocalReply? refusal))
+        {
+            exchange.Leaving = true;
+            await exchange.Reply(refusal);
+            return;
+        }
+
+        EdgeHeaders.Prepare(http.Request, exchange.Entry);
+        if (await Judge(exchange, target.Path) is { } denied)
+        {
+            await exchange.Reply(denied);
+            return;
+        }
+
+        await new LoopSwitch(connection.Loop);
+        if (Route(exchange, target) is { } reply)
+            await exchange.Reply(reply);
+        else
+            await backends.Forward(exchange);
+    }
+
+    /// <summary>Whether what the client says has one meaning. What could be read differently behind us is the material of smuggling.</summary>
+    private static bool Understand(Exchange exchange, out RequestTarget target, [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out LocalReply? refusal)
+    {
+        HttpContext http = exchange.Http;
+        IHeaderDictionary headers = http.Request.Headers;
+        refusal = LocalReply.BadRequest;
+        target = default;
+        bool isConnect = HttpMethods.IsConnect(http.Request.Method);
+        if (isConnect && http.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+        {
+            refusal = LocalReply.MethodNotAllowed;
+            return false;
+        }
+
+        // The server takes the former for what counts and keeps the latter under another name (RFC 9112 section 6.3).
+        if (headers.TransferEncoding.Count > 0 && (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length")))
+            return false;
+        if (!HeaderNames.AreTokens(headers))
+            return false;
+        if (http.Features.Get<IHttpRequestFeature>() is not { RawTarget: { } raw } || !RequestTarget.TryRead(raw, out target))
+            return false;
+        exchange.Path = target.Path.Text;
+        exchange.Query = target.Query;
+        refusal = exchange.Path == "*" ? LocalReply.NotFound : null;
+        return refusal is null;
+    }
+
+    /// <summary>Asks the policies; not null where they refuse the request.</summary>
+    private async ValueTask<LocalReply?> Judge(Exchange exchange, HttpPath path)
+    {
+        GuardDecision decision = await guard.Judge(exchange.Http, exchange.Entry, path);
+        if (decision.Refusal is { } refusal)
+        {
+            if (refusal.Challenge is { } challenge)
+                exchange.ChangeResponse(new HeaderChange { Set = [new HeaderValue("www-authenticate", challenge)] });
+            return new LocalReply(refusal.Status, refusal.Body);
+        }
+
+        decision.ApplyTo(exchange.Http.Request.Headers);
+        if (decision.Query is { } query)
+            exchange.Query = query.Length == 0 ? null : query;
+        return null;
+    }
+
+    /// <summary>Finds what the request is for and applies its filters; not null where it is answered here.</summary>
+    private LocalReply? Route(Exchange exchange, in RequestTarget target)
+    {
+        HttpRequest request = exchange.Http.Request;
+        var facts = new HttpRequestFacts
+        {
+            Host = request.Host.Host,
+            Method = request.Method,
+            Path = target.Path.Text,
+            Query = exchange.Query,
+            Headers = new RequestHeaders(request.Headers),
+        };
+        switch (RequestRouter.Decide(mesh, gateway.Ports, exchange.Entry, facts))
+        {
+            case RouteDecision.Reply reply:
+                return reply.Answer;
+            case RouteDecision.ToWorkload { Destination: var destination }:
+                exchange.Destination = destination;
+                exchange.Protocol = PortProtocol.ForRequest(BackendProtocol.Http1, request, declared: false);
+                return null;
+            case RouteDecision.ToService { Service: var service, Port: var port }:
+                exchange.Service = service.Name;
+                exchange.Port = port;
+                exchange.Protocol = PortProtocol.ForRequest(service, port, request);
+                return null;
+            case RouteDecision.Rule { Match: var match }:
+                return Apply(match, exchange, facts);
+            default:
+                throw new InvalidOperationException("No meaning for that decision.");
+        }
+    }
+
+    private static LocalReply? Apply(HttpRouteMatch match, Exchange exchange, in HttpRequestFacts facts)
+    {
+        HttpRule rule = match.Rule;
+        if (RuleFilters.Apply(rule.Filters, exchange, match.Match.Path, facts) is { } answered)
+            return answered;
+        if (rule.Choose(Random.Shared.NextDouble()) is not { Fault: null, Service: { } service } backend)
+            return LocalReply.Fault;
+        if (RuleFilters.Apply(backend.Filters, exchange, match.Match.Path, facts) is { } answeredForBackend)
+            return answeredForBackend;
+        exchange.Service = service;
+        exchange.Port = backend.Port;
+        exchange.Protocol = rule.Grpc ? BackendProtocol.Http2 : PortProtocol.ForRequest(backend.Protocol, exchange.Http.Request, declared: true);
+        exchange.Timeout = Shorter(rule.RequestTimeout, rule.BackendTimeout);
+        return null;
+    }
+
+    private static TimeSpan? Shorter(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other : one;
+}

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Diagnostics;
+using Ztunnel.Gateway;
+using Ztunnel.Identity;
+using Ztunnel.IO;
+using Ztunnel.Mesh;
+using Ztunnel.Telemetry;
+
+namespace Ztunnel;
+
+/// <summary><c>ztunnel gateway</c>: one instance of a Gateway, until SIGTERM or SIGINT.</summary>
+internal static partial class GatewayCommand
+{
+    public static Command Create()
+    {
+        var name = new Option<string>("--name") { Description = "The Gateway's name.", Required = true };
+        var @namespace = new Option<string>("--namespace") { Description = "The Gateway's namespace.", Required = true };
+        var manifests = new Option<DirectoryInfo>("--manifests") { Description = "Directory of Kubernetes YAML, watched.", Required = true };
+        var netns = new Option<string?>("--netns")
+        {
+            Description = "Network namespace of the gateway's pod, such as /run/netns/gateway. Without it that of this process.",
+        };
+        var authority = new Option<DirectoryInfo?>("--ca-directory")
+        {
+            Description = "Signing certificate in Istio's cacerts layout (ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem), "
+                + "with the root of the nodes it is to reach. Without it the gateway makes a root of its own.",
+        };
+        var trustDomain = new Option<string>("--trust-domain") { Description = "Trust domain of all identities.", DefaultValueFactory = _ => "cluster.local" };
+        var aliases = new Option<string[]>("--trust-domain-alias") { Description = "A former trust domain whose identities and principals still count. May be given several times." };
+        var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
+        Option<int> workers = NumberFlag.Create("--workers", Environment.ProcessorCount, 1, 256, "Worker threads, one event loop each.");
+        Option<double> drain = NumberFlag.Create("--drain-seconds", 5.0, 0, 86_400, "How long a stop waits for requests under way.");
+        var command = new Command("gateway", "Run one instance of a Gateway: an ingress gateway or a waypoint.")
+        {
+            name, @namespace, manifests, netns, authority, trustDomain, aliases, root, workers, drain,
+        };
+        command.SetAction((parsed, stop) => Run(
+            new GatewayAgentOptions
+            {
+                Name = new GatewayName(parsed.GetRequiredValue(@namespace), parsed.GetRequiredValue(name)),
+                Manifests = parsed.GetRequiredValue(manifests).FullName,
+                TrustDomain = parsed.GetRequiredValue(trustDomain),
+                TrustDomainAliases = parsed.GetValue(aliases) ?? [],
+                RootNamespace = parsed.GetRequiredValue(root),
+                Workers = parsed.GetRequiredValue(workers),
+                DrainTime = TimeSpan.FromSeconds(parsed.GetRequiredValue(drain)),
+                Diagnostics = new DiagnosticsOptions { Admin = [new IPEndPoint(IPAddress.Loopback, DiagnosticsOptions.AdminPort)] },
+            },
+            parsed.GetValue(netns),
+            parsed.GetValue(authority)?.FullName,
+            stop));
+        return command;
+    }
+
+    private static async Task<int> Run(GatewayAgentOptions options, string? netns, string? authorityDirectory, CancellationToken stop)
+    {
+        using LogOutput output = LogOutput.StandardOutput(new LogOutputOptions());
+        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
+            .SetMinimumLevel(LogLevel.Trace)
+            .AddProvider(new LogOutputLoggerProvider(output, LogLevels.Parse("info,Microsoft=warn,Yarp=warn"))));
+        ILogger logger = loggers.CreateLogger("Ztunnel.Gateway");
+        try
+        {
+            using NetworkNamespace? pod = netns is null ? null : NetworkNamespace.Open(netns);
+            using BuiltInCertificateAuthority authority = authorityDirectory is null
+                ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
+                : BuiltInCertificateAuthority.Load(authorityDirectory, logger: loggers.CreateLogger<BuiltInCertificateAuthority>());
+            await using GatewayAgent agent = await GatewayAgent.Start(
+                options with { Engine = new GatewayOptions { Namespace = pod } }, authority, loggers, stop);
+            await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await agent.Drain();
+            return 0;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CertificateFileException or FormatException or NetworkNamespaceException)
+        {
+            LogCannotRun(logger, e.Message);
+            return 1;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Reason}")]
+    private static partial void LogCannotRun(ILogger logger, string reason);
+}

@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Lab;
+
+namespace Ztunnel.EndToEnd.Tests;
+
+/// <summary>
+/// A web server in a pod that shows what it was asked: HTTP/1.1 on port 8080, HTTP/2 with prior knowledge on 8081. Answers with
+/// <c>pod=NAME</c>, the request line and the headers, one a line.
+/// </summary>
+internal sealed class Backend : IAsyncDisposable
+{
+    public const int Http1Port = 8080;
+    public const int Http2Port = 8081;
+
+    private readonly WebApplication _application;
+    private readonly Socket[] _sockets;
+
+    private Backend(WebApplication application, Socket[] sockets)
+    {
+        _application = application;
+        _sockets = sockets;
+    }
+
+    public static async Task<Backend> Start(LabPod pod)
+    {
+        Socket[] sockets = pod.NetworkNamespace.Run(() => new[] { Listen(Http1Port), Listen(Http2Port) });
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(options =>
+        {
+            options.AddServerHeader = false;
+            options.Limits.MinRequestBodyDataRate = null;
+            options.ListenHandle((ulong)sockets[0].Handle, listen => listen.Protocols = HttpProtocols.Http1);
+            options.ListenHandle((ulong)sockets[1].Handle, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        WebApplication application = builder.Build();
+        application.Run(http => Answer(http, pod.Name));
+        await application.StartAsync(TestContext.Current.CancellationToken);
+        return new Backend(application, sockets);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _application.DisposeAsync();
+        foreach (Socket socket in _sockets)
+            socket.Dispose();
+    }
+
+    private static Socket Listen(int port)
+    {
+        var socket = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
+        socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
+        socket.Listen(512);
+        return socket;
+    }
+
+    private static Task Answer(HttpContext http, string name)
+    {
+        string[] path = http.Request.Path.Value!.Split('/');
+        return path[1] switch
+        {
+            "status" => Status(http, int.Parse(path[2], CultureInfo.InvariantCulture)),
+            "echo" => Echo(http),
+            "upgrade" => Upgrade(http),
+            "trailers" => Trailers(http),
+            "slow" => Slow(http),
+            _ => Show(http, name),
+        };
+    }
+
+    private static Task Status(HttpContext http, int status)
+    {
+        http.Response.StatusCode = status;
+        return http.Response.WriteAsync(status == 418 ? "teapot" : "");
+    }
+
+    private static async Task Echo(HttpContext http)
+    {
+        await http.Response.StartAsync();
+        byte[] buffer = new byte[64 * 1024];
+        while (await http.Request.Body.ReadAsync(buffer) is > 0 and var count)
+        {
+            await http.Response.Body.WriteAsync(buffer.AsMemory(0, count));
+            await http.Response.Body.FlushAsync();
+        }
+    }
+
+    private static async Task Upgrade(HttpContext http)
+    {
+        http.Response.Headers.Upgrade = "websocket";
+        http.Response.Headers.SecWebSocketAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+        await using Stream stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
+        byte[] buffer = new byte[1024];
+        while (await stream.ReadAsync(buffer) is > 0 and var count)
+            await stream.WriteAsync(buffer.AsMemory(0, count));
+    }
+
+    private static async Task Trailers(HttpContext http)
+    {
+        http.Response.ContentType = "application/grpc";
+        await http.Response.WriteAsync("body");
+        http.Response.AppendTrailer("grpc-status", "0");
+    }
+
+    private static async Task Slow(HttpContext http)
+    {
+        await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+
+    private static Task Show(HttpContext http, string name)
+    {
+        var text = new StringBuilder();
+        string target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        text.Append(CultureInfo.InvariantCulture, $"pod={name}\n{http.Request.Method} {target} {http.Request.Protocol}\n");
+        foreach (var header in http.Request.Headers)
+            text.Append(CultureInfo.InvariantCulture, $"{header.Key.ToLowerInvariant()}: {header.Value}\n");
+        http.Response.Headers["x-from"] = name;
+        return http.Response.WriteAsync(text.ToString());
+    }
+}
