@@ -135,7 +135,7 @@ internal sealed class MeshLab : IAsyncDisposable
     /// <summary>Asks again and again until <paramref name="met"/>; fails with <paramref name="what"/> when patience ends.</summary>
     public static Task Eventually(string what, Func<Task<bool>> met, TimeSpan? patience = null) => Eventually(() => what, met, patience);
 
-    private static Task Eventually(Func<string> what, Func<Task<bool>> met, TimeSpan? patience = null) =>
+    public static Task Eventually(Func<string> what, Func<Task<bool>> met, TimeSpan? patience = null) =>
         Condition.Wait(met, patience ?? Patience, () => $"waited in vain for {what()}", TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
