@@ -182,7 +182,8 @@ public sealed partial class GatewayEngine : IAsyncDisposable
             if (_stopping)
                 return;
             ImmutableArray<HttpGateway> gateways = _mesh.HttpGatewaysOf(_pod.Workload);
-            _pod.Gateways = [.. gateways.Select(gateway => gateway.Name)];
+            // Its own also where the model does not know it as a gateway: policies attached to it count as long as it serves.
+            _pod.Gateways = [.. gateways.Select(gateway => gateway.Name), .. _pod.Workload.Gateway is { } own ? new[] { own } : []];
             var ports = new PortTable(HttpPort.Of(gateways));
             _tls.Update(ports);
             _pod.Ports = ports;

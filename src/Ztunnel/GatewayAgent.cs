@@ -6,6 +6,7 @@ using Ztunnel.Gateway;
 using Ztunnel.Identity;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
+using Ztunnel.Proxy;
 using Ztunnel.Resources;
 
 namespace Ztunnel;
@@ -161,6 +162,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
         Resources = _translator.Inventory,
         Certificates = _ => ValueTask.FromResult<IReadOnlyList<CertificateDump>>([.. _certificates.Snapshot().Select(DumpMapping.ToDump)]),
         Authority = () => DumpMapping.ToDump(authority),
+        PolicyObservations = policy => _engine?.Observations.Of(policy) is var (allowed, denied, audited) ? new PolicyObservationCounts(allowed, denied, audited) : null,
     };
 
     private Socket BindInPod(EndPoint endpoint) => _options.Engine.Namespace is { } ns ? ns.Run(() => Bind(endpoint)) : Bind(endpoint);

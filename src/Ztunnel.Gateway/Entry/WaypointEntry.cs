@@ -94,16 +94,26 @@ internal sealed class WaypointEntry(
         GatewayLoop on = loops[incoming.Connection.Loop.Index];
         if (spoken == Spoken.Other)
         {
-            await Relay(incoming, entry, on);
+            if (IsDenied(entry))
+                incoming.Refuse(403);
+            else
+                await Relay(incoming, entry, on);
             return;
         }
 
         HboneStream stream = incoming.Accept();
         if (spoken != Spoken.Unknown || await FirstBytes.MayBeHttp(stream, options.Limits.IdleTimeout))
             await intake.Admit(stream, entry, destination);
+        else if (IsDenied(entry))
+            stream.Abort(new ChannelFailure(FailureKind.Local, "refused by policy"));
         else
             await Relay(stream, entry, on);
     }
+
+    /// <summary>Whether policies refuse what is no HTTP, by what of them connections can be judged by.</summary>
+    private bool IsDenied(Entry.Tunnel entry) => mesh
+        .PoliciesFor(RequestGuard.ScopeOf(pod.Gateways, pod.Workload, entry))
+        .AuthorizeConnection(RequestGuard.ConnectionOf(pod.Workload, entry)) is not null;
 
     private async ValueTask Relay(IncomingConnect incoming, Entry.Tunnel entry, GatewayLoop on)
     {

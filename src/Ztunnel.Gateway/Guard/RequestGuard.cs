@@ -18,7 +18,7 @@ internal sealed class RequestGuard(
     /// <inheritdoc/>
     public ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, HttpPath path)
     {
-        HttpPolicies policies = mesh.PoliciesFor(new HttpPolicyScope(gateways(), entry is Entry.Listener ? workload() : null, TargetOf(entry)));
+        HttpPolicies policies = mesh.PoliciesFor(ScopeOf(gateways(), workload(), entry));
         if (policies.IsEmpty)
             return new ValueTask<GuardDecision>(GuardDecision.Unchanged);
         // As Istio refuses them: to a policy get is not GET, and to some backends it is.
@@ -29,8 +29,20 @@ internal sealed class RequestGuard(
         return AuthenticateFirst(policies, context, entry, path);
     }
 
-    private static HttpPolicyTarget? TargetOf(Entry entry) =>
-        entry is Entry.Tunnel { Service: { } service } ? new HttpPolicyTarget(PolicyAttachmentKind.Service, service.Name) : null;
+    /// <summary>Whose policies hold for what comes by an entry.</summary>
+    internal static HttpPolicyScope ScopeOf(IReadOnlyCollection<GatewayName> gateways, Workload own, Entry entry) => new(
+        gateways,
+        entry is Entry.Listener ? own : null,
+        entry is Entry.Tunnel { Service: { } service } ? new HttpPolicyTarget(PolicyAttachmentKind.Service, service.Name) : null);
+
+    /// <summary>What is known of the connection.</summary>
+    internal static ConnectionFacts ConnectionOf(Workload own, Entry entry) => entry switch
+    {
+        Entry.Tunnel tunnel => ConnectionFacts.Of(own, tunnel.Destination, tunnel.Client.Address, tunnel.Peer),
+        Entry.Listener listener => ConnectionFacts.Of(
+            own, new IPEndPoint(own.Addresses is [var address, ..] ? address : IPAddress.Any, listener.Port), listener.Client.Address, null),
+        _ => throw new InvalidOperationException($"{entry} is no entry"),
+    };
 
     /// <summary>A question of a browser, which carries no token (Fetch, section 3.2.2).</summary>
     private static bool IsPreflight(HttpRequest request) =>
@@ -48,7 +60,7 @@ internal sealed class RequestGuard(
     private GuardDecision Authorize(HttpPolicies policies, HttpContext context, Entry entry, HttpPath path, AuthenticatedRequest authenticated)
     {
         HttpRequest request = context.Request;
-        ConnectionFacts connection = ConnectionOf(entry);
+        ConnectionFacts connection = ConnectionOf(workload(), entry);
         var facts = new HttpAuthorizationFacts
         {
             Connection = connection,
@@ -68,18 +80,6 @@ internal sealed class RequestGuard(
         return authenticated.Headers.IsEmpty && authenticated.Query is null
             ? GuardDecision.Unchanged
             : new GuardDecision { Headers = authenticated.Headers, Query = authenticated.Query };
-    }
-
-    private ConnectionFacts ConnectionOf(Entry entry)
-    {
-        Workload own = workload();
-        return entry switch
-        {
-            Entry.Tunnel tunnel => ConnectionFacts.Of(own, tunnel.Destination, tunnel.Client.Address, tunnel.Peer),
-            Entry.Listener listener => ConnectionFacts.Of(
-                own, new IPEndPoint(own.Addresses is [var address, ..] ? address : IPAddress.Any, listener.Port), listener.Client.Address, null),
-            _ => throw new InvalidOperationException($"{entry} is no entry"),
-        };
     }
 
     /// <summary>
