@@ -184,7 +184,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
             ImmutableArray<HttpGateway> gateways = _mesh.HttpGatewaysOf(_pod.Workload);
             // Its own also where the model does not know it as a gateway: policies attached to it count as long as it serves.
             _pod.Gateways = [.. gateways.Select(gateway => gateway.Name), .. _pod.Workload.Gateway is { } own ? new[] { own } : []];
-            var ports = new PortTable(HttpPort.Of(gateways));
+            var ports = new PortTable(HttpPort.Of(gateways), port => _mesh.PodPorts(_pod.Workload, port));
             _tls.Update(ports);
             _pod.Ports = ports;
             if (!_ports!.Update(gateways.Any(gateway => gateway.Waypoint)))

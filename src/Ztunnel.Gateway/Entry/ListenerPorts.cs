@@ -8,7 +8,7 @@ using TcpListener = Ztunnel.IO.TcpListener;
 namespace Ztunnel.Gateway;
 
 /// <summary>
-/// The ports a gateway listens on: those its listeners name, and 15008 for a waypoint. Ports come and go one by one, so that a
+/// The ports a gateway listens on: those at which what is sent to its listeners arrives, and 15008 for a waypoint. Ports come and go one by one, so that a
 /// change of one disturbs no other.
 /// </summary>
 internal sealed partial class ListenerPorts(
@@ -20,7 +20,7 @@ internal sealed partial class ListenerPorts(
     /// <summary>Opens and closes ports so that they are those of the pod now. False when one could not be opened. Not to be called twice at a time.</summary>
     public bool Update(bool isWaypoint)
     {
-        HashSet<ushort> wanted = [.. pod.Ports.Ports.Select(port => port.Number)];
+        HashSet<ushort> wanted = [.. pod.Ports.PodPorts];
         if (isWaypoint)
             wanted.Add(CaptureContract.HbonePort);
         foreach (ushort gone in _open.Keys.Except(wanted).ToArray())
@@ -87,9 +87,9 @@ internal sealed partial class ListenerPorts(
         }
     }
 
-    private async ValueTask Serve(TcpConnection connection, ushort number)
+    private async ValueTask Serve(TcpConnection connection, ushort podPort)
     {
-        if (pod.Ports.Find(number) is not { } port)
+        if (pod.Ports.AtPod(podPort) is not { } port)
         {
             connection.Dispose();
             return;
@@ -99,7 +99,7 @@ internal sealed partial class ListenerPorts(
         IPEndPoint local = connection.LocalEndPoint;
         if (!port.Tls)
         {
-            await intake.Admit(connection, new Entry.Listener(number, null, Tls: false) { Client = client }, local);
+            await intake.Admit(connection, new Entry.Listener(port.Number, null, Tls: false) { Client = client }, local);
             return;
         }
 
@@ -110,7 +110,7 @@ internal sealed partial class ListenerPorts(
         }
 
         TlsConnection tls = await TlsConnection.AcceptAsync(connection, context, options.HandshakeTimeout);
-        await intake.Admit(tls, new Entry.Listener(number, tls.ServerName, Tls: true) { Client = client }, local, tls.NegotiatedAlpn);
+        await intake.Admit(tls, new Entry.Listener(port.Number, tls.ServerName, Tls: true) { Client = client }, local, tls.NegotiatedAlpn);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "listening on port {Port}")]

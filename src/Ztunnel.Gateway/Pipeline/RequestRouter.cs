@@ -26,7 +26,7 @@ internal static class RequestRouter
         if (ports.Find(entry.Port) is not { } port || port.ListenerFor(facts.Host) is not { } listener)
             return new RouteDecision.Reply(LocalReply.NotFound);
         // One that holds no longer had its certificate shown; whoever has it now is asked for anew.
-        if (entry.Tls && port.ListenerFor(entry.ServerName) is { } connection && !ReferenceEquals(connection, listener))
+        if (entry.Tls && port.ListenerFor(entry.ServerName) is { } connection && port.Choose(connection, facts.Host) == ListenerChoice.Misdirected)
             return new RouteDecision.Reply(LocalReply.Misdirected);
         return listener.Routes.Match(facts) is { } match
             ? new RouteDecision.Rule(match, listener)

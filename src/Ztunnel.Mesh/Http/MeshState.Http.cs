@@ -42,14 +42,16 @@ public sealed partial class MeshState
     public IEnumerable<ServiceRoutes> ServiceRoutes => _serviceRoutes.Select(entry => entry.Value);
 
     /// <summary>
-    /// The port at which a pod gets what clients send to <paramref name="port"/> of its Gateways: behind a service that a Gateway
-    /// is bound to the target port, and else the same.
+    /// The ports at which a pod gets what clients send to <paramref name="port"/> of the Gateways it serves: behind a service that
+    /// a Gateway is bound to the target port, and else the same.
     /// </summary>
-    public ushort PodPort(Workload workload, ushort port)
-    {
-        IEnumerable<Endpoint> endpoints = HttpGatewaysOf(workload).SelectMany(gateway => gateway.Services).Distinct().SelectMany(service => EndpointsOf(service));
-        return (ushort)(endpoints.FirstOrDefault(endpoint => endpoint.Port.Port == port && IsEndpoint(workload, endpoint))?.Address.Port ?? port);
-    }
+    public ImmutableArray<ushort> PodPorts(Workload workload, ushort port) =>
+    [
+        .. HttpGatewaysOf(workload)
+            .Where(gateway => gateway.Listeners.Any(listener => listener.Port == port))
+            .SelectMany(gateway => PodPorts(workload, gateway, port))
+            .Distinct(),
+    ];
 
     /// <summary>The service of that hostname, whatever its case.</summary>
     public Service? ServiceByHostname(string hostname) => _hostnames.GetValueOrDefault(hostname)?.Table?.Service;
@@ -116,6 +118,12 @@ public sealed partial class MeshState
             EntriesWritten++;
         }
     }
+
+    private IEnumerable<ushort> PodPorts(Workload workload, HttpGateway gateway, ushort port) => gateway.Services
+        .SelectMany(service => EndpointsOf(service))
+        .Where(endpoint => endpoint.Port.Port == port && IsEndpoint(workload, endpoint))
+        .Select(endpoint => (ushort)endpoint.Address.Port)
+        .DefaultIfEmpty(port);
 
     private bool IsEndpoint(Workload workload, ServiceName service) => EndpointsOf(service).Any(endpoint => IsEndpoint(workload, endpoint));
 

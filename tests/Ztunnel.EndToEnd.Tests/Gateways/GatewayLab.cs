@@ -98,6 +98,7 @@ public sealed class GatewayLab : IAsyncLifetime
             Service("empty", "", "http", "8080"),
             Service("deaf", "", "http", "9", ip("v1")),
             Service("elsewhere", "", "http", "8080", ip("plain")).Replace("namespace: default", "namespace: outside", StringComparison.Ordinal),
+            Service("front", "", "http", "8000", ip("gateway")).Replace("namespace: default", "namespace: infra", StringComparison.Ordinal),
             Documents.Replace("WAYPOINT", ip("waypoint"), StringComparison.Ordinal),
             Secret("cert-a", "a.test", "one"),
             Secret("cert-b", "b.test", "one"),
@@ -161,6 +162,21 @@ public sealed class GatewayLab : IAsyncLifetime
           - {name: only, port: 80, protocol: HTTP, hostname: only.test, allowedRoutes: {namespaces: {from: All}}}
           - {name: tls-a, port: 443, protocol: HTTPS, hostname: a.test, tls: {certificateRefs: [{name: cert-a}]}, allowedRoutes: {namespaces: {from: All}}}
           - {name: tls-b, port: 443, protocol: HTTPS, hostname: b.test, tls: {certificateRefs: [{name: cert-b}]}, allowedRoutes: {namespaces: {from: All}}}
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {name: bound, namespace: infra}
+        spec:
+          gatewayClassName: istio
+          addresses: [{type: Hostname, value: front.infra.svc.cluster.local}]
+          listeners: [{name: http, port: 80, hostname: front.test, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {name: bound, namespace: default}
+        spec:
+          parentRefs: [{name: bound, namespace: infra}]
+          rules: [{backendRefs: [{name: first, port: 80}]}]
         ---
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway

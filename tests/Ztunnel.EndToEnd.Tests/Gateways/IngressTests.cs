@@ -43,6 +43,16 @@ public sealed class IngressTests(GatewayLab lab)
     }
 
     [Fact]
+    public async Task A_gateway_bound_to_a_service_is_served_by_its_pods_at_their_target_port()
+    {
+        await MeshLab.Eventually(
+            "the Gateway bound to the service to be served",
+            async () => (await lab.Curl("-H", "Host: front.test", "-o", "/dev/null", "-w", "%{http_code}", $"{Web}:8000/")).Output == "200");
+        ProcessResult other = await lab.Curl("-H", "Host: web.test", "-o", "/dev/null", "-w", "%{http_code}", $"{Web}/");
+        Assert.Equal("200", other.Output);
+    }
+
+    [Fact]
     public async Task Filters_change_what_the_backend_and_the_client_see()
     {
         string answer = (await lab.Curl("-i", "-H", "Host: web.test", "-H", "x-gone: 1", "-H", "x-add: 0", $"{Web}/rewritten/x?q")).Output;

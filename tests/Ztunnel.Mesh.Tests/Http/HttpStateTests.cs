@@ -32,13 +32,15 @@ public sealed class HttpStateTests
     [Fact]
     public void Behind_a_service_a_pod_is_reached_at_the_target_port()
     {
-        Workload labelled = Pod("gw-1", "10.0.0.1") with { Gateway = new GatewayName("default", "plain") };
-        Workload endpoint = Pod("gw-2", "10.0.0.2");
-        MeshState mesh = State(labelled, endpoint, Service(Ingress.Name, ["10.96.0.1"], Web), Endpoints(Ingress.Name, "s", [new EndpointPort("http", 8080)], At("10.0.0.2", "gw-2")));
-        mesh.Put(Gateway("plain"));
-        mesh.Put(Gateway("bound", Ingress));
+        Workload pod = Pod("gw-1", "10.0.0.1") with { Gateway = new GatewayName("default", "plain") };
+        MeshState mesh = State(pod, Service(Ingress.Name, ["10.96.0.1"], Web), Endpoints(Ingress.Name, "s", [new EndpointPort("http", 8080)], At("10.0.0.1", "gw-1")));
+        mesh.Put(Gateway("bound", Ingress) with { Listeners = [Listener(80), Listener(443)] });
+        Assert.Equal("8080", string.Join(' ', mesh.PodPorts(pod, 80)));
+        Assert.Equal("443", string.Join(' ', mesh.PodPorts(pod, 443)));
+        Assert.Empty(mesh.PodPorts(pod, 8080));
 
-        Assert.Equal((80, 8080, 443), (mesh.PodPort(labelled, 80), mesh.PodPort(endpoint, 80), mesh.PodPort(endpoint, 443)));
+        mesh.Put(Gateway("plain") with { Listeners = [Listener(80)] });
+        Assert.Equal("80 8080", string.Join(' ', mesh.PodPorts(pod, 80).Order()));
     }
 
     [Fact]
@@ -99,4 +101,6 @@ public sealed class HttpStateTests
     }
 
     private static HttpGateway Gateway(string name, params ServiceName[] services) => new() { Name = new GatewayName("default", name), Services = [.. services] };
+
+    private static HttpListener Listener(ushort port) => new() { Gateway = new GatewayName("default", "g"), Name = $"p{port}", Port = port };
 }
