@@ -69,7 +69,8 @@ internal sealed class Backend : IAsyncDisposable
         return path[1] switch
         {
             "status" => Status(http, int.Parse(path[2], CultureInfo.InvariantCulture)),
-            "echo" => Echo(http),
+            "echo" or "duplex" => Echo(http),
+            "count" => Count(http),
             "upgrade" => Upgrade(http),
             "trailers" => Trailers(http),
             "slow" => Slow(http),
@@ -92,6 +93,15 @@ internal sealed class Backend : IAsyncDisposable
             await http.Response.Body.WriteAsync(buffer.AsMemory(0, count));
             await http.Response.Body.FlushAsync();
         }
+    }
+
+    private static async Task Count(HttpContext http)
+    {
+        byte[] buffer = new byte[64 * 1024];
+        long total = 0;
+        while (await http.Request.Body.ReadAsync(buffer) is > 0 and var count)
+            total += count;
+        await http.Response.WriteAsync(total.ToString(CultureInfo.InvariantCulture));
     }
 
     private static async Task Upgrade(HttpContext http)

@@ -216,7 +216,7 @@ public sealed class GatewayLab : IAsyncLifetime
           - matches: [{path: {type: PathPrefix, value: /walled}}]
             filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]
             backendRefs: [{name: walled, port: 80}]
-          - matches: [{path: {type: PathPrefix, value: /trailers}}]
+          - matches: [{path: {type: PathPrefix, value: /trailers}}, {path: {type: PathPrefix, value: /duplex}}]
             backendRefs: [{name: rpc, port: 80}]
           - matches: [{path: {type: PathPrefix, value: /cors}}]
             filters: [{type: CORS, cors: {allowOrigins: ["https://ok.test"], allowMethods: [GET, PUT], maxAge: 7}}]

@@ -111,8 +111,42 @@ public sealed class IngressTests(GatewayLab lab)
     public async Task Megabytes_stream_through_both_ways(string version)
     {
         ProcessResult result = await lab.Stranger.Exec(
-            "bash", "-c", $"head -c 4000000 /dev/urandom > /tmp/up.$$; curl -sS {version} --max-time 25 -H 'Host: web.test' -T /tmp/up.$$ {Web}/echo | cmp - /tmp/up.$$ && echo same; rm /tmp/up.$$");
+            "bash", "-c", $"head -c 20000000 /dev/urandom > /tmp/up.$$; curl -sS {version} --max-time 25 -H 'Host: web.test' -T /tmp/up.$$ {Web}/duplex | cmp - /tmp/up.$$ && echo same; rm /tmp/up.$$");
         Assert.Equal("same\n", result.Output);
+    }
+
+    [Fact]
+    public async Task Megabytes_are_uploaded_to_a_backend_that_speaks_HTTP1()
+    {
+        ProcessResult result = await lab.Stranger.Exec("bash", "-c", $"head -c 20000000 /dev/zero | curl -sS --max-time 25 -H 'Host: web.test' -T - {Web}/count");
+        Assert.Equal("20000000", result.Output);
+    }
+
+    [Fact]
+    public async Task A_change_of_routes_loses_no_request()
+    {
+        Task<ProcessResult> requests = lab.Curl("-f", "-H", "Host: web.test", "-o", "/dev/null", "-w", "%{http_code}\n", $"{Web}/?[1-2000]");
+        for (int change = 0; !requests.IsCompleted; change++)
+        {
+            lab.Mesh.Manifests.Write("more.yaml", Extra(change));
+            await MeshLab.Eventually(
+                "the change", async () => requests.IsCompleted || (await lab.Curl("-H", $"Host: n{change}.test", $"{Web}/")).Output.Contains("pod=", StringComparison.Ordinal));
+        }
+
+        ProcessResult result = await requests;
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(2000, Regex.Count(result.Output, "^200$", RegexOptions.Multiline, MeshLab.Patience));
+
+        static string Extra(int change) => $$"""
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: {name: more, namespace: default}
+            spec:
+              parentRefs: [{name: edge, namespace: infra}]
+              hostnames: [n{{change.ToString(CultureInfo.InvariantCulture)}}.test]
+              rules: [{backendRefs: [{name: first, port: 80}]}]
+
+            """;
     }
 
     [Fact]
