@@ -78,7 +78,7 @@ public sealed class SocketOptionTests
             (TcpConnection client, TcpConnection server) = await Loops.ConnectedPair(loop);
             Assert.Equal(Constants.SockNonBlock | Constants.SockCloseOnExec, Flags(client.Descriptor.ToString()));
             Assert.Equal(Constants.SockNonBlock | Constants.SockCloseOnExec, Flags(server.Descriptor.ToString()));
-            Assert.Equal(Constants.SockCloseOnExec, Flags(Path.GetFileName(ns.Path)));
+            Assert.Equal(Constants.SockNonBlock | Constants.SockCloseOnExec, Flags(Path.GetFileName(ns.Path)));
             client.Dispose();
             server.Dispose();
         });
