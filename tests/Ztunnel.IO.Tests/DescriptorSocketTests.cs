@@ -87,6 +87,8 @@ public sealed class DescriptorSocketTests
         await Connect(first.LocalEndPoint, 20);
 
         Assert.Equal((20, 40), (old, @new));
+        // Until it is told that it is alone it leaves what comes to the other; from now on connects are refused at once.
+        second.Own();
         second.Dispose();
         await Assert.ThrowsAsync<SocketException>(() => Connect(first.LocalEndPoint, 1));
         Assert.Null(second.Share());
