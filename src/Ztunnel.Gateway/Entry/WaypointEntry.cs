@@ -101,8 +101,11 @@ internal sealed class WaypointEntry(
             return;
         }
 
-        HboneStream stream = incoming.Accept();
-        if (spoken != Spoken.Unknown || await FirstBytes.MayBeHttp(stream, options.Limits.IdleTimeout))
+        Channel stream = incoming.Accept();
+        bool? http = true;
+        if (spoken == Spoken.Unknown)
+            (stream, http) = await FirstBytes.Ask(stream, options.Limits.IdleTimeout, FirstBytes.IsHttp);
+        if (http != false)
             await intake.Admit(stream, entry, destination);
         else if (IsDenied(entry))
             stream.Abort(new ChannelFailure(FailureKind.Local, "refused by policy"));
@@ -131,7 +134,7 @@ internal sealed class WaypointEntry(
         await new ByteRelay(incoming.Accept(), server, options.RelayIdleTimeout).Run();
     }
 
-    private async ValueTask Relay(HboneStream stream, Entry.Tunnel entry, GatewayLoop on)
+    private async ValueTask Relay(Channel stream, Entry.Tunnel entry, GatewayLoop on)
     {
         try
         {
