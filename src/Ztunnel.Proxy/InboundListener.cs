@@ -15,7 +15,9 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
     public async ValueTask Serve(ProxyLoop on, TcpConnection transport)
     {
         TlsConnection tls;
-        on.BeginHandshake(pod);
+        // Asked for now: a transport that is gone cannot tell any more, and the log is to.
+        IPEndPoint local = transport.LocalEndPoint;
+        LinkedListNode<TcpConnection> handshake = on.BeginHandshake(pod, transport, options.Limits.HandshakesPerWorker);
         try
         {
             TlsContext context = await certificates.GetTlsContext(pod.Identity, CancellationToken.None);
@@ -23,13 +25,13 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
         }
         catch (Exception e) when (e is ChannelException or CertificateUnavailableException)
         {
-            on.AccessLog.Write(Refusal(transport, e.Message));
+            on.AccessLog.Write(Refusal(transport.RemoteEndPoint, local, e.Message));
             transport.Dispose();
             return;
         }
         finally
         {
-            on.EndHandshake(pod);
+            on.EndHandshake(pod, handshake);
         }
 
         // The pod may have been let go during the handshake, or the peer's root: what is not in the table by then would never
@@ -160,12 +162,12 @@ internal sealed class InboundListener(PodProxy pod, MeshState mesh, CertificateS
         };
     }
 
-    private ConnectionRecord Refusal(TcpConnection transport, string error) => new()
+    private ConnectionRecord Refusal(IPEndPoint client, IPEndPoint local, string error) => new()
     {
         Direction = ConnectionDirection.Inbound,
-        Source = transport.RemoteEndPoint,
-        SourceWorkload = mesh.WorkloadByAddress(transport.RemoteEndPoint.Address),
-        Destination = transport.LocalEndPoint,
+        Source = client,
+        SourceWorkload = mesh.WorkloadByAddress(client.Address),
+        Destination = local,
         DestinationWorkload = pod.Workload,
         Error = error,
         RefusedEarly = true,

@@ -14,7 +14,7 @@ namespace Ztunnel.Proxy;
 internal sealed class ProxyLoop
 {
     private readonly HashSet<OpenConnection> _open = [];
-    private readonly Dictionary<PodProxy, int> _handshakes = [];
+    private readonly Dictionary<PodProxy, LinkedList<TcpConnection>> _handshakes = [];
     private readonly Dictionary<HboneConnection, PodProxy> _peers = [];
     private readonly Ejections _ejections;
 
@@ -43,14 +43,32 @@ internal sealed class ProxyLoop
     /// <summary>What is open of one pod, or of all.</summary>
     public IEnumerable<OpenConnection> OpenOf(PodProxy? pod) => pod is null ? _open : _open.Where(connection => connection.Pod == pod);
 
-    /// <summary>A peer's connection to a pod begins its handshake.</summary>
-    public void BeginHandshake(PodProxy pod) => CollectionsMarshal.GetValueRefOrAddDefault(_handshakes, pod, out _)++;
+    /// <summary>
+    /// A peer's connection to a pod begins its handshake; what is returned is for <see cref="EndHandshake"/>. Where more than
+    /// <paramref name="most"/> are in theirs the one that has taken longest is cut off: who means it is done in milliseconds.
+    /// </summary>
+    public LinkedListNode<TcpConnection> BeginHandshake(PodProxy pod, TcpConnection transport, int most)
+    {
+        LinkedList<TcpConnection> pending = CollectionsMarshal.GetValueRefOrAddDefault(_handshakes, pod, out _) ??= [];
+        LinkedListNode<TcpConnection> begun = pending.AddLast(transport);
+        if (most > 0 && pending.Count > most)
+        {
+            TcpConnection slowest = pending.First!.Value;
+            pending.RemoveFirst();
+            slowest.Abort(new ChannelFailure(
+                FailureKind.Refused, $"{LimitReason.TooManyHandshakes}: {most} later ones of this pod are under way on this worker, which is its limit"));
+        }
+
+        return begun;
+    }
 
     /// <summary>A handshake has ended, in whatever way.</summary>
-    public void EndHandshake(PodProxy pod)
+    public void EndHandshake(PodProxy pod, LinkedListNode<TcpConnection> begun)
     {
-        ref int handshakes = ref CollectionsMarshal.GetValueRefOrNullRef(_handshakes, pod);
-        if (--handshakes == 0)
+        if (begun.List is not { } pending)
+            return;
+        pending.Remove(begun);
+        if (pending.Count == 0)
             _handshakes.Remove(pod);
     }
 

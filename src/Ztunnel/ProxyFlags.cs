@@ -23,6 +23,13 @@ internal sealed class ProxyFlags
     private readonly Option<int> _rate = NumberFlag.Create(
         "--max-connection-rate", Defaults.Limits.ConnectionsPerSecond, 0, 100_000_000, "New connections a second one pod may make, each way; 0 for no limit.");
 
+    private readonly Option<int> _handshakes = NumberFlag.Create(
+        "--max-handshakes",
+        Defaults.Limits.HandshakesPerWorker,
+        0,
+        int.MaxValue,
+        "Peers that may be in their TLS handshake with one pod, on each worker; those that take longest go first. 0 for no limit.");
+
     private readonly Option<long> _held = NumberFlag.Create(
         "--max-held-bytes", Defaults.Limits.HeldBytes, 0, long.MaxValue, "Bytes held for receivers of one pod's connections; 0 for no limit.");
 
@@ -45,7 +52,7 @@ internal sealed class ProxyFlags
     /// <summary>Adds the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option flag in new Option[] { _sameNode, _policyCuts, _halfClosed, _connections, _rate, _held })
+        foreach (Option flag in new Option[] { _sameNode, _policyCuts, _halfClosed, _connections, _rate, _handshakes, _held })
             command.Add(flag);
     }
 
@@ -59,6 +66,7 @@ internal sealed class ProxyFlags
         {
             Connections = parsed.GetRequiredValue(_connections),
             ConnectionsPerSecond = parsed.GetRequiredValue(_rate),
+            HandshakesPerWorker = parsed.GetRequiredValue(_handshakes),
             HeldBytes = parsed.GetRequiredValue(_held),
         },
     };

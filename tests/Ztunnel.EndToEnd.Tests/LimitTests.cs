@@ -68,6 +68,40 @@ public sealed class LimitTests
         await MeshLab.Eventually("a new second", async () => await EchoServer.Greeting(client, server.IPv4) is not null);
     }
 
+    [Fact]
+    public async Task Who_is_silent_in_its_handshake_keeps_no_peer_from_a_pod()
+    {
+        await using MeshLab mesh = await MeshLab.Start(
+            lab =>
+            {
+                lab.Node("a").Pod("client");
+                lab.Node("b").Pod("server").Pod("stranger", "outside");
+            },
+            configure: options => options with
+            {
+                Proxy = options.Proxy with { HandshakeTimeout = TimeSpan.FromMinutes(10), Limits = new WorkloadLimits { HandshakesPerWorker = 2 } },
+            });
+        LabPod client = mesh.Pod("client"), server = mesh.Pod("server");
+        await using EchoServer echo = EchoServer.Start(server);
+        var silent = new List<Socket>();
+        try
+        {
+            for (int i = 0; i < 20; i++)
+                silent.Add(await PodSocket.Connect(mesh.Pod("stranger"), server.IPv4, 15008));
+
+            // Two of each worker are left to wait, and those are the last that came.
+            SocketException cut = await Assert.ThrowsAsync<SocketException>(async () => await silent[0].ReceiveAsync(new byte[1]));
+            Assert.Equal(SocketError.ConnectionReset, cut.SocketErrorCode);
+            await mesh.AccessLine("direction=\"inbound\"", $"src.addr={mesh.Pod("stranger").IPv4}", "TooManyHandshakes: 2 later ones");
+            Assert.False(silent[^1].Poll(0, SelectMode.SelectRead));
+            Assert.NotNull(await EchoServer.Greeting(client, server.IPv4));
+        }
+        finally
+        {
+            silent.ForEach(socket => socket.Dispose());
+        }
+    }
+
     [Theory]
     [InlineData(SameNodePath.Tunnel)]
     [InlineData(SameNodePath.Direct)]

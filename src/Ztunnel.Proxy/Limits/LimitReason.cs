@@ -9,6 +9,9 @@ public enum LimitReason
     /// <summary>More than <see cref="WorkloadLimits.ConnectionsPerSecond"/> came.</summary>
     ConnectionRateExceeded,
 
+    /// <summary>More than <see cref="WorkloadLimits.HandshakesPerWorker"/> peers are in their handshake.</summary>
+    TooManyHandshakes,
+
     /// <summary>More than <see cref="WorkloadLimits.HeldBytes"/> are held for the pod.</summary>
     MemoryLimit,
 }

@@ -9,6 +9,12 @@ public sealed record WorkloadLimits
     /// <summary>New connections a second, each way; as many at once after a pause of a second.</summary>
     public int ConnectionsPerSecond { get; init; } = 50_000;
 
+    /// <summary>
+    /// Peers in their TLS handshake with the pod at once, on each worker. They have shown no identity yet, so that anybody who
+    /// reaches the pod can be one; when there are more, those that have taken longest go.
+    /// </summary>
+    public int HandshakesPerWorker { get; init; } = 512;
+
     /// <summary>Bytes held for receivers that do not take them, over all its connections.</summary>
     public long HeldBytes { get; init; } = 1L << 30;
 }
