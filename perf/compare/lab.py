@@ -1,5 +1,6 @@
 """Network namespaces, the processes in them, and what the kernel says those processes used."""
 
+import itertools
 import os
 import re
 import resource
@@ -32,16 +33,26 @@ class Process:
             return "".join(log.readlines()[-lines:])
 
     def cpu(self):
-        """Seconds of CPU used so far by all its threads: user, system."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return int(fields[11]) / TICK, int(fields[12]) / TICK
+        """Seconds of CPU used so far by all its threads, and those of its children that live: user, system."""
+        user = system = 0
+        for pid in self._family():
+            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            user, system = user + int(fields[11]) / TICK, system + int(fields[12]) / TICK
+        return user, system
 
     def memory(self):
-        """Proportional and plain resident size, in bytes."""
-        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as rollup:
-            sizes = dict(re.findall(r"^(Pss|Rss): +(\d+) kB$", rollup.read(), re.M))
-        return int(sizes["Pss"]) * 1024, int(sizes["Rss"]) * 1024
+        """Proportional and plain resident size, in bytes, with its children."""
+        pss = rss = 0
+        for pid in self._family():
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+                sizes = dict(re.findall(r"^(Pss|Rss): +(\d+) kB$", rollup.read(), re.M))
+            pss, rss = pss + int(sizes["Pss"]) * 1024, rss + int(sizes["Rss"]) * 1024
+        return pss, rss
+
+    def _family(self):
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
+            return [self.pid, *map(int, children.read().split())]
 
     def stop(self):
         if self._popen.poll() is None:
@@ -112,12 +123,12 @@ def wait_for(what, condition, seconds=20):
         time.sleep(0.05)
 
 
-def link(a, a_address, b, b_address):
-    """Joins two namespaces by a pair of virtual Ethernet interfaces, each named after the other side."""
-    run("ip", "link", "add", b.name, "netns", a.name, "type", "veth", "peer", "name", a.name, "netns", b.name)
-    for near, far, address in ((a, b, a_address), (b, a, b_address)):
-        near.run("ip", "address", "add", address, "dev", far.name)
-        near.run("ip", "link", "set", far.name, "up")
+def link(a, a_interface, a_address, b, b_interface, b_address):
+    """Joins two namespaces by a pair of virtual Ethernet interfaces."""
+    run("ip", "link", "add", a_interface, "netns", a.name, "type", "veth", "peer", "name", b_interface, "netns", b.name)
+    for near, interface, address in ((a, a_interface, a_address), (b, b_interface, b_address)):
+        near.run("ip", "address", "add", address, "dev", interface)
+        near.run("ip", "link", "set", interface, "up")
 
 
 class Network:
@@ -132,26 +143,28 @@ class Network:
         run("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
         self.node_a = self._node("node-a")
         self.node_b = self._node("node-b")
-        link(self.node_a, "10.77.0.1/24", self.node_b, "10.77.0.2/24")
+        link(self.node_a, "node-b", "10.77.0.1/24", self.node_b, "node-a", "10.77.0.2/24")
         self.node_a.run("ip", "route", "add", "10.77.2.0/24", "via", "10.77.0.2")
         self.node_b.run("ip", "route", "add", "10.77.1.0/24", "via", "10.77.0.1")
+        self._subnets = {self.node_a: itertools.count(), self.node_b: itertools.count()}
         self.pods = {}
-        for index, pair in enumerate(pairs):
+        for pair in pairs:
             self.pods[pair] = (
-                self._pod(f"client-{pair}", self.node_a, 1, index),
-                self._pod(f"server-{pair}", *((self.node_a, 3) if pair in on_one_node else (self.node_b, 2)), index),
+                self.pod(f"client-{pair}", self.node_a),
+                self.pod(f"server-{pair}", self.node_a if pair in on_one_node else self.node_b),
             )
+
+    def pod(self, name, node):
+        """One more pod on a node."""
+        pod = Namespace(name)
+        subnet, number = 1 if node is self.node_a else 2, next(self._subnets[node])
+        gateway, pod.address = (f"10.77.{subnet}.{4 * number + host}" for host in (1, 2))
+        link(pod, "eth0", f"{pod.address}/30", node, f"pod-{number}", f"{gateway}/30")
+        pod.run("ip", "route", "add", "default", "via", gateway)
+        return pod
 
     @staticmethod
     def _node(name):
         node = Namespace(name)
         node.sysctl("net.ipv4.ip_forward", "1")
         return node
-
-    @staticmethod
-    def _pod(name, node, subnet, index):
-        pod = Namespace(name)
-        gateway, pod.address = (f"10.77.{subnet}.{4 * index + host}" for host in (1, 2))
-        link(pod, f"{pod.address}/30", node, f"{gateway}/30")
-        pod.run("ip", "route", "add", "default", "via", gateway)
-        return pod

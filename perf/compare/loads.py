@@ -30,15 +30,20 @@ http {{
 
 def start_servers(pair):
     """iperf3, nginx and an echo server in the server's pod; the same for every pair."""
-    config = os.path.join(pair.directory, f"nginx-{pair.name}.conf")
-    with open(config, "w", encoding="ascii") as text:
-        text.write(NGINX.format(directory=pair.directory, name=pair.name, port=HTTP))
     start = lambda name, *command: pair.server.start(f"{name}-{pair.name}", *command, directory=pair.directory)
     return [
         start("iperf3", "iperf3", "-s", "-p", str(IPERF)),
-        start("nginx", "nginx", "-c", config),
+        start_web_server(pair),
         start("echo", sys.executable, os.path.join(HERE, "echo.py"), "serve", str(ECHO)),
     ]
+
+
+def start_web_server(pair):
+    """nginx in the server's pod, which answers everything with three bytes."""
+    config = os.path.join(pair.directory, f"nginx-{pair.name}.conf")
+    with open(config, "w", encoding="ascii") as text:
+        text.write(NGINX.format(directory=pair.directory, name=pair.name, port=HTTP))
+    return pair.server.start(f"nginx-{pair.name}", "nginx", "-c", config, directory=pair.directory)
 
 
 def bulk(pair, seconds, download):
@@ -82,14 +87,19 @@ def idle(pair, count):
 
 def _wrk(pair, target, seconds, connections, *options):
     host, port = target
-    out, user, system = _cost(
-        pair, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *options, f"http://{host}:{port}/")
+    return http(pair, f"http://{host}:{port}/", seconds, connections, *options)
+
+
+def http(pair, url, seconds, connections, *options):
+    """wrk on a URL. CPU microseconds of the proxies a request, requests, rate, and latency in ms."""
+    out, user, system = _cost(pair, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *options, url)
     if "Socket errors" in out or "Non-2xx" in out:
         raise Failed(f"wrk through {pair.name}:\n{out}")
     count = int(re.search(r"(\d+) requests in", out)[1])
     return {
         "cpu": (user + system) / count * 1e6,
         "system": system / count * 1e6,
+        "requests": count,
         "rate": float(re.search(r"Requests/sec: +([\d.]+)", out)[1]),
         "p50": _milliseconds(re.search(r"50% +(\S+)", out)[1]),
         "p99": _milliseconds(re.search(r"99% +(\S+)", out)[1]),

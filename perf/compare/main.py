@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 
+import gateway
 import loads
 from lab import Failed, Network
 from pairs import Certificates, Haproxy, SameNode, Ztunnel
@@ -28,7 +29,9 @@ def arguments():
     parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=PAIRS, help="what to measure")
     parser.add_argument("--only", nargs="+", choices=["upload", "download", "requests", "connects", "idle"], help="these loads only")
     parser.add_argument("--same-node", action="store_true", help="instead: two pods of one node, handed over and through a tunnel")
+    parser.add_argument("--gateway", action="store_true", help="instead: a gateway as ingress and as waypoint, beside nginx and haproxy")
     parser.add_argument("--ztunnel", help="the executable; built when not given")
+    parser.add_argument("--probe", help="what tells of a gateway's managed memory (Ztunnel.Compare.Probe.dll); built when not given")
     parser.add_argument("--json", help="write all numbers of all rounds to this file")
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 3)
@@ -65,7 +68,7 @@ def measure(pairs, threads, rounds, options, results):
                 for pair in order:
                     load = steps(pair, options.seconds, options.only).get(name)
                     if load:
-                        record(results, pair, name, load())
+                        record(results, pair.name, name, load())
     finally:
         for pair in pairs:
             pair.stop()
@@ -81,14 +84,14 @@ def measure_idle(pairs, threads, options, results):
                 loads.idle(pair, 100)
                 loads.requests(pair, 1)
                 numbers = loads.idle(pair, options.connections)
-                record(results, pair, "idle", {**numbers, "base-mb": numbers["base"] / 1e6})
+                record(results, pair.name, "idle", {**numbers, "base-mb": numbers["base"] / 1e6})
             finally:
                 pair.stop()
 
 
 def record(results, pair, name, numbers):
-    results.setdefault((pair.name, name), []).append(numbers)
-    print(f"  {pair.name:<8} {name:<14} " + "  ".join(f"{key} {value:.3f}" for key, value in numbers.items()), file=sys.stderr, flush=True)
+    results.setdefault((pair, name), []).append(numbers)
+    print(f"  {pair:<8} {name:<14} " + "  ".join(f"{key} {value:.3f}" for key, value in numbers.items()), file=sys.stderr, flush=True)
 
 
 def main():
@@ -96,6 +99,11 @@ def main():
     started = time.monotonic()
     everything = {}
     with tempfile.TemporaryDirectory(prefix="compare-") as directory:
+        if options.gateway:
+            require_executable(options)
+            everything[options.threads[0]] = gateway.compare(options, directory, record)
+            write_json(options, everything)
+            return
         certificates = Certificates(directory)
         if options.same_node:
             same_node(options, certificates, directory, started)
@@ -123,6 +131,10 @@ def main():
         print_table(f"{threads} worker thread{'s' * (threads > 1)} in each proxy", LOADS, results, *PAIRS)
     print_table(f"{options.connections} idle connections, both ends together", IDLE, everything[options.threads[0]], *PAIRS)
     print(f"\nmeasured in {time.monotonic() - started:.0f} s")
+    write_json(options, everything)
+
+
+def write_json(options, everything):
     if options.json:
         with open(options.json, "w", encoding="ascii") as out:
             json.dump({str(threads): {f"{pair} {load}": rounds for (pair, load), rounds in results.items()}

@@ -27,13 +27,13 @@ class Certificates:
     def root(self):
         return self._path("root-cert.pem")
 
-    def issue(self, account):
-        """A workload certificate with its key in one file, as haproxy reads it."""
+    def issue(self, account, host=None):
+        """A workload certificate with its key in one file, as haproxy reads it; for a host name too where one is given."""
         key, request, extensions, leaf = (self._path(f"{account}.{kind}") for kind in ("key", "csr", "ext", "pem"))
         run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
         run("openssl", "req", "-new", "-key", key, "-subj", "/", "-out", request)
         with open(extensions, "w", encoding="ascii") as text:
-            text.write(f"subjectAltName=critical,URI:spiffe://{TRUST_DOMAIN}/ns/perf/sa/{account}\n"
+            text.write(f"subjectAltName=critical,URI:spiffe://{TRUST_DOMAIN}/ns/perf/sa/{account}{f',DNS:{host}' if host else ''}\n"
                        "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n")
         run("openssl", "x509", "-req", "-in", request, "-CA", self._path("ca-cert.pem"), "-CAkey", self._path("ca-key.pem"),
             "-CAcreateserial", "-days", "2", "-sha256", "-extfile", extensions, "-out", leaf)
@@ -172,7 +172,7 @@ class Ztunnel(Pair):
             text.write("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: perf\n  labels:\n"
                        "    istio.io/dataplane-mode: ambient\n")
             for pod, node in self._placed():
-                text.write(_pod(pod, node))
+                text.write(pod_manifest(pod, node))
 
     def start(self, threads):
         self.processes = [self._start(node, threads) for node in (self.network.node_b, self.network.node_a)]
@@ -215,7 +215,7 @@ class SameNode(Ztunnel):
         return listens and super().passed() == (self.name == "tunnel")
 
 
-def _pod(pod, node):
+def pod_manifest(pod, node, labels=""):
     return f"""---
 apiVersion: v1
 kind: Pod
@@ -223,6 +223,7 @@ metadata:
   name: {pod.name}
   namespace: perf
   uid: uid-{pod.name}
+  labels: {{{labels}}}
   annotations:
     ztunnel.io/network-namespace: {pod.name}
 spec:
