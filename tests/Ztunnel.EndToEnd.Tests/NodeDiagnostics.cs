@@ -5,10 +5,10 @@ using Ztunnel.Lab;
 
 namespace Ztunnel.EndToEnd.Tests;
 
-/// <summary>Asks a node's diagnostics over HTTP, from inside the node, as a person or the kubelet would.</summary>
+/// <summary>Asks the diagnostics of a node, or of a gateway in a pod, over HTTP from inside, as a person or the kubelet would.</summary>
 internal static class NodeDiagnostics
 {
-    public static async Task<(HttpStatusCode Status, string Body)> Get(LabNode node, string url)
+    public static async Task<(HttpStatusCode Status, string Body)> Get(LabHost node, string url)
     {
         using var handler = new SocketsHttpHandler
         {
@@ -26,7 +26,7 @@ internal static class NodeDiagnostics
 
     public static Task<(HttpStatusCode Status, string Body)> Ready(LabNode node) => Get(node, "http://127.0.0.1:15021/healthz/ready");
 
-    public static async Task<JsonElement> Dump(LabNode node)
+    public static async Task<JsonElement> Dump(LabHost node)
     {
         (HttpStatusCode status, string body) = await Get(node, "http://127.0.0.1:15000/config_dump");
         Assert.Equal(HttpStatusCode.OK, status);

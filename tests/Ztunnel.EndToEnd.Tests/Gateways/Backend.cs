@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -14,7 +15,8 @@ namespace Ztunnel.EndToEnd.Tests;
 
 /// <summary>
 /// A web server in a pod that shows what it was asked: HTTP/1.1 on port 8080, HTTP/2 with prior knowledge on 8081. Answers with
-/// <c>pod=NAME</c>, the request line and the headers, one a line.
+/// <c>pod=NAME</c>, the request line and the headers, one a line. A request may ask for headers of the answer
+/// (<c>x-echo-set-header: name: value &amp; ...</c>) and for it to come late (<c>?delay=MILLISECONDS</c>).
 /// </summary>
 internal sealed class Backend : IAsyncDisposable
 {
@@ -43,6 +45,7 @@ internal sealed class Backend : IAsyncDisposable
             options.ListenHandle((ulong)sockets[1].Handle, listen => listen.Protocols = HttpProtocols.Http2);
         });
         WebApplication application = builder.Build();
+        application.UseWebSockets();
         application.Run(http => Answer(http, pod.Name));
         await application.StartAsync(TestContext.Current.CancellationToken);
         return new Backend(application, sockets);
@@ -74,6 +77,7 @@ internal sealed class Backend : IAsyncDisposable
             "upgrade" => Upgrade(http),
             "trailers" => Trailers(http),
             "slow" => Slow(http),
+            "ws" => Converse(http),
             _ => Show(http, name),
         };
     }
@@ -114,6 +118,15 @@ internal sealed class Backend : IAsyncDisposable
             await stream.WriteAsync(buffer.AsMemory(0, count));
     }
 
+    private static async Task Converse(HttpContext http)
+    {
+        using WebSocket client = await http.WebSockets.AcceptWebSocketAsync();
+        byte[] buffer = new byte[1024];
+        while (await client.ReceiveAsync(buffer, http.RequestAborted) is { MessageType: not WebSocketMessageType.Close } got)
+            await client.SendAsync(buffer.AsMemory(0, got.Count), got.MessageType, got.EndOfMessage, http.RequestAborted);
+        await client.CloseAsync(WebSocketCloseStatus.NormalClosure, null, http.RequestAborted);
+    }
+
     private static async Task Trailers(HttpContext http)
     {
         http.Response.ContentType = "application/grpc";
@@ -126,14 +139,23 @@ internal sealed class Backend : IAsyncDisposable
         await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
     }
 
-    private static Task Show(HttpContext http, string name)
+    private static async Task Show(HttpContext http, string name)
     {
+        if (int.TryParse(http.Request.Query["delay"], CultureInfo.InvariantCulture, out int delay))
+            await Task.Delay(delay, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
         var text = new StringBuilder();
         string target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         text.Append(CultureInfo.InvariantCulture, $"pod={name}\n{http.Request.Method} {target} {http.Request.Protocol}\n");
         foreach (var header in http.Request.Headers)
             text.Append(CultureInfo.InvariantCulture, $"{header.Key.ToLowerInvariant()}: {header.Value}\n");
         http.Response.Headers["x-from"] = name;
-        return http.Response.WriteAsync(text.ToString());
+        foreach (string[] header in http.Request.Headers["x-echo-set-header"].ToString().Split(" & ").Select(header => header.Split(": ")).Where(header => header.Length == 2))
+            http.Response.Headers[header[0]] = header[1];
+        bool isGrpc = http.Request.ContentType == "application/grpc";
+        if (isGrpc)
+            http.Response.ContentType = "application/grpc";
+        await http.Response.WriteAsync(text.ToString());
+        if (isGrpc)
+            http.Response.AppendTrailer("grpc-status", "0");
     }
 }

@@ -59,7 +59,7 @@ public sealed class IngressTests(GatewayLab lab)
         Assert.Contains("GET /deep/x?q HTTP/1.1", answer, StringComparison.Ordinal);
         Assert.Contains("\nhost: inner.test\n", answer, StringComparison.Ordinal);
         Assert.Contains("\nx-set: s\n", answer, StringComparison.Ordinal);
-        Assert.Matches("\nx-add: 0, ?a\n", answer);
+        Assert.Contains("\nx-add: 0,a\n", answer, StringComparison.Ordinal);
         Assert.DoesNotContain("x-gone", answer, StringComparison.Ordinal);
         Assert.Contains("x-back: r", answer, StringComparison.Ordinal);
         Assert.DoesNotContain("x-from", answer, StringComparison.Ordinal);

@@ -1,0 +1,174 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Ztunnel.Diagnostics;
+using Ztunnel.Lab;
+
+namespace Ztunnel.EndToEnd.Tests;
+
+/// <summary>
+/// What Gateway API's conformance suite sets up before its tests, on nodes of ours: the Gateways that several tests use, each in a pod
+/// of its own, two more pods for the Gateways that a test brings itself (<c>gw1</c> to <c>gw4</c>), and backends in three namespaces. A test
+/// applies its objects in place of those of the test before it, waits for their statuses and sends requests.
+/// </summary>
+[SuppressMessage("Performance", "CA1812", Justification = "Made by xunit.")]
+public sealed class ConformanceLab : IAsyncLifetime
+{
+    private static readonly string[] Gateways = ["same-namespace", "all-namespaces", "backend-namespaces", "with-https", "gw1", "gw2", "gw3", "gw4"];
+
+    private readonly List<Backend> _backends = [];
+    private MeshLab? _mesh;
+
+    internal MeshLab Mesh => _mesh!;
+
+    internal LabPod Client => Mesh.Pod("client");
+
+    public async ValueTask InitializeAsync()
+    {
+        _mesh = await MeshLab.Start(
+            lab =>
+            {
+                LabNodeBuilder edge = lab.Node("a");
+                foreach (string gateway in Gateways)
+                    edge.Pod(gateway, "infra");
+                edge.Pod("client", "outside");
+                lab.Node("b").Pod("v1", "infra").Pod("v2", "infra").Pod("v3", "infra").Pod("app-v1", "app").Pod("app-v2", "app").Pod("web", "web");
+            },
+            ConformanceManifests.Base,
+            waitFor: pod => pod.Namespace is "app");
+        foreach (string name in new[] { "v1", "v2", "v3", "app-v1", "app-v2", "web" })
+            _backends.Add(await Backend.Start(Mesh.Pod(name)));
+        foreach (string gateway in Gateways)
+            await Mesh.StartGateway(Mesh.Pod(gateway), gateway, options => options with { Workers = 1, Diagnostics = new DiagnosticsOptions() });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (Backend backend in _backends)
+            await backend.DisposeAsync();
+        if (_mesh is not null)
+            await _mesh.DisposeAsync();
+    }
+
+    /// <summary>Has a test's objects be there in place of those of the test before it.</summary>
+    internal void Apply(params string[] objects) => Mesh.Manifests.Write("case.yaml", Yaml.Join(objects));
+
+    /// <summary>Sends the requests of <paramref name="rows"/> to a Gateway, each until what comes is what it says.</summary>
+    internal Task Expect(string gateway, string rows) => Expect(gateway, 80, rows);
+
+    /// <inheritdoc cref="Expect(string, string)"/>
+    internal async Task Expect(string gateway, int port, string rows, Version? version = null, string? serverName = null, bool tls = false)
+    {
+        var at = new IPEndPoint(Mesh.Pod(gateway).IPv4, port);
+        foreach (Row row in Row.Read(rows))
+        {
+            string? fault = null;
+            await MeshLab.Eventually(
+                () => $"{row.Text}; it is: {fault}",
+                async () =>
+                {
+                    using HttpRequestMessage request = row.Request(tls && serverName is null ? "https" : "http", port is 80 or 443 ? at.Address.ToString() : at.ToString(), version ?? HttpVersion.Version11);
+                    fault = row.Fault(await Exchange.Send(Client, at, request, serverName));
+                    return fault is null;
+                });
+        }
+    }
+
+    /// <summary>Asks once, for a path and no host.</summary>
+    internal async Task<Exchange> Ask(string gateway, string path)
+    {
+        var at = new IPEndPoint(Mesh.Pod(gateway).IPv4, 80);
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{at.Address}{path}"));
+        return await Exchange.Send(Client, at, request);
+    }
+
+    /// <summary>Waits until nothing can be connected to at a Gateway's port.</summary>
+    internal Task Closed(string gateway, int port) => MeshLab.Eventually($"port {port} of {gateway} to be closed", async () =>
+    {
+        try
+        {
+            using Socket socket = await PodSocket.Connect(Client, Mesh.Pod(gateway).IPv4, port);
+            return false;
+        }
+        catch (SocketException)
+        {
+            return true;
+        }
+    });
+
+    /// <summary>Waits until a Gateway is reached at those addresses.</summary>
+    internal Task Addresses(string gateway, string expected) => Status(
+        "Gateway", gateway, expected, status => string.Join(' ', status.GetProperty("addresses").EnumerateArray().Select(address => address.GetString())));
+
+    /// <summary>Waits until an object's status is of that generation.</summary>
+    internal Task Generation(string kind, string name, long generation) => Status(
+        kind, name, generation.ToString(CultureInfo.InvariantCulture), status => status.TryGetProperty("observedGeneration", out JsonElement observed) ? observed.GetRawText() : "none");
+
+    /// <summary>
+    /// Waits until a route's parents are as said, one a line: <c>gateway: conditions</c>, where a condition that says nothing out of the
+    /// ordinary is its type alone, and the gateway's namespace infra is left out.
+    /// </summary>
+    internal Task Parents(string route, string expected, string kind = "HTTPRoute") => Status(kind, route, Lines(expected), status => string.Join(
+        '\n', status.GetProperty("parents").EnumerateArray().Select(parent =>
+            $"{parent.GetProperty("parent").GetString()!.Replace("Gateway infra/", "", StringComparison.Ordinal)}: {Conditions(parent)}")));
+
+    /// <summary>Waits until routes are accepted by their only parent, a Gateway or a Service, and all they refer to is there.</summary>
+    internal async Task Accepted(string kind, params string[] routes)
+    {
+        foreach (string route in routes)
+            await Status(kind, route, "", Oddities);
+
+        static string Oddities(JsonElement status) => status.GetProperty("parents").GetArrayLength() == 0
+            ? "no parent"
+            : string.Join('\n', status.GetProperty("parents").EnumerateArray().Select(Conditions).Where(conditions => conditions != "Accepted ResolvedRefs"));
+    }
+
+    /// <summary>Waits until a Gateway's conditions are as said; as <see cref="Parents"/>.</summary>
+    internal Task Gateway(string gateway, string expected) => Status("Gateway", gateway, expected, Conditions);
+
+    /// <summary>
+    /// Waits until a Gateway's listeners are as said, one a line: <c>name: kinds attached conditions</c>, without conditions that say
+    /// nothing out of the ordinary.
+    /// </summary>
+    internal Task Listeners(string gateway, string expected) => Status("Gateway", gateway, Lines(expected), status => string.Join(
+        '\n', status.GetProperty("listeners").EnumerateArray().Select(listener => string.Join(' ', new[]
+        {
+            $"{listener.GetProperty("name").GetString()}:",
+            string.Join('+', listener.GetProperty("supportedKinds").EnumerateArray().Select(kind => kind.GetString())),
+            listener.GetProperty("attachedRoutes").GetRawText(),
+            string.Join(' ', Conditions(listener).Split(' ').Except(["Accepted", "Programmed", "ResolvedRefs", "Conflicted=False/NoConflicts"], StringComparer.Ordinal)),
+        }.Where(part => part.Length > 0)))));
+
+    private async Task Status(string kind, string name, string expected, Func<JsonElement, string> describe)
+    {
+        string full = name.Contains('/', StringComparison.Ordinal) ? name.TrimStart('/') : $"infra/{name}";
+        string? found = null;
+        await MeshLab.Eventually(
+            () => $"{kind} {full} to be\n{expected}\nit is\n{found}",
+            async () =>
+            {
+                JsonElement dump = await NodeDiagnostics.Dump(Mesh.Pod("same-namespace"));
+                JsonElement status = dump.GetProperty("status").EnumerateArray().FirstOrDefault(candidate =>
+                    candidate.GetProperty("kind").GetString() == kind && candidate.GetProperty("object").GetString() == full);
+                found = status.ValueKind == JsonValueKind.Undefined ? "without status" : describe(status);
+                return found == expected;
+            });
+    }
+
+    private static string Conditions(JsonElement holder) =>
+        string.Join(' ', holder.GetProperty("conditions").EnumerateArray().Select(condition =>
+        {
+            (string type, string status, string reason) = (Text(condition, "type"), Text(condition, "status"), Text(condition, "reason"));
+            return status == "True" && reason == type ? type : $"{type}={status}/{reason}";
+        }));
+
+    private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString()!;
+
+    private static string Lines(string text) => string.Join('\n', text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+}
+
+/// <summary>The tests that share a <see cref="ConformanceLab"/>.</summary>
+[CollectionDefinition(nameof(ConformanceLab))]
+public sealed class ConformanceTestGroup : ICollectionFixture<ConformanceLab>;
