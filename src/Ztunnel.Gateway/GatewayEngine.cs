@@ -54,7 +54,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         Observations = new RequestObservations(loggers.CreateLogger<RequestObservations>());
         var guard = new RequestGuard(
             mesh, () => _pod.Gateways, () => _pod.Workload, new RequestAuthenticator(keys, TimeProvider.System), Observations);
-        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, backends);
+        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, backends, options.Limits);
         _retry = new Timer(_ => Refresh(), null, Timeout.Infinite, Timeout.Infinite);
         certificates.Request(pod.Identity);
     }
@@ -89,8 +89,9 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         var engine = new GatewayEngine(options, pod, loops, mesh, certificates, loggers);
         engine._server = await HttpServer.Start(new HttpApplication(engine.Answer), options.Limits, loggers, stop);
         var intake = new ConnectionIntake(engine._server, options.Limits);
-        engine._waypoint = new WaypointEntry(options, engine._pod, mesh, certificates, verifier, engine._loops, intake, engine._logger);
-        engine._ports = new ListenerPorts(options, loops, engine._pod, engine._tls, intake, engine._waypoint, engine._logger);
+        var clients = new ClientCount(options.Limits.Connections, TimeProvider.System, engine._logger);
+        engine._waypoint = new WaypointEntry(options, engine._pod, mesh, certificates, verifier, engine._loops, intake, clients, engine._logger);
+        engine._ports = new ListenerPorts(options, loops, engine._pod, engine._tls, intake, engine._waypoint, clients, engine._logger);
         certificates.RootsWithdrawn += engine.OnRootsWithdrawn;
         engine._gatewayObservation = mesh.ObserveHttpGateways(_ => engine.RefreshLater());
         engine._workloadObservation = mesh.Observe(engine.OnWorkloadChange);

@@ -2,11 +2,9 @@ using System.CommandLine;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Diagnostics;
-using Ztunnel.Gateway;
 using Ztunnel.Identity;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
-using Ztunnel.Telemetry;
 
 namespace Ztunnel;
 
@@ -32,10 +30,14 @@ internal static partial class GatewayCommand
         var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
         Option<int> workers = NumberFlag.Create("--workers", Environment.ProcessorCount, 1, 256, "Worker threads, one event loop each.");
         Option<double> drain = NumberFlag.Create("--drain-seconds", 5.0, 0, 86_400, "How long a stop waits for requests under way.");
+        var limits = new GatewayFlags();
+        var log = new LogFlags("info,Microsoft=warn,Yarp=warn");
         var command = new Command("gateway", "Run one instance of a Gateway: an ingress gateway or a waypoint.")
         {
             name, @namespace, manifests, netns, authority, trustDomain, aliases, root, workers, drain,
         };
+        limits.AddTo(command);
+        log.AddTo(command);
         command.SetAction((parsed, stop) => Run(
             new GatewayAgentOptions
             {
@@ -46,20 +48,20 @@ internal static partial class GatewayCommand
                 RootNamespace = parsed.GetRequiredValue(root),
                 Workers = parsed.GetRequiredValue(workers),
                 DrainTime = TimeSpan.FromSeconds(parsed.GetRequiredValue(drain)),
+                Engine = limits.Read(parsed),
                 Diagnostics = new DiagnosticsOptions { Admin = [new IPEndPoint(IPAddress.Loopback, DiagnosticsOptions.AdminPort)] },
             },
             parsed.GetValue(netns),
             parsed.GetValue(authority)?.FullName,
+            log.Open(parsed),
             stop));
         return command;
     }
 
-    private static async Task<int> Run(GatewayAgentOptions options, string? netns, string? authorityDirectory, CancellationToken stop)
+    private static async Task<int> Run(GatewayAgentOptions options, string? netns, string? authorityDirectory, RoleLog output, CancellationToken stop)
     {
-        using LogOutput output = LogOutput.StandardOutput(new LogOutputOptions());
-        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
-            .SetMinimumLevel(LogLevel.Trace)
-            .AddProvider(new LogOutputLoggerProvider(output, LogLevels.Parse("info,Microsoft=warn,Yarp=warn"))));
+        using RoleLog log = output;
+        ILoggerFactory loggers = log.Loggers;
         ILogger logger = loggers.CreateLogger("Ztunnel.Gateway");
         try
         {
@@ -68,7 +70,7 @@ internal static partial class GatewayCommand
                 ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
                 : BuiltInCertificateAuthority.Load(authorityDirectory, logger: loggers.CreateLogger<BuiltInCertificateAuthority>());
             await using GatewayAgent agent = await GatewayAgent.Start(
-                options with { Engine = new GatewayOptions { Namespace = pod } }, authority, loggers, stop);
+                options with { Engine = options.Engine with { Namespace = pod } }, authority, loggers, stop);
             await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await agent.Drain();
             return 0;

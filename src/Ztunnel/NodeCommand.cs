@@ -4,7 +4,6 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Diagnostics;
 using Ztunnel.Identity;
-using Ztunnel.Telemetry;
 
 namespace Ztunnel;
 
@@ -35,14 +34,6 @@ internal static partial class NodeCommand
             Description = "Take the capture rules out of all pods on SIGTERM, so that they go on in the clear. "
                 + "Without it they stay, and connections are refused until an agent is there again.",
         };
-        var accessLog = new Option<string>("--access-log") { Description = "Shape of the log: text, json, or none for no access log.", DefaultValueFactory = _ => "text" };
-        accessLog.AcceptOnlyFromAmong("text", "json", "none");
-        var levels = new Option<string>("--log-level")
-        {
-            Description = "Levels, such as info or info,capture=debug.",
-            DefaultValueFactory = _ => "info,Microsoft=warn",
-        };
-        levels.Validators.Add(result => Complain(result, () => LogLevels.Parse(result.GetValueOrDefault<string>())));
         var run = new Option<string?>("--run-directory")
         {
             Description = "Directory of the node, for root only, in which an agent and the one that takes over from it meet: no connection is refused on the way.",
@@ -51,12 +42,14 @@ internal static partial class NodeCommand
         Option<string> admin = Address("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
         Option<string> readiness = Address("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
 
+        var log = new LogFlags("info,Microsoft=warn");
         var proxy = new ProxyFlags();
         var waypoints = new WaypointFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
-            node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, accessLog, levels, probes, run, admin, readiness,
+            node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, probes, run, admin, readiness,
         };
+        log.AddTo(command);
         proxy.AddTo(command);
         waypoints.AddTo(command);
         command.SetAction((parsed, stop) => Run(
@@ -82,28 +75,22 @@ internal static partial class NodeCommand
                 },
             },
             parsed.GetValue(authority)?.FullName,
-            parsed.GetRequiredValue(accessLog),
-            LogLevels.Parse(parsed.GetRequiredValue(levels)),
+            log.Open(parsed),
             stop));
         return command;
     }
 
-    private static async Task<int> Run(
-        NodeAgentOptions options, string? authorityDirectory, string accessLogShape, LogLevels levels, CancellationToken stop)
+    private static async Task<int> Run(NodeAgentOptions options, string? authorityDirectory, RoleLog output, CancellationToken stop)
     {
-        using LogOutput output = LogOutput.StandardOutput(
-            new LogOutputOptions { Format = accessLogShape == "json" ? LogFormat.Json : LogFormat.Text });
-        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
-            .SetMinimumLevel(LogLevel.Trace)
-            .AddProvider(new LogOutputLoggerProvider(output, levels)));
-        AccessLog accessLog = accessLogShape == "none" ? AccessLog.Off : new AccessLog(output);
+        using RoleLog log = output;
+        ILoggerFactory loggers = log.Loggers;
         ILogger logger = loggers.CreateLogger("Ztunnel.Node");
         try
         {
             using BuiltInCertificateAuthority authority = authorityDirectory is null
                 ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
                 : BuiltInCertificateAuthority.Load(authorityDirectory, logger: loggers.CreateLogger<BuiltInCertificateAuthority>());
-            await using NodeAgent agent = await NodeAgent.Start(options, authority, accessLog, loggers, stop);
+            await using NodeAgent agent = await NodeAgent.Start(options, authority, log.Access, loggers, stop);
             await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, stop), agent.HandedOver);
             await agent.Drain();
             return 0;
@@ -134,17 +121,5 @@ internal static partial class NodeCommand
     {
         if (!met)
             result.AddError($"{result.Option.Name} {demand}, got \"{string.Join(' ', result.Tokens.Select(t => t.Value))}\"");
-    }
-
-    private static void Complain(OptionResult result, Action parse)
-    {
-        try
-        {
-            parse();
-        }
-        catch (FormatException e)
-        {
-            result.AddError($"{result.Option.Name}: {e.Message}");
-        }
     }
 }

@@ -9,7 +9,7 @@ namespace Ztunnel.Gateway;
 /// </summary>
 internal sealed class ConnectionIntake(HttpServer server, HttpLimits limits)
 {
-    /// <summary>Takes over a connection. Loop thread only.</summary>
+    /// <summary>Takes over a connection, and completes when it is over. Loop thread only.</summary>
     /// <param name="channel">The connection.</param>
     /// <param name="entry">How it came in.</param>
     /// <param name="local">The address it came to.</param>
@@ -24,9 +24,14 @@ internal sealed class ConnectionIntake(HttpServer server, HttpLimits limits)
         };
         if (http2 is null)
             (channel, http2) = await FirstBytes.Ask(channel, limits.IdleTimeout, FirstBytes.IsHttp2);
-        if (http2 is { } known)
-            server.Serve(new ChannelConnection(channel, entry, local, known), known);
-        else
+        if (http2 is not { } known)
+        {
             channel.Dispose();
+            return;
+        }
+
+        var connection = new ChannelConnection(channel, entry, local, known);
+        server.Serve(connection, known);
+        await connection.Disposed;
     }
 }

@@ -26,8 +26,18 @@ public sealed record HttpLimits
     /// <summary>Most requests under way on one HTTP/2 connection.</summary>
     public int StreamsPerConnection { get; init; } = 250;
 
-    /// <summary>Most clients' connections at once.</summary>
+    /// <summary>Most clients' connections at once, counted from accept; 0 for no limit. The next is closed at once.</summary>
     public int Connections { get; init; } = 20_000;
+
+    /// <summary>
+    /// How many bytes a second the body of an HTTP/1.1 request has to come with on average while it is waited for, after
+    /// <see cref="BodyGrace"/>; 0 for no limit. Over HTTP/2, where a slow stream takes no connection of its own and calls of gRPC may
+    /// last for days, only <see cref="StreamIdleTimeout"/> counts.
+    /// </summary>
+    public int BodyRate { get; init; } = 100;
+
+    /// <summary>How long a body may be slower than that.</summary>
+    public TimeSpan BodyGrace { get; init; } = TimeSpan.FromSeconds(30);
 
     internal void ApplyTo(KestrelServerLimits limits)
     {
@@ -36,9 +46,10 @@ public sealed record HttpLimits
         limits.MaxRequestLineSize = RequestLineBytes;
         limits.RequestHeadersTimeout = HeaderTimeout;
         limits.KeepAliveTimeout = IdleTimeout;
-        limits.MaxConcurrentConnections = Connections;
-        limits.MaxConcurrentUpgradedConnections = Connections;
-        // A body is as large as the service behind allows, and as slow: what is silent too long is ended by StreamIdleTimeout.
+        // Those that have said nothing yet count too, so it is not the server that counts.
+        limits.MaxConcurrentConnections = null;
+        limits.MaxConcurrentUpgradedConnections = null;
+        // A body is as large as the service behind allows. How slow it may be is said with each request.
         limits.MaxRequestBodySize = null;
         limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;

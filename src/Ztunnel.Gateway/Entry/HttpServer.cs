@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -20,6 +21,12 @@ internal sealed class HttpServer : IAsyncDisposable
     private readonly Entrance _http1 = new("http/1.1");
     private readonly Entrance _http2 = new("h2");
 
+    static HttpServer()
+    {
+        // A line ends with CR LF: servers that take a bare LF for an end of line and those that do not see different requests.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", isEnabled: true);
+    }
+
     private HttpServer(HttpLimits limits, ILoggerFactory loggers)
     {
         _services = new ServiceCollection().AddSingleton(loggers).BuildServiceProvider();
@@ -29,6 +36,9 @@ internal sealed class HttpServer : IAsyncDisposable
             AddServerHeader = false,
             AllowAlternateSchemes = true,
             AllowResponseHeaderCompression = true,
+            RequestHeaderEncodingSelector = static name => name == "Content-Length" ? DigitEncoding.Instance : null,
+            // What backends say in headers that is no ASCII passes byte for byte, as they are read in Latin-1 too.
+            ResponseHeaderEncodingSelector = static _ => Encoding.Latin1,
         };
         limits.ApplyTo(options.Limits);
         options.Listen(_http1, listen => listen.Protocols = HttpProtocols.Http1);
@@ -50,7 +60,10 @@ internal sealed class HttpServer : IAsyncDisposable
     public void Serve(ChannelConnection connection, bool http2)
     {
         if (!(http2 ? _http2 : _http1).Connections.Writer.TryWrite(connection))
+        {
             connection.Abort(new ConnectionAbortedException("the gateway is stopping"));
+            _ = connection.DisposeAsync();
+        }
     }
 
     /// <summary>

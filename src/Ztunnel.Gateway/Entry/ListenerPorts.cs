@@ -12,7 +12,14 @@ namespace Ztunnel.Gateway;
 /// change of one disturbs no other.
 /// </summary>
 internal sealed partial class ListenerPorts(
-    GatewayOptions options, EventLoopGroup loops, GatewayPod pod, ListenerTls certificates, ConnectionIntake intake, WaypointEntry waypoint, ILogger logger)
+    GatewayOptions options,
+    EventLoopGroup loops,
+    GatewayPod pod,
+    ListenerTls certificates,
+    ConnectionIntake intake,
+    WaypointEntry waypoint,
+    ClientCount clients,
+    ILogger logger)
     : IDisposable
 {
     private readonly Dictionary<ushort, List<TcpListener>> _open = [];
@@ -72,6 +79,12 @@ internal sealed partial class ListenerPorts(
     /// <summary>Serves one accepted connection; a fault of ours costs this connection and is logged.</summary>
     private async void Run(TcpConnection connection, Func<TcpConnection, ValueTask> serve)
     {
+        if (!clients.TryEnter())
+        {
+            connection.Dispose();
+            return;
+        }
+
         try
         {
             await serve(connection);
@@ -84,6 +97,10 @@ internal sealed partial class ListenerPorts(
         {
             LogFault(connection.RemoteEndPoint, e);
             connection.Dispose();
+        }
+        finally
+        {
+            clients.Leave();
         }
     }
 

@@ -21,6 +21,7 @@ internal sealed class WaypointEntry(
     MeshPeerVerifier verifier,
     IReadOnlyList<GatewayLoop> loops,
     ConnectionIntake intake,
+    ClientCount clients,
     ILogger logger)
 {
     private readonly ConcurrentDictionary<HboneConnection, byte> _peers = new();
@@ -74,6 +75,24 @@ internal sealed class WaypointEntry(
     }
 
     private async ValueTask Take(IncomingConnect incoming, IPEndPoint client, SpiffeId peer)
+    {
+        if (!clients.TryEnter())
+        {
+            incoming.Refuse(503);
+            return;
+        }
+
+        try
+        {
+            await Carry(incoming, client, peer);
+        }
+        finally
+        {
+            clients.Leave();
+        }
+    }
+
+    private async ValueTask Carry(IncomingConnect incoming, IPEndPoint client, SpiffeId peer)
     {
         if (!TryRead(incoming.Authority, out IPEndPoint? destination, out Service? service))
         {

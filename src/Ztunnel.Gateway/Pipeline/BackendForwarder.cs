@@ -94,7 +94,7 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, IHttp
             case ForwarderError.RequestTimedOut:
                 return LocalReply.StreamTimeout;
             case ForwarderError.RequestBodyClient:
-                return LocalReply.BadRequest;
+                return cause is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } ? LocalReply.BodyTimeout : LocalReply.BadRequest;
             default:
                 break;
         }

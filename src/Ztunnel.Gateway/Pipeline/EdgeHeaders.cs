@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -15,14 +16,19 @@ internal static class EdgeHeaders
     public const string ForwardedProto = "x-forwarded-proto";
     public const string ForwardedHost = "x-forwarded-host";
 
+    private const string ClientCertificate = "x-forwarded-client-cert";
+
     /// <summary>Headers that the mesh gives a meaning to and that a client outside could forge, beside all of <c>x-envoy-</c>.</summary>
-    private static readonly string[] Internal =
-        ["x-forwarded-client-cert", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-istio-attributes", "baggage-istio"];
+    private static readonly FrozenSet<string> Internal = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase,
+        ClientCertificate, ForwardedProto, ForwardedHost, "x-forwarded-port", "x-istio-attributes", "baggage-istio");
 
     /// <summary>Prepares a request's headers for being sent on.</summary>
     public static void Prepare(HttpRequest request, Entry entry)
     {
         IHeaderDictionary headers = request.Headers;
+        foreach (string? line in headers.Connection)
+            HopHeaders.RemoveNamed(headers, line);
         if (entry is Entry.Listener)
         {
             Distrust(headers);
@@ -31,9 +37,11 @@ internal static class EdgeHeaders
             if (request.Host.HasValue)
                 headers[ForwardedHost] = request.Host.Value;
         }
-        else if (!headers.ContainsKey(ForwardedProto))
+        else
         {
-            headers[ForwardedProto] = request.Scheme;
+            headers.Remove(ClientCertificate);
+            if (!headers.ContainsKey(ForwardedProto))
+                headers[ForwardedProto] = request.Scheme;
         }
 
         if (StringValues.IsNullOrEmpty(headers[RequestId]))
@@ -42,17 +50,29 @@ internal static class EdgeHeaders
 
     private static void Distrust(IHeaderDictionary headers)
     {
-        foreach (string name in Internal)
-            headers.Remove(name);
         List<string>? forged = null;
         foreach (KeyValuePair<string, StringValues> header in headers)
         {
-            if (header.Key.StartsWith("x-envoy-", StringComparison.OrdinalIgnoreCase))
+            if (IsInternal(header.Key))
                 (forged ??= []).Add(header.Key);
         }
 
         foreach (string name in forged ?? [])
             headers.Remove(name);
+    }
+
+    /// <summary>Whether only the mesh may say that. To many backends (CGI, WSGI) an underscore is the same as a dash.</summary>
+    private static bool IsInternal(string name)
+    {
+        string dashed = name;
+        if (name.Contains('_', StringComparison.Ordinal))
+        {
+            dashed = name.Replace('_', '-');
+            if (dashed.Equals(ForwardedFor, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+
+        return dashed.StartsWith("x-envoy-", StringComparison.OrdinalIgnoreCase) || Internal.Contains(dashed);
     }
 
     private static void Append(IHeaderDictionary headers, string name, string value) =>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Forwarder;
 using Ztunnel.Mesh;
@@ -12,6 +13,8 @@ namespace Ztunnel.Gateway;
 /// </summary>
 internal sealed class Exchange(HttpContext http, ChannelConnection connection, GatewayLoop on) : HttpTransformer
 {
+    private const string ConnectionHeader = "Connection";
+
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
     private List<HeaderChange>? _responseChanges;
@@ -87,6 +90,12 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
         bool copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         if (proxyResponse is null)
             return copy;
+        if (proxyResponse.Headers.NonValidated.TryGetValues(ConnectionHeader, out HeaderStringValues hops))
+        {
+            foreach (string line in hops)
+                HopHeaders.RemoveNamed(httpContext.Response.Headers, line);
+        }
+
         // What has become another protocol goes on for as long as it likes.
         if (proxyResponse.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
             Deadline?.CancelAfter(System.Threading.Timeout.InfiniteTimeSpan);

@@ -12,6 +12,9 @@ internal sealed record LocalReply(int Status, string Body = "")
     /// <summary>No route is for the request.</summary>
     public static readonly LocalReply NotFound = new(StatusCodes.Status404NotFound);
 
+    /// <summary>HTTP/1.0, which Istio's gateways do not speak either.</summary>
+    public static readonly LocalReply UpgradeRequired = new(StatusCodes.Status426UpgradeRequired);
+
     /// <summary>The request is for another listener than its connection (RFC 9110 section 15.5.20).</summary>
     public static readonly LocalReply Misdirected = new(StatusCodes.Status421MisdirectedRequest);
 
@@ -40,6 +43,9 @@ internal sealed record LocalReply(int Status, string Body = "")
     /// <summary>The endpoint answered with what is no HTTP.</summary>
     public static readonly LocalReply ProtocolError = new(
         StatusCodes.Status502BadGateway, "upstream connect error or disconnect/reset before headers. reset reason: protocol error");
+
+    /// <summary>The client is too slow to send its body.</summary>
+    public static readonly LocalReply BodyTimeout = new(StatusCodes.Status408RequestTimeout, "request timeout");
 
     /// <summary>The endpoint did not answer within the route's timeout.</summary>
     public static readonly LocalReply RequestTimeout = new(StatusCodes.Status504GatewayTimeout, "upstream request timeout");

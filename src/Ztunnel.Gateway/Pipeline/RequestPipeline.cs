@@ -1,5 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Primitives;
 using Ztunnel.Mesh;
 
 namespace Ztunnel.Gateway;
@@ -8,8 +11,11 @@ namespace Ztunnel.Gateway;
 /// What happens to a request, in this order: it is understood or refused, its headers are made trustworthy, it is judged
 /// by the policies, routed, filtered, and sent to a backend or answered here.
 /// </summary>
-internal sealed class RequestPipeline(MeshState mesh, GatewayPod gateway, IReadOnlyList<GatewayLoop> loops, IRequestGuard guard, BackendForwarder backends)
+internal sealed class RequestPipeline(
+    MeshState mesh, GatewayPod gateway, IReadOnlyList<GatewayLoop> loops, IRequestGuard guard, BackendForwarder backends, HttpLimits limits)
 {
+    private readonly MinDataRate? _bodyRate = limits.BodyRate == 0 ? null : new MinDataRate(limits.BodyRate, limits.BodyGrace);
+
     /// <summary>Whether the gateway is stopping, and clients are to come back elsewhere.</summary>
     public bool Leaving { get; set; }
 
@@ -27,6 +33,7 @@ internal sealed class RequestPipeline(MeshState mesh, GatewayPod gateway, IReadO
             return;
         }
 
+        LimitBody(http);
         EdgeHeaders.Prepare(http.Request, exchange.Entry);
         if (await Judge(exchange, target.Path) is { } denied)
         {
@@ -48,6 +55,12 @@ internal sealed class RequestPipeline(MeshState mesh, GatewayPod gateway, IReadO
         IHeaderDictionary headers = http.Request.Headers;
         refusal = LocalReply.BadRequest;
         target = default;
+        if (HttpProtocol.IsHttp10(http.Request.Protocol))
+        {
+            refusal = LocalReply.UpgradeRequired;
+            return false;
+        }
+
         bool isConnect = HttpMethods.IsConnect(http.Request.Method);
         if (isConnect && http.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
         {
@@ -55,8 +68,7 @@ internal sealed class RequestPipeline(MeshState mesh, GatewayPod gateway, IReadO
             return false;
         }
 
-        // The server takes the former for what counts and keeps the latter under another name (RFC 9112 section 6.3).
-        if (headers.TransferEncoding.Count > 0 && (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length")))
+        if (!HasOneLength(headers))
             return false;
         if (!HeaderNames.AreTokens(headers))
             return false;
@@ -66,6 +78,28 @@ internal sealed class RequestPipeline(MeshState mesh, GatewayPod gateway, IReadO
         exchange.Query = target.Query;
         refusal = exchange.Path == "*" ? LocalReply.NotFound : null;
         return refusal is null;
+    }
+
+    private static bool HasOneLength(IHeaderDictionary headers)
+    {
+        StringValues coding = headers.TransferEncoding;
+        if (coding.Count == 0)
+            return true;
+        // The server takes the former for what counts and keeps the latter under another name (RFC 9112 section 6.3).
+        return headers.ContentLength is null
+            && !headers.ContainsKey("X-Content-Length")
+            && coding.Count == 1
+            && string.Equals(coding[0], "chunked", StringComparison.OrdinalIgnoreCase);
+    }
+
+    private void LimitBody(HttpContext http)
+    {
+        HttpRequest request = http.Request;
+        if (_bodyRate is not null && HttpProtocol.IsHttp11(request.Protocol) && (request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0)
+            && http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } feature)
+        {
+            feature.MinDataRate = _bodyRate;
+        }
     }
 
     /// <summary>Asks the policies; not null where they refuse the request.</summary>

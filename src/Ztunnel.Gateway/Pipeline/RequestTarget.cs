@@ -17,6 +17,9 @@ internal readonly record struct RequestTarget(HttpPath Path, string? Query)
     {
         target = default;
         ReadOnlySpan<char> rest = raw;
+        // The server lets them pass in a query, and over HTTP/2 even blanks, with which a request line would be another.
+        if (rest.ContainsAnyInRange('\0', ' ') || rest.Contains('\x7f'))
+            return false;
         if (rest is not "*" && !rest.StartsWith('/'))
         {
             int scheme = rest.IndexOf("://", StringComparison.Ordinal);

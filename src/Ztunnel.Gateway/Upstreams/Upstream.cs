@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
 
@@ -28,6 +29,9 @@ internal sealed class Upstream : IDisposable
             ConnectTimeout = options.ConnectTimeout + options.ConnectTimeout,
             PooledConnectionIdleTimeout = options.IdleTimeout,
             MaxResponseHeadersLength = options.ResponseHeaderKilobytes,
+            // As the server reads what clients say in headers, and writes what backends say.
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
+            ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
             ConnectCallback = async (_, cancellationToken) =>
                 new ChannelStream(await loop.RunAsync(() => connect(route, cancellationToken))),
         };
