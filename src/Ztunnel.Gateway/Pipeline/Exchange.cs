@@ -50,17 +50,29 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     /// <summary>What is spoken to the backend.</summary>
     public BackendProtocol Protocol { get; set; }
 
-    /// <summary>How long the backend may take; null for as long as it likes.</summary>
+    /// <summary>How long the request may take with all its tries; null for as long as it likes.</summary>
     public TimeSpan? Timeout { get; set; }
 
-    /// <summary>Ends a request that takes too long.</summary>
-    public CancellationTokenSource? Deadline { get; set; }
+    /// <summary>How long each try may take; null for as long as it likes.</summary>
+    public TimeSpan? TryTimeout { get; set; }
+
+    /// <summary>When it is sent again.</summary>
+    public RetryRule Retry { get; set; }
+
+    /// <summary>Who gets a copy of it; null for nobody.</summary>
+    public List<HttpBackend>? Mirrors { get; private set; }
+
+    /// <summary>What is known of its tries. Made where it is sent on.</summary>
+    public RequestTries? Tries { get; set; }
 
     /// <summary>Whether the client is to come back over another connection.</summary>
     public bool Leaving { get; set; }
 
     /// <summary>Notes what is to be done to the answer's headers.</summary>
     public void ChangeResponse(HeaderChange change) => (_responseChanges ??= []).Add(change);
+
+    /// <summary>Notes that a backend is to get a copy.</summary>
+    public void Mirror(HttpBackend target) => (Mirrors ??= []).Add(target);
 
     /// <summary>Answers without a backend.</summary>
     public async Task Reply(LocalReply reply)
@@ -73,20 +85,28 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     public override async ValueTask TransformRequestAsync(
         HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-        // The prefix ends with the slash that the path begins with.
-        string target = string.Concat(destinationPrefix.AsSpan(0, destinationPrefix.Length - 1), Path, Query is null ? "" : "?", Query);
-        proxyRequest.RequestUri = new Uri(target, AsWritten);
-        string? host = Host ?? httpContext.Request.Host.Value;
-        if (!string.IsNullOrEmpty(host))
-            proxyRequest.Headers.Host = host;
+        await Describe(proxyRequest, destinationPrefix, cancellationToken);
         _sent = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>Makes a message to a backend of what the request is now, but for its body.</summary>
+    public async ValueTask Describe(HttpRequestMessage message, string prefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(http, message, prefix, cancellationToken);
+        // The prefix ends with the slash that the path begins with.
+        string target = string.Concat(prefix.AsSpan(0, prefix.Length - 1), Path, Query is null ? "" : "?", Query);
+        message.RequestUri = new Uri(target, AsWritten);
+        string? host = Host ?? http.Request.Host.Value;
+        if (!string.IsNullOrEmpty(host))
+            message.Headers.Host = host;
     }
 
     /// <inheritdoc/>
     public override async ValueTask<bool> TransformResponseAsync(
         HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
+        if (proxyResponse is not null && Tries!.Refuse(proxyResponse))
+            return false;
         bool copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         if (proxyResponse is null)
             return copy;
@@ -98,7 +118,7 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
 
         // What has become another protocol goes on for as long as it likes.
         if (proxyResponse.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
-            Deadline?.CancelAfter(System.Threading.Timeout.InfiniteTimeSpan);
+            Tries!.LetGo();
         long took = (long)Stopwatch.GetElapsedTime(_sent).TotalMilliseconds;
         httpContext.Response.Headers["x-envoy-upstream-service-time"] = took.ToString(CultureInfo.InvariantCulture);
         FinishHeaders();

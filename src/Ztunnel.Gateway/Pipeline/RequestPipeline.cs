@@ -163,9 +163,9 @@ internal sealed class RequestPipeline(
         exchange.Service = service;
         exchange.Port = backend.Port;
         exchange.Protocol = rule.Grpc ? BackendProtocol.Http2 : PortProtocol.ForRequest(backend.Protocol, exchange.Http.Request, declared: true);
-        exchange.Timeout = Shorter(rule.RequestTimeout, rule.BackendTimeout);
+        exchange.Timeout = rule.RequestTimeout;
+        exchange.TryTimeout = rule.BackendTimeout;
+        exchange.Retry = RetryRule.Of(rule.Retry);
         return null;
     }
-
-    private static TimeSpan? Shorter(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other : one;
 }

@@ -27,6 +27,9 @@ internal static class RuleFilters
                     exchange.Host = rewrite.Hostname ?? exchange.Host;
                     exchange.Path = rewrite.Path?.Apply(facts.Path, match) ?? exchange.Path;
                     break;
+                case HttpFilter.Mirror mirror when mirror.Takes(Random.Shared.NextDouble()):
+                    exchange.Mirror(mirror.Target);
+                    break;
                 case HttpFilter.Redirect redirect:
                     return Redirect(redirect, exchange, match, facts);
                 case HttpFilter.Cors cors when Cors(cors.Policy, exchange) is { } answer:

@@ -55,7 +55,12 @@ public abstract record HttpFilter
     /// <param name="Target">Where to.</param>
     /// <param name="Numerator">Of <paramref name="Denominator"/> requests so many are copied.</param>
     /// <param name="Denominator">See <paramref name="Numerator"/>.</param>
-    public sealed record Mirror(HttpBackend Target, int Numerator = 100, int Denominator = 100) : HttpFilter;
+    public sealed record Mirror(HttpBackend Target, int Numerator = 100, int Denominator = 100) : HttpFilter
+    {
+        /// <summary>Whether one request is copied.</summary>
+        /// <param name="draw">A random number from 0 to 1, without 1.</param>
+        public bool Takes(double draw) => Target.Service is not null && draw * Denominator < Numerator;
+    }
 
     /// <summary>Tells browsers which origins may use the answers.</summary>
     public sealed record Cors(CorsPolicy Policy) : HttpFilter;

@@ -16,7 +16,7 @@ namespace Ztunnel.EndToEnd.Tests;
 /// <summary>
 /// A web server in a pod that shows what it was asked: HTTP/1.1 on port 8080, HTTP/2 with prior knowledge on 8081. Answers with
 /// <c>pod=NAME</c>, the request line and the headers, one a line. A request may ask for headers of the answer
-/// (<c>x-echo-set-header: name: value &amp; ...</c>) and for it to come late (<c>?delay=MILLISECONDS</c>).
+/// (<c>x-echo-set-header: name: value &amp; ...</c>) and for it to come late (<c>?delay=MILLISECONDS</c>). Or it answers as a test says.
 /// </summary>
 internal sealed class Backend : IAsyncDisposable
 {
@@ -32,7 +32,7 @@ internal sealed class Backend : IAsyncDisposable
         _sockets = sockets;
     }
 
-    public static async Task<Backend> Start(LabPod pod)
+    public static async Task<Backend> Start(LabPod pod, RequestDelegate? answer = null)
     {
         Socket[] sockets = pod.NetworkNamespace.Run(() => new[] { Listen(Http1Port), Listen(Http2Port) });
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
@@ -46,7 +46,7 @@ internal sealed class Backend : IAsyncDisposable
         });
         WebApplication application = builder.Build();
         application.UseWebSockets();
-        application.Run(http => Answer(http, pod.Name));
+        application.Run(answer ?? (http => Answer(http, pod.Name)));
         await application.StartAsync(TestContext.Current.CancellationToken);
         return new Backend(application, sockets);
     }
