@@ -52,8 +52,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         _outside = OutsideClient.Create(mesh, _pod, _loops[0]);
         var keys = new KeySetCache(_outside, TimeProvider.System, loggers.CreateLogger<KeySetCache>());
         Observations = new RequestObservations(loggers.CreateLogger<RequestObservations>());
-        var guard = new RequestGuard(
-            mesh, () => _pod.Gateways, () => _pod.Workload, new RequestAuthenticator(keys, TimeProvider.System), Observations);
+        var guard = new RequestGuard(mesh, _pod, new RequestAuthenticator(keys, TimeProvider.System), Observations);
         _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, backends, options.Limits);
         _retry = new Timer(_ => Refresh(), null, Timeout.Infinite, Timeout.Infinite);
         certificates.Request(pod.Identity);

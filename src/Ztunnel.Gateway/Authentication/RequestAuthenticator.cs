@@ -37,8 +37,12 @@ internal sealed class RequestAuthenticator(KeySetCache keys, TimeProvider time)
             }
         }
 
-        return new AuthenticatedRequest { Refusal = refusal, Headers = [.. Untrusted(rules, headers)] };
+        return Unverified(rules, headers) with { Refusal = refusal };
     }
+
+    /// <summary>A request whose tokens count for nothing: what only they may say is not believed of it.</summary>
+    public static AuthenticatedRequest Unverified(ImmutableArray<JwtRule> rules, IRequestHeaders headers) =>
+        new() { Headers = [.. Untrusted(rules, headers)] };
 
     private async ValueTask<(VerifiedTokenCache.Verified? Verified, TokenRefusal? Refusal)> Verify(JwtRule rule, string text, CancellationToken cancellation)
     {

@@ -13,6 +13,9 @@ public abstract record Entry
     /// <summary>Who connected.</summary>
     public required IPEndPoint Client { get; init; }
 
+    /// <summary>What the client connected with, <c>https</c> or <c>http</c>, whatever it says itself.</summary>
+    public string Scheme => this is Listener { Tls: true } ? "https" : "http";
+
     /// <summary>Through a listener of an ingress gateway.</summary>
     /// <param name="Port">The listener's port.</param>
     /// <param name="ServerName">The name asked for in the TLS handshake, lower case; null for plaintext and where none was named.</param>

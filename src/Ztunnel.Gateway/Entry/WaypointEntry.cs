@@ -134,7 +134,7 @@ internal sealed class WaypointEntry(
 
     /// <summary>Whether policies refuse what is no HTTP, by what of them connections can be judged by.</summary>
     private bool IsDenied(Entry.Tunnel entry) => mesh
-        .PoliciesFor(RequestGuard.ScopeOf(pod.Gateways, pod.Workload, entry))
+        .PoliciesFor(RequestGuard.ScopeOf(pod, entry))
         .AuthorizeConnection(RequestGuard.ConnectionOf(pod.Workload, entry)) is not null;
 
     private async ValueTask Relay(IncomingConnect incoming, Entry.Tunnel entry, GatewayLoop on)

@@ -10,8 +10,9 @@ internal interface IRequestGuard
     /// <summary>Judges a request by the policies that hold for it: its tokens first, then what it may do.</summary>
     /// <param name="context">The request. It is only read; what to change in it is in the decision.</param>
     /// <param name="entry">How it came.</param>
+    /// <param name="method">Its method as a backend will see it.</param>
     /// <param name="path">Its path, normalised; the one it is routed by and sent on with.</param>
-    ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, HttpPath path);
+    ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, string method, HttpPath path);
 }
 
 /// <summary>What becomes of a request.</summary>

@@ -6,8 +6,7 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Gateway;
 
 /// <summary>The guard by the policies of the mesh (Istio's RequestAuthentication and AuthorizationPolicy).</summary>
-internal sealed class RequestGuard(
-    MeshState mesh, Func<IReadOnlyCollection<GatewayName>> gateways, Func<Workload> workload, RequestAuthenticator authenticator, RequestObservations observations)
+internal sealed class RequestGuard(MeshState mesh, GatewayPod pod, RequestAuthenticator authenticator, RequestObservations observations)
     : IRequestGuard
 {
     private const int LongestRealm = 256;
@@ -16,23 +15,21 @@ internal sealed class RequestGuard(
         new(StatusCodes.Status400BadRequest, "", "MethodNotUpperCase", null, "the method is not in upper case, so that policies could not tell what it is");
 
     /// <inheritdoc/>
-    public ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, HttpPath path)
+    public ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, string method, HttpPath path)
     {
-        HttpPolicies policies = mesh.PoliciesFor(ScopeOf(gateways(), workload(), entry));
-        if (policies.IsEmpty)
-            return new ValueTask<GuardDecision>(GuardDecision.Unchanged);
-        // As Istio refuses them: to a policy get is not GET, and to some backends it is.
-        if (context.Request.Method.AsSpan().ContainsAnyInRange('a', 'z'))
-            return new ValueTask<GuardDecision>(new GuardDecision { Refusal = LowerCaseMethod });
-        if (policies.TokenRules.IsEmpty || IsPreflight(context.Request))
-            return new ValueTask<GuardDecision>(Authorize(policies, context, entry, path, AuthenticatedRequest.Anonymous));
-        return AuthenticateFirst(policies, context, entry, path);
+        HttpPolicyScope scope = ScopeOf(pod, entry);
+        if (entry is not Entry.Listener listener || pod.Ports.Find(listener.Port)?.ListenerFor(context.Request.Host.Host) is not { } asked)
+            return Judge(mesh.PoliciesFor(scope), context, entry, method, path);
+        scope = scope with { Gateway = asked.Gateway };
+        return asked.SharedWith.Count == 0
+            ? Judge(mesh.PoliciesFor(scope), context, entry, method, path)
+            : JudgeByEach([asked.Gateway, .. asked.SharedWith], scope, context, entry, method, path);
     }
 
-    /// <summary>Whose policies hold for what comes by an entry.</summary>
-    internal static HttpPolicyScope ScopeOf(IReadOnlyCollection<GatewayName> gateways, Workload own, Entry entry) => new(
-        gateways,
-        entry is Entry.Listener ? own : null,
+    /// <summary>Whose policies hold for what comes by an entry, before it is known which of the pod's Gateways is asked.</summary>
+    internal static HttpPolicyScope ScopeOf(GatewayPod pod, Entry entry) => new(
+        pod.Gateways,
+        entry is Entry.Listener ? pod.Workload : null,
         entry is Entry.Tunnel { Service: { } service } ? new HttpPolicyTarget(PolicyAttachmentKind.Service, service.Name) : null);
 
     /// <summary>What is known of the connection.</summary>
@@ -48,33 +45,66 @@ internal sealed class RequestGuard(
     private static bool IsPreflight(HttpRequest request) =>
         HttpMethods.IsOptions(request.Method) && request.Headers.Origin.Count > 0 && request.Headers.AccessControlRequestMethod.Count > 0;
 
-    private async ValueTask<GuardDecision> AuthenticateFirst(HttpPolicies policies, HttpContext context, Entry entry, HttpPath path)
+    private ValueTask<GuardDecision> Judge(HttpPolicies policies, HttpContext context, Entry entry, string method, HttpPath path)
     {
-        AuthenticatedRequest authenticated = await authenticator.Authenticate(
-            policies.TokenRules, new RequestHeaders(context.Request.Headers), context.Request.QueryString.Value ?? "", context.RequestAborted);
-        return authenticated.Refusal is { } refusal
-            ? new GuardDecision { Refusal = Unauthenticated(refusal, context.Request) }
-            : Authorize(policies, context, entry, path, authenticated);
+        if (policies.IsEmpty)
+            return new ValueTask<GuardDecision>(GuardDecision.Unchanged);
+        // As Istio refuses them: to a policy get is not GET, and to some backends it is.
+        if (method.AsSpan().ContainsAnyInRange('a', 'z'))
+            return new ValueTask<GuardDecision>(new GuardDecision { Refusal = LowerCaseMethod });
+        return policies.TokenRules.IsEmpty
+            ? new ValueTask<GuardDecision>(Authorize(policies, context, entry, method, path, AuthenticatedRequest.Anonymous))
+            : AuthenticateFirst(policies, context, entry, method, path);
     }
 
-    private GuardDecision Authorize(HttpPolicies policies, HttpContext context, Entry entry, HttpPath path, AuthenticatedRequest authenticated)
+    /// <summary>Where several Gateways serve the same hosts each has to let a request in.</summary>
+    private async ValueTask<GuardDecision> JudgeByEach(
+        GatewayName[] gateways, HttpPolicyScope scope, HttpContext context, Entry entry, string method, HttpPath path)
+    {
+        GuardDecision all = GuardDecision.Unchanged;
+        foreach (GatewayName gateway in gateways)
+        {
+            GuardDecision one = await Judge(mesh.PoliciesFor(scope with { Gateway = gateway }), context, entry, method, path);
+            if (one.Refusal is not null)
+                return one;
+            all = new GuardDecision { Headers = all.Headers.AddRange(one.Headers), Query = one.Query ?? all.Query };
+        }
+
+        return all;
+    }
+
+    private async ValueTask<GuardDecision> AuthenticateFirst(HttpPolicies policies, HttpContext context, Entry entry, string method, HttpPath path)
+    {
+        var headers = new RequestHeaders(context.Request.Headers);
+        AuthenticatedRequest authenticated = IsPreflight(context.Request)
+            ? RequestAuthenticator.Unverified(policies.TokenRules, headers)
+            : await authenticator.Authenticate(policies.TokenRules, headers, context.Request.QueryString.Value ?? "", context.RequestAborted);
+        return authenticated.Refusal is { } refusal
+            ? new GuardDecision { Refusal = Unauthenticated(refusal, entry, context.Request) }
+            : Authorize(policies, context, entry, method, path, authenticated);
+    }
+
+    private GuardDecision Authorize(
+        HttpPolicies policies, HttpContext context, Entry entry, string method, HttpPath path, AuthenticatedRequest authenticated)
     {
         HttpRequest request = context.Request;
-        ConnectionFacts connection = ConnectionOf(workload(), entry);
+        ConnectionFacts connection = ConnectionOf(pod.Workload, entry);
+        var headers = new RequestHeaders(request.Headers);
         var facts = new HttpAuthorizationFacts
         {
             Connection = connection,
-            Method = request.Method,
+            Method = method,
             Host = request.Host.Value,
             Path = path,
-            Headers = new RequestHeaders(request.Headers),
+            // What only a valid token may say is judged as it will be sent on, not as the client sent it.
+            Headers = authenticated.Headers.IsEmpty ? headers : new AmendedHeaders(headers, authenticated.Headers),
             Token = authenticated.Token,
             RemoteAddress = RemoteAddressOf(entry, connection, request),
             ServerName = entry is Entry.Listener listener ? listener.ServerName : null,
         };
         AuthorizationVerdict verdict = policies.AuthorizeRequest(facts);
         if (!verdict.Observations.IsEmpty)
-            observations.Note(verdict.Observations, request.Method, path, connection);
+            observations.Note(verdict.Observations, method, path, connection);
         if (verdict.Refusal is { } refusal)
             return new GuardDecision { Refusal = new GuardRefusal(StatusCodes.Status403Forbidden, "RBAC: access denied", refusal.Reason.ToString(), refusal.Policy, refusal.Detail) };
         return authenticated.Headers.IsEmpty && authenticated.Query is null
@@ -95,9 +125,9 @@ internal sealed class RequestGuard(
         return IPAddress.TryParse(last, out IPAddress? address) ? NetworkAddress.From(address) : connection.Source;
     }
 
-    private static GuardRefusal Unauthenticated(TokenRefusal refusal, HttpRequest request)
+    private static GuardRefusal Unauthenticated(TokenRefusal refusal, Entry entry, HttpRequest request)
     {
-        string realm = UriHelper.BuildAbsolute(request.Scheme, request.Host, request.PathBase, request.Path).Replace("\"", "%22", StringComparison.Ordinal);
+        string realm = UriHelper.BuildAbsolute(entry.Scheme, request.Host, request.PathBase, request.Path).Replace("\"", "%22", StringComparison.Ordinal);
         return new GuardRefusal(refusal.Status, refusal.Message, "TokenRefused", null, refusal.Message)
         {
             Challenge = $"Bearer realm=\"{(realm.Length > LongestRealm ? realm[..LongestRealm] : realm)}\", error=\"invalid_token\"",

@@ -33,7 +33,7 @@ internal static class EdgeHeaders
         {
             Distrust(headers);
             Append(headers, ForwardedFor, Text(entry.Client.Address));
-            headers[ForwardedProto] = request.Scheme;
+            headers[ForwardedProto] = entry.Scheme;
             if (request.Host.HasValue)
                 headers[ForwardedHost] = request.Host.Value;
         }
@@ -41,7 +41,7 @@ internal static class EdgeHeaders
         {
             headers.Remove(ClientCertificate);
             if (!headers.ContainsKey(ForwardedProto))
-                headers[ForwardedProto] = request.Scheme;
+                headers[ForwardedProto] = entry.Scheme;
         }
 
         if (StringValues.IsNullOrEmpty(headers[RequestId]))

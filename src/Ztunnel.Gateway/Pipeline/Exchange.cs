@@ -29,6 +29,9 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     /// <summary>The loop it is served on.</summary>
     public GatewayLoop On => on;
 
+    /// <summary>The method it is judged, routed and sent on by.</summary>
+    public string Method { get; set; } = http.Request.Method;
+
     /// <summary>The path it is sent on with.</summary>
     public string Path { get; set; } = "/";
 

@@ -62,12 +62,15 @@ internal sealed class RequestPipeline(
         }
 
         bool isConnect = HttpMethods.IsConnect(http.Request.Method);
-        if (isConnect && http.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+        bool isUpgrade = ProtocolUpgrade.IsAskedFor(http);
+        if (isConnect && !isUpgrade)
         {
             refusal = LocalReply.MethodNotAllowed;
             return false;
         }
 
+        if (isUpgrade)
+            exchange.Method = HttpMethods.Get;
         if (!HasOneLength(headers))
             return false;
         if (!HeaderNames.AreTokens(headers))
@@ -105,7 +108,7 @@ internal sealed class RequestPipeline(
     /// <summary>Asks the policies; not null where they refuse the request.</summary>
     private async ValueTask<LocalReply?> Judge(Exchange exchange, HttpPath path)
     {
-        GuardDecision decision = await guard.Judge(exchange.Http, exchange.Entry, path);
+        GuardDecision decision = await guard.Judge(exchange.Http, exchange.Entry, exchange.Method, path);
         if (decision.Refusal is { } refusal)
         {
             if (refusal.Challenge is { } challenge)
@@ -126,7 +129,7 @@ internal sealed class RequestPipeline(
         var facts = new HttpRequestFacts
         {
             Host = request.Host.Host,
-            Method = request.Method,
+            Method = exchange.Method,
             Path = target.Path.Text,
             Query = exchange.Query,
             Headers = new RequestHeaders(request.Headers),

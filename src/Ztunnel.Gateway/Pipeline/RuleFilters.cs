@@ -50,7 +50,7 @@ internal static class RuleFilters
             Entry.Tunnel tunnel => (ushort)tunnel.Destination.Port,
             _ => 80,
         };
-        string location = redirect.Location(facts, exchange.Http.Request.Scheme, port, match);
+        string location = redirect.Location(facts, exchange.Entry.Scheme, port, match);
         exchange.ChangeResponse(new HeaderChange { Set = [new HeaderValue("location", location)] });
         return new LocalReply(redirect.StatusCode);
     }
@@ -58,8 +58,7 @@ internal static class RuleFilters
     private static LocalReply? Cors(CorsPolicy policy, Exchange exchange)
     {
         HttpRequest request = exchange.Http.Request;
-        if (CorsReply.HeadersFor(policy, request) is { } headers)
-            exchange.ChangeResponse(headers);
+        exchange.ChangeResponse(CorsReply.HeadersFor(policy, request));
         return CorsReply.IsPreflight(request) ? new LocalReply(StatusCodes.Status200OK) : null;
     }
 }

@@ -6,6 +6,9 @@ public sealed record HttpListener
     /// <summary>The Gateway it is of.</summary>
     public required GatewayName Gateway { get; init; }
 
+    /// <summary>Other Gateways with a listener for the same port and hosts, served as one with this: the policies of each hold.</summary>
+    public ValueArray<GatewayName> SharedWith { get; init; } = [];
+
     /// <summary>Its name, unique in the Gateway.</summary>
     public required string Name { get; init; }
 

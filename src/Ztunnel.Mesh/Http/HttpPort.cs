@@ -67,7 +67,11 @@ public sealed class HttpPort
         IEnumerable<HttpListener> merged = listeners
             .Where(listener => listener.Tls == tls)
             .GroupBy(listener => listener.Hostname)
-            .Select(same => same.Count() == 1 ? same.First() : same.First() with { Routes = HttpRouteTable.Combine(same.Select(listener => listener.Routes)) });
+            .Select(same => same.Count() == 1 ? same.First() : same.First() with
+            {
+                Routes = HttpRouteTable.Combine(same.Select(listener => listener.Routes)),
+                SharedWith = [.. same.Select(listener => listener.Gateway).Distinct().Where(gateway => gateway != same.First().Gateway)],
+            });
         return new HttpPort(number, tls, merged);
     }
 }

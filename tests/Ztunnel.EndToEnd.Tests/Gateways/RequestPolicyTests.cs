@@ -38,6 +38,18 @@ public sealed class RequestPolicyTests(GatewayLab lab) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_request_to_change_protocols_is_judged_as_what_it_is_sent_on_as()
+    {
+        Write("infra", "AuthorizationPolicy", $"{{{Edge}, action: DENY, rules: [{{to: [{{operation: {{methods: [GET], paths: [\"/headers\"]}}}}]}}]}}");
+        await Eventually(Denied, () => Ask("/headers"));
+
+        Assert.EndsWith("|200", await Ask("/headers", "-X", "POST"), StringComparison.Ordinal);
+        foreach (string protocol in new[] { "websocket", "WebSocket", "SPDY/3.1" })
+            Assert.Equal((protocol, Denied), (protocol, await Ask("/headers", "-X", "POST", "-H", "Connection: Upgrade", "-H", $"Upgrade: {protocol}")));
+        Assert.EndsWith("|200", await Ask("/headers", "-X", "POST", "-H", "Connection: Upgrade", "-H", "Upgrade: other"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_is_attached_to_a_service_is_enforced_by_its_waypoint_on_the_callers_identity()
     {
         Write("default", "AuthorizationPolicy", $"{{{Walled}, action: ALLOW, rules: [{{from: [{{source: {{principals: [\"cluster.local/ns/default/sa/client\"]}}}}], to: [{{operation: {{notPaths: [\"/status/418\"]}}}}]}}]}}");

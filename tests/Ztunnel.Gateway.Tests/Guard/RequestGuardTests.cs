@@ -25,14 +25,14 @@ public sealed class RequestGuardTests : IDisposable
     private readonly AuthenticationWorld _world = new();
     private readonly MeshState _mesh = new();
     private readonly RequestObservations _observations = new(NullLogger.Instance);
-    private readonly GatewayName[] _gateways = [Edge];
+    private readonly GatewayPod _pod = new(Pod) { Gateways = [Edge] };
     private readonly RequestGuard _guard;
 
     public RequestGuardTests()
     {
         _mesh.Put(Pod);
         _mesh.Put(new Mesh.Gateway { Name = Edge, Ingress = true });
-        _guard = new RequestGuard(_mesh, () => _gateways, () => Pod, _world.Authenticator, _observations);
+        _guard = new RequestGuard(_mesh, _pod, _world.Authenticator, _observations);
     }
 
     public void Dispose() => _world.Dispose();
@@ -79,13 +79,62 @@ public sealed class RequestGuardTests : IDisposable
     }
 
     [Fact]
+    public async Task Headers_that_only_a_token_may_speak_are_judged_as_the_token_says()
+    {
+        PutTokens(new JwtRule { Policy = _world.Rule.Policy, Issuer = AuthenticationWorld.Name, Jwks = _world.Rule.Jwks, OutputClaimToHeaders = [new JwtClaimHeader("x-role", "role")] });
+        Put(PolicyAction.Allow, new RequestMatcher.Header("x-role", [new TextPattern("admin")]));
+        string admin = $"authorization: Bearer {_world.Good(",\"role\":\"admin\"")}", guest = $"authorization: Bearer {_world.Good(",\"role\":\"guest\"")}";
+
+        Assert.Equal("", Said(await Judge("GET /", admin)));
+        Assert.Equal("403 RBAC: access denied", Said(await Judge("GET /", "x-role: admin")));
+        Assert.Equal("403 RBAC: access denied", Said(await Judge("GET /", guest, "x-role: admin")));
+        Assert.Equal("403 RBAC: access denied", Said(await Judge("OPTIONS /", "x-role: admin", "origin: https://b.example", "access-control-request-method: GET")));
+    }
+
+    [Fact]
+    public async Task A_policy_of_one_gateway_is_about_its_own_listeners_only()
+    {
+        GatewayName inner = new("default", "inner"), shared = new("default", "shared");
+        _pod.Gateways = [Edge, inner, shared];
+        _pod.Ports = new PortTable(
+            HttpPort.Of([Gateway(Edge, "a.example"), Gateway(inner, "inner.example"), Gateway(shared, "inner.example")]), port => [port]);
+        Put(PolicyAction.Allow, new RequestMatcher.Path([new PathPattern("/a")]), new PolicyAttachment(PolicyAttachmentKind.Gateway, "default", "edge"));
+        Put(PolicyAction.Allow, new RequestMatcher.Path([new PathPattern("/b"), new PathPattern("/c")]), new PolicyAttachment(PolicyAttachmentKind.Gateway, "default", "inner"));
+        Put(PolicyAction.Allow, new RequestMatcher.Path([new PathPattern("/c"), new PathPattern("/d")]), new PolicyAttachment(PolicyAttachmentKind.Gateway, "default", "shared"));
+
+        Assert.Equal("a", await AllowedAt("a.example"));
+        // Both Gateways have that host: each has to let the request in.
+        Assert.Equal("c", await AllowedAt("inner.example"));
+
+        async Task<string> AllowedAt(string host)
+        {
+            string allowed = "";
+            foreach (char path in "abcd")
+            {
+                DefaultHttpContext context = Context($"GET /{path}");
+                context.Request.Host = new HostString(host);
+                if ((await _guard.Judge(context, Listener(), "GET", Path($"/{path}"))).Refusal is null)
+                    allowed += path;
+            }
+
+            return allowed;
+        }
+
+        static HttpGateway Gateway(GatewayName name, string host) => new()
+        {
+            Name = name,
+            Listeners = [new Mesh.HttpListener { Gateway = name, Name = "http", Port = 80, Hostname = HostnamePattern.Of(host) }],
+        };
+    }
+
+    [Fact]
     public async Task A_request_is_changed_as_decided()
     {
         PutTokens();
         DefaultHttpContext context = Context("GET /", "x-a: b");
         context.Request.QueryString = new QueryString($"?a=b&access_token={_world.Good()}");
 
-        GuardDecision decision = await _guard.Judge(context, Listener(), Path("/"));
+        GuardDecision decision = await _guard.Judge(context, Listener(), "GET", Path("/"));
         new GuardDecision { Headers = [new RequestHeader("x-a", null), new RequestHeader("x-b", "c")] }.ApplyTo(context.Request.Headers);
 
         Assert.Equal("a=b", decision.Query);
@@ -112,12 +161,12 @@ public sealed class RequestGuardTests : IDisposable
         var waypoint = new GatewayName("default", "waypoint");
         _mesh.Put(new Mesh.Gateway { Name = waypoint, Waypoint = new Waypoint { Target = new GatewayTarget.Address(IPAddress.Loopback) } });
         Put(PolicyAction.Deny, new RequestMatcher.RemoteAddress([new AddressRange(IPAddress.Parse("203.0.113.7"))]), new PolicyAttachment(PolicyAttachmentKind.Gateway, "default", "waypoint"));
-        var guard = new RequestGuard(_mesh, () => [waypoint], () => Pod, _world.Authenticator, _observations);
+        var guard = new RequestGuard(_mesh, new GatewayPod(Pod) { Gateways = [waypoint] }, _world.Authenticator, _observations);
         var fromEdge = new Entry.Tunnel(Pod.Identity, IPEndPoint.Parse("10.96.0.1:80"), Web) { Client = IPEndPoint.Parse("10.0.0.1:1") };
 
-        Assert.Equal("403 RBAC: access denied", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 10.9.9.9, 203.0.113.7"), fromEdge, Path("/"))));
-        Assert.Equal("", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 203.0.113.7, 10.9.9.9"), fromEdge, Path("/"))));
-        Assert.Equal("", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 203.0.113.7"), fromEdge with { Peer = Shop }, Path("/"))));
+        Assert.Equal("403 RBAC: access denied", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 10.9.9.9, 203.0.113.7"), fromEdge, "GET", Path("/"))));
+        Assert.Equal("", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 203.0.113.7, 10.9.9.9"), fromEdge, "GET", Path("/"))));
+        Assert.Equal("", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 203.0.113.7"), fromEdge with { Peer = Shop }, "GET", Path("/"))));
     }
 
     [Fact]
@@ -154,22 +203,22 @@ public sealed class RequestGuardTests : IDisposable
     }
 
     private ValueTask<GuardDecision> Judge(string request, params string[] headers) =>
-        _guard.Judge(Context(request, headers), Listener(), Path(request.Split(' ')[1]));
+        _guard.Judge(Context(request, headers), Listener(), request.Split(' ')[0], Path(request.Split(' ')[1]));
 
-    private ValueTask<GuardDecision> Judge(string request, Entry entry) => _guard.Judge(Context(request), entry, Path(request.Split(' ')[1]));
+    private ValueTask<GuardDecision> Judge(string request, Entry entry) => _guard.Judge(Context(request), entry, request.Split(' ')[0], Path(request.Split(' ')[1]));
 
-    private void PutTokens() => _mesh.Policies.Put(new RequestAuthentication
+    private void PutTokens(JwtRule? rule = null) => _mesh.Policies.Put(new RequestAuthentication
     {
         Name = new PolicyName("default", "jwt"),
         Scope = new PolicyScope("default", StringMap.Empty),
-        Rules = [_world.Rule],
+        Rules = [rule ?? _world.Rule],
     });
 
     private AuthorizationPolicy Put(PolicyAction action, RequestMatcher demand, PolicyAttachment? attachment = null, bool dryRun = false)
     {
         var policy = new AuthorizationPolicy
         {
-            Name = new PolicyName("default", $"{action}"),
+            Name = new PolicyName("default", attachment is null ? $"{action}" : $"{action}-{attachment.Name}"),
             Scope = new PolicyScope("default", StringMap.Empty),
             Action = action,
             DryRun = dryRun,

@@ -10,7 +10,11 @@ namespace Ztunnel.Mesh;
 /// </param>
 /// <param name="Service">At a waypoint the service, if the requests are for one.</param>
 [StructLayout(LayoutKind.Auto)]
-public readonly record struct HttpPolicyScope(IReadOnlyCollection<GatewayName> Gateways, Workload? Instance, HttpPolicyTarget? Service);
+public readonly record struct HttpPolicyScope(IReadOnlyCollection<GatewayName> Gateways, Workload? Instance, HttpPolicyTarget? Service)
+{
+    /// <summary>The one of them whose listener the requests came to: what is attached to the others is not about those. Null for all.</summary>
+    public GatewayName? Gateway { get; init; }
+}
 
 /// <summary>A service that policies can be attached to.</summary>
 /// <param name="Kind"><see cref="PolicyAttachmentKind.Service"/> or <see cref="PolicyAttachmentKind.ServiceEntry"/>.</param>

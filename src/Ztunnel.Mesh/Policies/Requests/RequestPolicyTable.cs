@@ -8,7 +8,7 @@ namespace Ztunnel.Mesh;
 /// </summary>
 internal sealed class RequestPolicyTable(PolicyCell mesh, Func<string, PolicyCell?> cellOf)
 {
-    private readonly ConcurrentDictionary<(string? Instance, HttpPolicyTarget? Service), Entry> _effective = new();
+    private readonly ConcurrentDictionary<(string? Instance, HttpPolicyTarget? Service, GatewayName? Gateway), Entry> _effective = new();
     private long _version;
 
     public AttachmentIndex<AuthorizationPolicy> Authorization { get; } = new();
@@ -27,7 +27,7 @@ internal sealed class RequestPolicyTable(PolicyCell mesh, Func<string, PolicyCel
     public HttpPolicies For(HttpPolicyScope scope, Func<GatewayName, Gateway?> gatewayOf)
     {
         long version = Interlocked.Read(ref _version);
-        (string?, HttpPolicyTarget?) key = (scope.Instance?.Uid, scope.Service);
+        (string?, HttpPolicyTarget?, GatewayName?) key = (scope.Instance?.Uid, scope.Service, scope.Gateway);
         if (_effective.TryGetValue(key, out Entry? entry) && entry.Is(version, scope))
             return entry.Policies;
         HttpPolicies policies = Work(scope, gatewayOf);
@@ -38,7 +38,7 @@ internal sealed class RequestPolicyTable(PolicyCell mesh, Func<string, PolicyCel
     private HttpPolicies Work(HttpPolicyScope scope, Func<GatewayName, Gateway?> gatewayOf)
     {
         var attachments = new List<PolicyAttachment>();
-        foreach (GatewayName gateway in scope.Gateways)
+        foreach (GatewayName gateway in scope.Gateway is { } only ? [only] : scope.Gateways)
         {
             attachments.Add(new PolicyAttachment(PolicyAttachmentKind.Gateway, gateway.Namespace, gateway.Name));
             if (gatewayOf(gateway) is { Waypoint: not null, Class: { } @class })
