@@ -17,8 +17,9 @@ internal readonly record struct RequestTarget(HttpPath Path, string? Query)
     {
         target = default;
         ReadOnlySpan<char> rest = raw;
-        // The server lets them pass in a query, and over HTTP/2 even blanks, with which a request line would be another.
-        if (rest.ContainsAnyInRange('\0', ' ') || rest.Contains('\x7f'))
+        // Over HTTP/2 the server lets anything pass in a query. With a blank a request line would be another, and of what is not
+        // ASCII HttpClient writes nothing but goes on as if: what its buffer held before would be sent in its place.
+        if (rest.ContainsAnyExceptInRange('!', '~'))
             return false;
         if (rest is not "*" && !rest.StartsWith('/'))
         {

@@ -47,6 +47,15 @@ public sealed class WireTests(GatewayLab lab)
     }
 
     [Theory]
+    [InlineData("/status/200?\u00e9" + "0123456789")]
+    [InlineData("/status/200?a=\u20ac")]
+    public async Task What_is_not_ASCII_in_a_target_is_refused_over_HTTP2_as_it_is_over_HTTP1(string target)
+    {
+        foreach (string version in new[] { "--http2-prior-knowledge", "--http1.1" })
+            Assert.Equal((version, "|400"), (version, (await lab.Curl(version, "-w", "|%{http_code}", "-H", "Host: web.test", $"http://{lab.Edge}{target}")).Output));
+    }
+
+    [Theory]
     [InlineData("header", "HTTP/1.1 431")]
     [InlineData("line", "HTTP/1.1 414")]
     public async Task What_is_too_long_is_refused(string what, string start)
