@@ -52,7 +52,7 @@ public sealed class ConfigDumpReader
             Gateways = await Take("gateways", () => ValueTask.FromResult(GatewaySection.Gateways(_node.Mesh)), errors, cancellationToken),
             ServiceRoutes = await Take(
                 "serviceRoutes", () => ValueTask.FromResult(GatewaySection.ServiceRoutes(_node.Mesh)), errors, cancellationToken),
-            Status = await Take("status", () => ValueTask.FromResult(StatusSection.Describe(_node.Resources.Snapshot())), errors, cancellationToken),
+            Status = await Take("status", () => ValueTask.FromResult(StatusSection.Describe(_node.Resources.Snapshot(), _node.Mesh)), errors, cancellationToken),
             Resources = await Take(
                 "resources", () => ValueTask.FromResult(ResourcesSection.Describe(_node.Resources.Snapshot())), errors, cancellationToken),
             Errors = errors.Count > 0 ? errors : null,

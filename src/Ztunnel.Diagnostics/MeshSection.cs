@@ -49,10 +49,14 @@ internal static class MeshSection
 
     private static ServiceDump Describe(Service service, MeshState mesh, Dictionary<Endpoint, EjectionSnapshot> ejected) => new()
     {
-        Name = service.Name.Name,
+        Name = service.Entry?.Name ?? service.Name.Name,
         Namespace = service.Name.Namespace,
         Hostname = service.Hostname,
         Vips = [.. service.VirtualIps.Select(NetworkAddressOf)],
+        CidrVips = ListOrNull(service.Entry?.Ranges.Select(range => $"/{range}")),
+        SubjectAltNames = ListOrNull(service.Entry?.SubjectAltNames),
+        DnsNames = ListOrNull(service.Entry?.Names),
+        ExportTo = ListOrNull(service.Entry?.ExportTo),
         Ports = service.Ports.ToDictionary(port => Text(port.Port), port => (int)port.TargetPort, StringComparer.Ordinal),
         Endpoints = Endpoints(service, mesh, ejected),
         IpFamilies = Families(service),
@@ -61,8 +65,12 @@ internal static class MeshSection
         WaypointBound = WaypointBoundDump.Of(mesh.WaypointOf(service)),
     };
 
+    private static string[]? ListOrNull(IEnumerable<string>? items) => items?.ToArray() is { Length: > 0 } list ? list : null;
+
     private static LoadBalancerDump? LoadBalancer(Service service)
     {
+        if (service.Entry is { OriginalDestination: true })
+            return new LoadBalancerDump { Mode = "Passthrough", RoutingPreferences = [], HealthPolicy = "AllowAll" };
         if (service is { LocalOnly: false, Distribution: TrafficDistribution.Any, PublishNotReadyAddresses: false, ClientAffinity: false })
             return null;
         (string mode, string[] preferences) = service switch

@@ -1,24 +1,28 @@
+using Ztunnel.Mesh;
 using Ztunnel.Resources;
 
 namespace Ztunnel.Diagnostics;
 
-/// <summary>The statuses of Gateway API objects in the shape of the dump.</summary>
+/// <summary>The statuses of objects of Gateway API and of Istio's in the shape of the dump.</summary>
 internal static class StatusSection
 {
-    public static IReadOnlyList<StatusDump> Describe(InventorySnapshot inventory) => [.. inventory.Statuses.Select(Describe)];
+    public static IReadOnlyList<StatusDump> Describe(InventorySnapshot inventory, MeshState mesh) => [.. inventory.Statuses.Select(status => Describe(status, mesh))];
 
-    private static StatusDump Describe(GatewayApiStatus status)
+    private static StatusDump Describe(GatewayApiStatus status, MeshState mesh)
     {
         ObjectKey key = status.Object;
         bool isGateway = key.Kind == ObjectKind.Gateway;
-        bool isRoute = !isGateway && status.Conditions.Count == 0;
+        bool isEntry = key.Kind == ObjectKind.ServiceEntry;
+        bool isRoute = key.Kind == ObjectKind.HttpRoute || key.Kind == ObjectKind.GrpcRoute;
         return new StatusDump
         {
             Kind = key.Kind.Name,
             Object = key.Namespace.Length == 0 ? key.Name : $"{key.Namespace}/{key.Name}",
             ObservedGeneration = status.Generation > 0 ? status.Generation : null,
-            Conditions = isRoute ? null : Describe(status.Conditions),
-            Addresses = isGateway ? [.. status.Addresses.Select(address => address.Value)] : null,
+            Conditions = isRoute ? null : Describe(isEntry ? status.Conditions.Concat(EntryConditions.Of(key, mesh)) : status.Conditions),
+            Addresses = isGateway ? [.. status.Addresses.Select(address => address.Value)]
+                : isEntry ? [.. status.AssignedAddresses.Select(assigned => assigned.Host.Length == 0 ? $"{assigned.Address}" : $"{assigned.Address} {assigned.Host}")]
+                : null,
             Listeners = isGateway ? [.. status.Listeners.Select(Describe)] : null,
             Parents = isRoute ? [.. status.Parents.Select(parent => Describe(parent, key))] : null,
         };

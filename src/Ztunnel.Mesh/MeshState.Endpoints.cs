@@ -125,7 +125,7 @@ public sealed partial class MeshState
     /// </summary>
     private void AnnounceGuarded(ServiceCell cell, Endpoint[] former, Endpoint[] endpoints)
     {
-        if (cell.Service?.Waypoint is not WaypointRequest.Named)
+        if (cell.Service is not { Entry: null, Waypoint: WaypointRequest.Named })
             return;
         Endpoint[] joined = [.. endpoints.Except(former, Endpoint.SamePlace)];
         // Where no pod is named whoever is at the address is concerned, of whichever namespace.

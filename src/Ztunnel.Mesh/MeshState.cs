@@ -16,6 +16,7 @@ public sealed partial class MeshState
     private readonly ConcurrentDictionary<NetworkAddress, AddressCell> _addresses = new();
     private readonly ConcurrentDictionary<string, Workload> _workloads = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<ServiceName, ServiceCell> _services = new();
+    private readonly AddressBlocks _blocks = new();
     private ImmutableArray<Action<WorkloadChange>> _observers = [];
 
     /// <summary>All workloads, in no order. A snapshot taken while the model changes may hold some changes and not others.</summary>
@@ -46,9 +47,12 @@ public sealed partial class MeshState
     /// <summary>The service of that name.</summary>
     public Service? ServiceByName(ServiceName name) => _services.GetValueOrDefault(name)?.Table?.Service;
 
-    /// <summary>The service that has <paramref name="address"/> as virtual IP.</summary>
-    public Service? ServiceByVirtualIp(IPAddress address) =>
-        _addresses.TryGetValue(NetworkAddress.From(address), out AddressCell? cell) ? cell.Entry.Service?.Table?.Service : null;
+    /// <summary>
+    /// The service that has <paramref name="address"/> as a virtual address, for clients in a namespace; null stands for nobody in
+    /// particular, and for none that is not known.
+    /// </summary>
+    public Service? ServiceByVirtualIp(IPAddress address, string? client = null) =>
+        ServiceAt(NetworkAddress.From(address), client, out _)?.Table?.Service;
 
     /// <summary>The endpoints of a service, ready or not; empty for a service that is not known.</summary>
     public ImmutableArray<Endpoint> EndpointsOf(ServiceName service) => _services.GetValueOrDefault(service)?.Table?.Endpoints ?? [];
@@ -65,15 +69,18 @@ public sealed partial class MeshState
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(destination);
         ArgumentNullException.ThrowIfNull(picker);
-        if (!source.Ambient || !_addresses.TryGetValue(NetworkAddress.From(destination.Address), out AddressCell? cell))
+        if (!source.Ambient)
             return Route.Passthrough.Unchanged;
-        AddressEntry entry = cell.Entry;
-        if (entry.Service is null)
+        ServiceCell? service = ServiceAt(NetworkAddress.From(destination.Address), source.Namespace, out AddressEntry entry);
+        if (service is null)
             return _redirect.ToWorkload(source, entry, destination, picker) ?? entry.RouteTo((ushort)destination.Port);
-        if (entry.Service.Table is not { } table)
+        // The addresses of a ServiceEntry may be real ones, at which there is more than it says.
+        if (service.Table is not { } table || (table.Service.Entry is not null && !table.Service.Serves(destination.Port)))
             return Route.Passthrough.Unchanged;
         return _redirect.ToService(source, table, destination, picker)
-            ?? _redirect.ToEndpoint(source, table, RouteTo(table, source, destination, picker), destination, picker);
+            ?? (table.Service.Entry is { OriginalDestination: true }
+                ? table.Original(null)
+                : _redirect.ToEndpoint(source, table, RouteTo(table, source, destination, picker), destination, picker));
     }
 
     /// <summary>
@@ -204,8 +211,20 @@ public sealed partial class MeshState
             Change(gone, address => address.Claim(cell, null));
         foreach (IPAddress @new in (service?.VirtualIps ?? []).Except(old?.VirtualIps ?? []))
             Change(@new, address => address.Claim(null, cell));
+        _blocks.Change(cell, old?.Entry?.Ranges ?? [], service?.Entry?.Ranges ?? []);
+        FollowEntry(cell.Name, old?.Entry?.Name, service?.Entry?.Name);
         if (old?.Waypoint != service?.Waypoint || old?.IngressUsesWaypoint != service?.IngressUsesWaypoint)
             Policies.Announce(cell.Name.Namespace);
+    }
+
+    /// <summary>The service at an address for clients in a namespace, and what else is known of the address.</summary>
+    private ServiceCell? ServiceAt(NetworkAddress address, string? client, out AddressEntry entry)
+    {
+        entry = _addresses.TryGetValue(address, out AddressCell? cell) ? cell.Entry : AddressEntry.Unknown;
+        if (entry.ServiceFor(client) is { } service)
+            return service;
+        bool taken = entry.Workload is not null || entry.Fixed is Route.Deny;
+        return taken ? null : _blocks.Find(address, client);
     }
 
     private void Publish(ServiceCell cell)

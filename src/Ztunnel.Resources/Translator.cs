@@ -22,6 +22,8 @@ public sealed partial class Translator
     private readonly NamespaceLabels _namespaces;
     private readonly PodTranslation _pods;
     private readonly ServiceTranslation _services;
+    private readonly EntryTranslation _entries;
+    private readonly NameResolution? _names;
     private readonly GatewayTranslation _gateways;
     private readonly GatewayApiTranslation _gatewayApi;
     private readonly AddressConflicts _conflicts;
@@ -47,6 +49,8 @@ public sealed partial class Translator
         _namespaces = new NamespaceLabels(mesh);
         _pods = new PodTranslation(mesh, options, _namespaces, Inventory);
         _services = new ServiceTranslation(mesh, options, _namespaces, _pods.In);
+        _names = options.Names is { } resolver ? new NameResolution(mesh, Inventory, resolver, TimeProvider.System) : null;
+        _entries = new EntryTranslation(mesh, options, _namespaces, _services, _pods.In, Inventory, _names);
         _gateways = new GatewayTranslation(mesh, options, Inventory);
         _gatewayApi = new GatewayApiTranslation(mesh, options, Inventory, new GatewayApiObjects
         {
@@ -54,6 +58,8 @@ public sealed partial class Translator
             ServicesIn = _services.In,
             Instances = gateway => [.. _pods.In(gateway.Namespace).Where(pod => WaypointLabels.InstanceOf(pod.Metadata.Labels, pod.Metadata.Namespace) == gateway)],
             NamespaceLabels = _namespaces.Of,
+            Entry = _entries.Find,
+            Host = mesh.ServiceByHostname,
         });
         _conflicts = new AddressConflicts(Inventory);
     }
@@ -76,6 +82,7 @@ public sealed partial class Translator
         finally
         {
             _collecting = false;
+            _names?.Dispose();
         }
     }
 
@@ -170,6 +177,7 @@ public sealed partial class Translator
     {
         PodObject { HostNetwork: false, Terminated: false } pod => pod.Addresses,
         ServiceObject service => service.ClusterIps,
+        ServiceEntryObject entry => entry.Addresses,
         _ => [],
     };
 
@@ -186,6 +194,7 @@ public sealed partial class Translator
             case NamespaceObject:
                 PutNamespace(key.Name, @object.Metadata.Labels);
                 _services.PutNamespace(key.Name, Distributions.Annotated(@object.Metadata));
+                _entries.FollowNamespace(key.Name);
                 break;
             case NodeObject node:
                 _mesh.Put(ObjectTranslation.Node(node));
@@ -193,12 +202,20 @@ public sealed partial class Translator
             case PodObject pod:
                 _pods.Put(pod);
                 _services.PutPod(pod);
+                _entries.PutPod(pod);
                 FollowInstance(old);
                 FollowInstance(pod);
                 break;
             case ServiceObject service:
                 _services.Put(service);
-                _gatewayApi.FollowService(ObjectTranslation.NameOf(service));
+                FollowService(service);
+                break;
+            case ServiceEntryObject entry:
+                _entries.Put(entry);
+                _gatewayApi.FollowEntry(key, [.. (old as ServiceEntryObject)?.Hosts ?? [], .. entry.Hosts]);
+                break;
+            case WorkloadEntryObject workload:
+                _entries.Put(workload);
                 break;
             case EndpointSliceObject slice:
                 _services.Put(slice);
@@ -252,6 +269,13 @@ public sealed partial class Translator
         _gatewayApi.FollowNamespace(name);
     }
 
+    private void FollowService(ServiceObject service)
+    {
+        ServiceName name = ObjectTranslation.NameOf(service);
+        _entries.FollowService(name);
+        _gatewayApi.FollowService(name);
+    }
+
     private void FollowInstance(KubernetesObject? @object)
     {
         if (@object is PodObject pod && WaypointLabels.InstanceOf(pod.Metadata.Labels, pod.Metadata.Namespace) is { } gateway)
@@ -269,6 +293,7 @@ public sealed partial class Translator
             case NamespaceObject:
                 PutNamespace(key.Name, null);
                 _services.PutNamespace(key.Name, null);
+                _entries.FollowNamespace(key.Name);
                 break;
             case NodeObject:
                 _mesh.RemoveNode(key.Name);
@@ -276,11 +301,19 @@ public sealed partial class Translator
             case PodObject:
                 _pods.Remove(key);
                 _services.RemovePod(key);
+                _entries.RemovePod(key);
                 FollowInstance(old);
                 break;
             case ServiceObject service:
                 _services.Remove(ObjectTranslation.NameOf(service));
-                _gatewayApi.FollowService(ObjectTranslation.NameOf(service));
+                FollowService(service);
+                break;
+            case ServiceEntryObject entry:
+                _entries.Remove(key);
+                _gatewayApi.FollowEntry(key, [.. entry.Hosts]);
+                break;
+            case WorkloadEntryObject:
+                _entries.RemoveWorkload(key);
                 break;
             case EndpointSliceObject:
                 _services.Remove(key);

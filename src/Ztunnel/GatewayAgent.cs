@@ -41,6 +41,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
             TrustDomain = options.TrustDomain,
             TrustDomainAliases = [.. options.TrustDomainAliases],
             RootNamespace = options.RootNamespace,
+            Names = options.Names,
         };
         _translator = new Translator(_mesh, translation, loggers.CreateLogger<Translator>());
         ILogger loopLogger = loggers.CreateLogger<EventLoop>();

@@ -1,6 +1,7 @@
 using Ztunnel.Diagnostics;
 using Ztunnel.Gateway;
 using Ztunnel.Mesh;
+using Ztunnel.Resources;
 
 namespace Ztunnel;
 
@@ -18,6 +19,9 @@ public sealed record GatewayAgentOptions
 
     /// <summary>Former names of the trust domain, whose identities and principals still count.</summary>
     public IReadOnlyList<string> TrustDomainAliases { get; init; } = [];
+
+    /// <summary>Finds the addresses of endpoints that ServiceEntries give by names.</summary>
+    public INameResolver Names { get; init; } = new SystemNameResolver();
 
     /// <summary>The namespace whose policies are about the whole mesh.</summary>
     public string RootNamespace { get; init; } = "istio-system";

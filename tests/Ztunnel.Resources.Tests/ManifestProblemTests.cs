@@ -232,7 +232,6 @@ public sealed class ManifestProblemTests
     [InlineData("gateway.networking.k8s.io/v1", "ListenerSet")]
     [InlineData("networking.istio.io/v1", "Gateway")]
     [InlineData("networking.istio.io/v1", "VirtualService")]
-    [InlineData("networking.istio.io/v1", "WorkloadEntry")]
     [InlineData("networking.istio.io/v1", "WorkloadGroup")]
     [InlineData("networking.istio.io/v1", "Sidecar")]
     [InlineData("networking.istio.io/v1alpha3", "EnvoyFilter")]

@@ -3,7 +3,7 @@ namespace Ztunnel.Diagnostics;
 /// <summary>One service in <see cref="ConfigDump.Services"/>.</summary>
 public sealed record ServiceDump
 {
-    /// <summary>The service's name.</summary>
+    /// <summary>The name of the Service or ServiceEntry.</summary>
     public required string Name { get; init; }
 
     /// <summary>Its namespace.</summary>
@@ -14,6 +14,18 @@ public sealed record ServiceDump
 
     /// <summary>Its virtual IPs as <c>network/ip</c>; the network is always the one without a name.</summary>
     public required IReadOnlyList<string> Vips { get; init; }
+
+    /// <summary>Its virtual addresses that are blocks, as <c>network/cidr</c>; null without any.</summary>
+    public IReadOnlyList<string>? CidrVips { get; init; }
+
+    /// <summary>The names of which the server's certificate is to have one; null without any.</summary>
+    public IReadOnlyList<string>? SubjectAltNames { get; init; }
+
+    /// <summary>Ours: the names in DNS that its endpoints are found by; null without any.</summary>
+    public IReadOnlyList<string>? DnsNames { get; init; }
+
+    /// <summary>Ours: the namespaces whose clients know of it, where those are not all.</summary>
+    public IReadOnlyList<string>? ExportTo { get; init; }
 
     /// <summary>Service port to target port; 0 where the port is named and each endpoint has its own.</summary>
     public required IReadOnlyDictionary<string, int> Ports { get; init; }
@@ -37,7 +49,10 @@ public sealed record ServiceDump
 /// <summary>How a <see cref="ServiceDump"/>'s endpoints are chosen, in ztunnel's words.</summary>
 public sealed record LoadBalancerDump
 {
-    /// <summary><c>Standard</c>; <c>Failover</c> where the rest is used when none is near, <c>Strict</c> where it is not.</summary>
+    /// <summary>
+    /// <c>Standard</c>; <c>Failover</c> where the rest is used when none is near, <c>Strict</c> where it is not; <c>Passthrough</c>
+    /// where clients get the very address they ask for.
+    /// </summary>
     public required string Mode { get; init; }
 
     /// <summary>What an endpoint is to have in common with the client, widest first.</summary>

@@ -1,6 +1,6 @@
 namespace Ztunnel.Diagnostics;
 
-/// <summary>What the status of a Gateway API object is to say, in the words of its <c>status</c>.</summary>
+/// <summary>What the status of an object of Gateway API or of Istio's is to say, in the words of its <c>status</c>.</summary>
 public sealed record StatusDump
 {
     /// <summary>The kind of the object.</summary>
@@ -15,7 +15,7 @@ public sealed record StatusDump
     /// <summary>The object's own conditions; absent for a route, which has them for each parent.</summary>
     public IReadOnlyList<ConditionDump>? Conditions { get; init; }
 
-    /// <summary>Where a Gateway is reached.</summary>
+    /// <summary>Where a Gateway is reached; the addresses that stand for a ServiceEntry's hosts, each with its host.</summary>
     public IReadOnlyList<string>? Addresses { get; init; }
 
     /// <summary>A Gateway's listeners.</summary>

@@ -94,7 +94,7 @@ internal sealed class WaypointEntry(
 
     private async ValueTask Carry(IncomingConnect incoming, IPEndPoint client, SpiffeId peer)
     {
-        if (!TryRead(incoming.Authority, out IPEndPoint? destination, out Service? service))
+        if (!TryRead(incoming.Authority, peer, out IPEndPoint? destination, out Service? service))
         {
             incoming.Refuse(400);
             return;
@@ -169,7 +169,7 @@ internal sealed class WaypointEntry(
     {
         on.Picker.Tried.Clear();
         Route route = entry.Service is { } service
-            ? mesh.RouteToService(pod.Workload, service.Name, (ushort)entry.Destination.Port, on.Picker)
+            ? mesh.RouteToService(pod.Workload, service.Name, (ushort)entry.Destination.Port, on.Picker, entry.Destination)
             : mesh.RouteToWorkload(entry.Destination);
         return on.Connector.Connect(route, cancellationToken);
     }
@@ -191,7 +191,7 @@ internal sealed class WaypointEntry(
         binding is { Bound: true } && (binding.Waypoint == pod.Workload.Gateway || pod.Gateways.Contains(binding.Waypoint));
 
     /// <summary>Reads <c>ip:port</c> or <c>hostname:port</c>.</summary>
-    private bool TryRead(string authority, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out IPEndPoint? destination, out Service? service)
+    private bool TryRead(string authority, SpiffeId peer, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out IPEndPoint? destination, out Service? service)
     {
         destination = null;
         service = null;
@@ -202,11 +202,11 @@ internal sealed class WaypointEntry(
         if (IPAddress.TryParse(host.StartsWith('[') && host.EndsWith(']') ? host[1..^1] : host, out IPAddress? address))
         {
             destination = new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, port);
-            service = mesh.ServiceByVirtualIp(destination.Address);
+            service = mesh.ServiceByVirtualIp(destination.Address, peer.Namespace);
             return true;
         }
 
-        service = mesh.ServiceByHostname(host);
+        service = mesh.ServiceByHostname(host, peer.Namespace);
         destination = new IPEndPoint(service?.VirtualIps.FirstOrDefault() ?? IPAddress.Any, port);
         return service is not null;
     }

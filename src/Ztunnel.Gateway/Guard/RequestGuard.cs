@@ -30,7 +30,12 @@ internal sealed class RequestGuard(MeshState mesh, GatewayPod pod, RequestAuthen
     internal static HttpPolicyScope ScopeOf(GatewayPod pod, Entry entry) => new(
         pod.Gateways,
         entry is Entry.Listener ? pod.Workload : null,
-        entry is Entry.Tunnel { Service: { } service } ? new HttpPolicyTarget(PolicyAttachmentKind.Service, service.Name) : null);
+        entry is Entry.Tunnel { Service: { } service } ? TargetOf(service) : null);
+
+    /// <summary>What policies about a service are attached to: for a host the ServiceEntry that it is of.</summary>
+    private static HttpPolicyTarget TargetOf(Service service) => service.Entry is { } entry
+        ? new HttpPolicyTarget(PolicyAttachmentKind.ServiceEntry, new ServiceName(service.Name.Namespace, entry.Name))
+        : new HttpPolicyTarget(PolicyAttachmentKind.Service, service.Name);
 
     /// <summary>What is known of the connection.</summary>
     internal static ConnectionFacts ConnectionOf(Workload own, Entry entry) => entry switch

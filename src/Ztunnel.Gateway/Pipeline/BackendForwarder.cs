@@ -105,9 +105,13 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, IHttp
         if (tries.Failed is { } failed)
             picker.Tried.AddRange(failed);
         return exchange.Service is { } service
-            ? mesh.RouteToService(gateway.Workload, service, exchange.Port, picker)
+            ? mesh.RouteToService(gateway.Workload, service, exchange.Port, picker, AskedOf(exchange.Entry, service))
             : mesh.RouteToWorkload(exchange.Destination!);
     }
+
+    /// <summary>The address the client asked for, where that is the service's.</summary>
+    private static IPEndPoint? AskedOf(Entry entry, ServiceName service) =>
+        entry is Entry.Tunnel { Service: { } asked, Destination: var destination } && asked.Name == service ? destination : null;
 
     private async Task<ForwarderError> Send(Exchange exchange, Route route, RequestTries tries)
     {

@@ -28,7 +28,7 @@ internal static class OutsideClient
 
     private static async Task<Channel> Connect(MeshState mesh, GatewayPod pod, GatewayLoop on, DnsEndPoint wanted, CancellationToken cancellationToken)
     {
-        if (mesh.ServiceByHostname(wanted.Host) is { } service)
+        if (mesh.ServiceByHostname(wanted.Host, pod.Workload.Namespace) is { } service)
         {
             return await on.Loop.RunAsync(() =>
             {

@@ -14,7 +14,8 @@ public sealed partial class MeshState
     /// <param name="service">The service.</param>
     /// <param name="port">The service's port.</param>
     /// <param name="picker">Chooses the endpoint.</param>
-    public Route RouteToService(Workload gateway, ServiceName service, ushort port, IEndpointPicker picker)
+    /// <param name="asked">The address the client asked for, where it asked for the service: what its endpoint is where the service has none of its own.</param>
+    public Route RouteToService(Workload gateway, ServiceName service, ushort port, IEndpointPicker picker, IPEndPoint? asked = null)
     {
         ArgumentNullException.ThrowIfNull(gateway);
         ArgumentNullException.ThrowIfNull(service);
@@ -24,7 +25,7 @@ public sealed partial class MeshState
         Route? first = null;
         foreach (IPAddress address in AddressesOf(table.Service))
         {
-            Route route = RouteToAddress(gateway, table, new IPEndPoint(address, port), picker);
+            Route route = RouteToAddress(gateway, table, new IPEndPoint(address, port), picker, asked);
             if (route is not Route.Deny { Reason: DenyReason.NoReadyEndpoints })
                 return route;
             first ??= route;
@@ -42,9 +43,19 @@ public sealed partial class MeshState
             : new Route.Deny(DenyReason.NoReadyEndpoints, $"no workload is at {destination.Address}");
     }
 
-    private Route RouteToAddress(Workload gateway, ServiceTable table, IPEndPoint destination, IEndpointPicker picker) =>
+    private Route RouteToAddress(Workload gateway, ServiceTable table, IPEndPoint destination, IEndpointPicker picker, IPEndPoint? asked) =>
         _redirect.ToService(gateway, table, destination, picker)
-        ?? _redirect.ToEndpoint(gateway, table, RouteTo(table, gateway, destination, picker), destination, picker);
+        ?? (table.Service.Entry is { OriginalDestination: true } && table.Service.Serves(destination.Port)
+            ? OriginalOf(table, destination.Port, asked)
+            : _redirect.ToEndpoint(gateway, table, RouteTo(table, gateway, destination, picker), destination, picker));
+
+    /// <summary>The way to the very address a client asked for, if that is the service's.</summary>
+    private static Route OriginalOf(ServiceTable table, int port, IPEndPoint? asked) =>
+        asked is not null && asked.Port == port && !IsUnspecified(asked.Address)
+            ? table.Original(asked)
+            : new Route.Deny(DenyReason.NoReadyEndpoints, $"Service {table.Service} has no endpoints of its own: it is reached at the address a client asks for");
+
+    private static bool IsUnspecified(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
 
     /// <summary>What stands for the service: its virtual addresses, and for one that has none of a family any address of that family.</summary>
     private static ImmutableArray<IPAddress> AddressesOf(Service service) => service.VirtualIps.IsEmpty ? [IPAddress.Any, IPAddress.IPv6Any] : service.VirtualIps;

@@ -9,7 +9,6 @@ public sealed partial class MeshState
     private readonly ConcurrentDictionary<GatewayName, HttpGateway> _httpGateways = new();
     private readonly ConcurrentDictionary<ServiceName, ImmutableArray<GatewayName>> _servedByServices = new();
     private readonly ConcurrentDictionary<ServiceName, ServiceRoutes> _serviceRoutes = new();
-    private readonly ConcurrentDictionary<string, ServiceCell> _hostnames = new(StringComparer.OrdinalIgnoreCase);
     private ImmutableArray<Action<HttpGatewayChange>> _gatewayObservers = [];
 
     /// <summary>All Gateways that have requests to serve, in no order; as <see cref="Workloads"/>.</summary>
@@ -52,9 +51,6 @@ public sealed partial class MeshState
             .SelectMany(gateway => PodPorts(workload, gateway, port))
             .Distinct(),
     ];
-
-    /// <summary>The service of that hostname, whatever its case.</summary>
-    public Service? ServiceByHostname(string hostname) => _hostnames.GetValueOrDefault(hostname)?.Table?.Service;
 
     /// <summary>
     /// Tells <paramref name="observer"/> of every Gateway with requests to serve, as if it had just appeared, and then of every
@@ -142,17 +138,6 @@ public sealed partial class MeshState
             else
                 _servedByServices[service] = rest;
         }
-    }
-
-    /// <summary>Takes note of the hostname that a service has now.</summary>
-    private void Rename(ServiceCell cell, Service? old, Service? @new)
-    {
-        if (string.Equals(old?.Hostname, @new?.Hostname, StringComparison.OrdinalIgnoreCase))
-            return;
-        if (old is not null)
-            _hostnames.TryRemove(KeyValuePair.Create(old.Hostname, cell));
-        if (@new is not null)
-            _hostnames[@new.Hostname] = cell;
     }
 
     /// <summary>Tells that the pods behind a service may be others.</summary>

@@ -37,6 +37,19 @@ public readonly record struct AddressRange
     {
     }
 
+    private AddressRange(NetworkAddress address, int length)
+    {
+        _ipv4 = address.IsIPv4;
+        _mask = length == 0 ? UInt128.Zero : UInt128.MaxValue << (128 - length);
+        _network = address.Value & _mask;
+    }
+
+    /// <summary>How many bits of the IPv6 form the addresses have in common, IPv4 being mapped.</summary>
+    internal int Length => (int)UInt128.PopCount(_mask);
+
+    /// <summary>The block of that <see cref="Length"/> which holds <paramref name="address"/>.</summary>
+    internal static AddressRange Of(NetworkAddress address, int length) => new(address, length);
+
     /// <summary>Whether <paramref name="address"/> is in the block.</summary>
     public bool Contains(NetworkAddress address) => address.IsIPv4 == _ipv4 && (address.Value & _mask) == _network;
 }

@@ -40,7 +40,7 @@ internal sealed class AddressCell(NetworkAddress address)
 
     public void Claim(Workload? old, Workload? @new)
     {
-        _claimants = Replace(_claimants, old, @new);
+        _claimants = ServiceClaims.Replace(_claimants, old, @new);
         Owner = Latest(claimant => !claimant.HostNetwork, out bool contested);
         Contested = contested;
         Publish();
@@ -48,7 +48,7 @@ internal sealed class AddressCell(NetworkAddress address)
 
     public void Claim(ServiceCell? old, ServiceCell? @new)
     {
-        _services = Replace(_services, old, @new);
+        _services = ServiceClaims.Replace(_services, old, @new);
         Publish();
     }
 
@@ -66,32 +66,34 @@ internal sealed class AddressCell(NetworkAddress address)
         Guard();
     }
 
-    /// <summary>Brings up to date which of the endpoints are those of services that ask for a waypoint.</summary>
+    /// <summary>
+    /// Brings up to date which of the endpoints are those of services that ask for a waypoint. Not a ServiceEntry's, which anybody may
+    /// write about anybody's pods.
+    /// </summary>
     public void Guard()
     {
-        Endpoint[] guarded = [.. Endpoints.Where(endpoint => endpoint.Service.Waypoint is WaypointRequest.Named)];
+        Endpoint[] guarded = [.. Endpoints.Where(endpoint => endpoint.Service is { Entry: null, Waypoint: WaypointRequest.Named })];
         if (!guarded.AsSpan().SequenceEqual(_entry.Guarded))
             _entry = _entry with { Guarded = guarded };
-    }
-
-    private static T[] Replace<T>(T[] items, T? old, T? @new)
-        where T : class
-    {
-        IEnumerable<T> kept = items.Where(item => !ReferenceEquals(item, old) && !ReferenceEquals(item, @new));
-        return @new is null ? [.. kept] : [.. kept, @new];
     }
 
     private void Publish() => _entry = Describe() with { Guarded = _entry.Guarded };
 
     private AddressEntry Describe()
     {
-        if (_services.Length > 0)
-            return new AddressEntry(_services.Length == 1 ? _services[0] : _services.MinBy(service => service.Name, ServiceName.Order), null, null, null);
+        ServiceCell[] services = [.. _services.Where(service => !service.Name.IsHost)];
+        if (services.Length > 0)
+            return new AddressEntry(services.MinBy(service => service.Name, ServiceName.Order), null, null, null);
         if (Owner is { Ambient: true } inMesh)
             return new AddressEntry(null, inMesh, null, new WorkloadRoutes(inMesh, Address.ToIPAddress()));
         if (Owner is { } plain)
             return new AddressEntry(null, plain, new Route.Passthrough(null, plain, null), null);
-        return Contested ? new AddressEntry(null, null, Conflict(), null) : AddressEntry.Unknown;
+        if (Contested)
+            return new AddressEntry(null, null, Conflict(), null);
+        // A ServiceEntry may name any address, and so takes none from a pod or a Service.
+        return _services.Length > 0
+            ? new AddressEntry(ServiceClaims.Choose(_services, null) ?? _services[0], null, Route.Passthrough.Unchanged, null) { Claimants = _services }
+            : AddressEntry.Unknown;
     }
 
     private Route.Deny Conflict()

@@ -52,7 +52,7 @@ public sealed class Endpoint
     public string? Zone => Given.Zone ?? _node?.Node?.Zone;
 
     /// <summary>The region it is in, or null where nothing says so.</summary>
-    public string? Region => _node?.Node?.Region;
+    public string? Region => Given.Region ?? _node?.Node?.Region;
 
     /// <summary>Whether it is on a node that is not ready, so that nobody may have noticed yet that it is gone.</summary>
     public bool OnFailingNode => _node is { Failing: true };

@@ -54,6 +54,9 @@ public sealed record EndpointAddress(IPAddress Address, bool Ready, string? Pod 
     /// <summary>The node it is on; null where only its pod says so.</summary>
     public string? Node { get; init; }
 
+    /// <summary>The region it is in; null where only its node says so.</summary>
+    public string? Region { get; init; }
+
     /// <summary>The zone it is in; null where only its node says so.</summary>
     public string? Zone { get; init; }
 }

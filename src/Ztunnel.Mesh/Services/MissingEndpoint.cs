@@ -35,7 +35,12 @@ internal sealed class MissingEndpoint(Service service, ServicePort port, Endpoin
     private string WhyNone()
     {
         if (!Array.Exists(sets, set => set.Addresses.Length > 0))
-            return "endpoint: nothing is behind the service";
+        {
+            return service.Entry is { Names.Count: > 0 } entry
+                ? $"endpoint: no address is known of {string.Join(", ", entry.Names)}"
+                : "endpoint: nothing is behind the service";
+        }
+
         if (Array.Exists(sets, set => set.Ports.Any(served => string.Equals(served.Name, port.Name, StringComparison.Ordinal))))
             return $"{family} endpoint, and only such serve an {family} address";
         string[] others = [.. sets.SelectMany(set => set.Ports).Select(served => $"\"{served.Name}\"").Distinct(StringComparer.Ordinal)];

@@ -4,7 +4,7 @@ using System.Net;
 namespace Ztunnel.Mesh;
 
 /// <summary>
-/// A Kubernetes Service as decisions see it. Immutable; its endpoints are not part of it, they arrive as
+/// A Kubernetes Service, or a host of a ServiceEntry, as decisions see it. Immutable; its endpoints are not part of it, they arrive as
 /// <see cref="EndpointSet"/>s and are read with <see cref="MeshState.EndpointsOf"/>.
 /// </summary>
 public sealed record Service
@@ -15,7 +15,7 @@ public sealed record Service
     /// <summary>The full DNS name, <c>name.namespace.svc.cluster.local</c>.</summary>
     public required string Hostname { get; init; }
 
-    /// <summary>The cluster IPs, at most one of each family; none for a headless service.</summary>
+    /// <summary>The single virtual addresses: a Service's cluster IPs, at most one of each family; none for a headless service.</summary>
     public ImmutableArray<IPAddress> VirtualIps { get; init; } = [];
 
     /// <summary>The TCP ports.</summary>
@@ -39,6 +39,9 @@ public sealed record Service
     /// <summary>Whether ingress gateways go through its waypoint too.</summary>
     public bool IngressUsesWaypoint { get; init; }
 
+    /// <summary>What it has as a host of a ServiceEntry; null for a Kubernetes Service.</summary>
+    public ServiceEntry? Entry { get; init; }
+
     /// <summary>Whether it matters to the service where its endpoints are.</summary>
     internal bool MindsTopology => LocalOnly || Distribution != TrafficDistribution.Any;
 
@@ -55,7 +58,8 @@ public sealed record Service
             && LocalOnly == other.LocalOnly
             && Distribution == other.Distribution
             && PublishNotReadyAddresses == other.PublishNotReadyAddresses
-            && ClientAffinity == other.ClientAffinity);
+            && ClientAffinity == other.ClientAffinity
+            && Entry == other.Entry);
 
     /// <inheritdoc/>
     public override int GetHashCode() => Name.GetHashCode();

@@ -6,6 +6,7 @@ namespace Ztunnel.Mesh;
 /// <summary>One port of a service with the endpoints that serve it. Immutable but for what each endpoint knows of its pod.</summary>
 internal sealed class ServicePortTable
 {
+    private readonly bool _anyFamily;
     private readonly EndpointGroups _ipv4;
     private readonly EndpointGroups _ipv6;
     private readonly MissingEndpoint _noIPv4;
@@ -14,6 +15,8 @@ internal sealed class ServicePortTable
     public ServicePortTable(Service service, ServicePort port, ImmutableArray<Endpoint> endpoints, EndpointSet[] sets)
     {
         Number = port.Port;
+        // What stands for a ServiceEntry is often made up, and says nothing of the family its servers have.
+        _anyFamily = service.Entry is not null;
         List<Endpoint> mine = Distinct(port, endpoints);
         Endpoint[] ipv4 = [.. mine.Where(endpoint => endpoint.Address.AddressFamily == AddressFamily.InterNetwork)];
         Endpoint[] ipv6 = [.. mine.Where(endpoint => endpoint.Address.AddressFamily == AddressFamily.InterNetworkV6)];
@@ -26,9 +29,12 @@ internal sealed class ServicePortTable
     public int Number { get; }
 
     /// <summary>Where a connection of <paramref name="client"/> goes that asked for an address of <paramref name="family"/>.</summary>
-    public Route RouteTo(Workload client, Node? at, AddressFamily family, IEndpointPicker picker) => family == AddressFamily.InterNetwork
-        ? _ipv4.Pick(client, at, picker) ?? _noIPv4.Refusal()
-        : _ipv6.Pick(client, at, picker) ?? _noIPv6.Refusal();
+    public Route RouteTo(Workload client, Node? at, AddressFamily family, IEndpointPicker picker)
+    {
+        (EndpointGroups asked, EndpointGroups other, MissingEndpoint missing) =
+            family == AddressFamily.InterNetwork ? (_ipv4, _ipv6, _noIPv4) : (_ipv6, _ipv4, _noIPv6);
+        return asked.Pick(client, at, picker) ?? (_anyFamily ? other.Pick(client, at, picker) : null) ?? missing.Refusal();
+    }
 
     /// <summary>The endpoints that serve the port. One may stand in two slices for a moment while they are rearranged; ready in either is ready.</summary>
     private static List<Endpoint> Distinct(ServicePort port, ImmutableArray<Endpoint> endpoints)

@@ -12,6 +12,7 @@ internal sealed class ServiceTable
 {
     private readonly EndpointSet[] _sets;
     private readonly UnknownPorts _unknownPorts;
+    private readonly OriginalRoutes _original;
     private volatile ServicePortTable[]? _ports;
 
     public ServiceTable(Service service, EndpointSet[] sets, ImmutableArray<Endpoint> endpoints)
@@ -20,6 +21,7 @@ internal sealed class ServiceTable
         Endpoints = endpoints;
         _sets = sets;
         _unknownPorts = new UnknownPorts(service);
+        _original = new OriginalRoutes(service);
     }
 
     public Service Service { get; }
@@ -53,6 +55,9 @@ internal sealed class ServiceTable
 
         return _unknownPorts.For((ushort)destination.Port);
     }
+
+    /// <summary>The way to the very address a client asked for; null where whoever connects knows it.</summary>
+    public Route Original(IPEndPoint? asked) => _original.To(asked);
 
     private static AddressFamily FamilyOf(IPAddress virtualIp) =>
         virtualIp.IsIPv4MappedToIPv6 ? AddressFamily.InterNetwork : virtualIp.AddressFamily;

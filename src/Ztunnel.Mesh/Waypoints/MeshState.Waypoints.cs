@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 
 namespace Ztunnel.Mesh;
@@ -60,9 +61,12 @@ public sealed partial class MeshState
             case PolicyAttachmentKind.GatewayClass:
                 return new PolicyPlacement(attachment, null, null);
             default:
-                if (ServiceByName(new ServiceName(attachment.Namespace, attachment.Name)) is not { } service)
+                ImmutableArray<Service> services = attachment.Kind == PolicyAttachmentKind.ServiceEntry
+                    ? ServicesOfEntry(attachment.Namespace, attachment.Name)
+                    : ServiceByName(new ServiceName(attachment.Namespace, attachment.Name)) is { } service ? [service] : [];
+                if (services.IsEmpty)
                     return new PolicyPlacement(attachment, null, "TargetNotFound");
-                return WaypointOf(service) is { Bound: true } binding
+                return services.Select(WaypointOf).FirstOrDefault(binding => binding is { Bound: true }) is { } binding
                     ? new PolicyPlacement(attachment, binding.Waypoint, null)
                     : new PolicyPlacement(attachment, null, $"AncestorNotBound, {attachment} is not bound to a waypoint");
         }

@@ -48,8 +48,9 @@ internal sealed class RedirectedRoutes
         return route;
     }
 
+    // What has no virtual address is reached by its name only.
     private static string Authority(IPEndPoint destination, Service? service, WaypointAuthority authority) =>
-        service is not null && authority == WaypointAuthority.Hostname
+        service is not null && (authority == WaypointAuthority.Hostname || destination.Address.Equals(IPAddress.Any) || destination.Address.Equals(IPAddress.IPv6Any))
             ? $"{service.Hostname}:{destination.Port}"
             : new IPEndPoint(NetworkAddress.Normalise(destination.Address), destination.Port).ToString();
 

@@ -42,6 +42,12 @@ internal static class ObjectReader
         [Key(ObjectKind.Secret)] = (ObjectKind.Secret, SecretReader.Read),
         [Key(ObjectKind.Telemetry)] = (ObjectKind.Telemetry, (metadata, _) => new TelemetryObject { Metadata = metadata }),
         [("telemetry.istio.io/v1alpha1", ObjectKind.Telemetry.Name)] = (ObjectKind.Telemetry, (metadata, _) => new TelemetryObject { Metadata = metadata }),
+        [Key(ObjectKind.ServiceEntry)] = (ObjectKind.ServiceEntry, ServiceEntryReader.Read),
+        [("networking.istio.io/v1beta1", ObjectKind.ServiceEntry.Name)] = (ObjectKind.ServiceEntry, ServiceEntryReader.Read),
+        [("networking.istio.io/v1alpha3", ObjectKind.ServiceEntry.Name)] = (ObjectKind.ServiceEntry, ServiceEntryReader.Read),
+        [Key(ObjectKind.WorkloadEntry)] = (ObjectKind.WorkloadEntry, EntryEndpointReader.ReadWorkload),
+        [("networking.istio.io/v1beta1", ObjectKind.WorkloadEntry.Name)] = (ObjectKind.WorkloadEntry, EntryEndpointReader.ReadWorkload),
+        [("networking.istio.io/v1alpha3", ObjectKind.WorkloadEntry.Name)] = (ObjectKind.WorkloadEntry, EntryEndpointReader.ReadWorkload),
     };
 
     /// <summary>The kind of that name, or null when it is none we use.</summary>

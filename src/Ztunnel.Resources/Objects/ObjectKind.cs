@@ -51,6 +51,15 @@ public sealed record ObjectKind(string ApiVersion, string Name, bool Namespaced)
     /// <summary>Istio's settings of logs, metrics and traces; v1alpha1 is read as this too.</summary>
     public static readonly ObjectKind Telemetry = new("telemetry.istio.io/v1", "Telemetry", Namespaced: true);
 
+    /// <summary>Istio's hosts beside the cluster's Services; v1beta1 and v1alpha3 are read as this too.</summary>
+    public static readonly ObjectKind ServiceEntry = new("networking.istio.io/v1", "ServiceEntry", Namespaced: true);
+
+    /// <summary>Istio's workloads beside the cluster's pods; v1beta1 and v1alpha3 are read as this too.</summary>
+    public static readonly ObjectKind WorkloadEntry = new("networking.istio.io/v1", "WorkloadEntry", Namespaced: true);
+
+    /// <summary>The group of Istio's networking.</summary>
+    internal const string NetworkingGroup = "networking.istio.io";
+
     /// <summary>The group of Gateway API.</summary>
     internal const string GatewayApiGroup = "gateway.networking.k8s.io";
 

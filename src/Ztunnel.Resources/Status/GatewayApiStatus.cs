@@ -2,7 +2,7 @@ using Ztunnel.Mesh;
 
 namespace Ztunnel.Resources;
 
-/// <summary>What a Gateway API object's <c>status</c> is to say. Compared by content.</summary>
+/// <summary>What the <c>status</c> of an object of Gateway API or of Istio's is to say. Compared by content.</summary>
 public sealed record GatewayApiStatus
 {
     /// <summary>Which object it is about.</summary>
@@ -16,6 +16,9 @@ public sealed record GatewayApiStatus
 
     /// <summary>Where a Gateway is reached.</summary>
     public ValueArray<GatewayAddress> Addresses { get; init; } = [];
+
+    /// <summary>The addresses that stand for a ServiceEntry's hosts, which have none of their own.</summary>
+    public ValueArray<AssignedAddress> AssignedAddresses { get; init; } = [];
 
     /// <summary>A Gateway's listeners, as many as its <c>spec</c> has.</summary>
     public ValueArray<ListenerStatus> Listeners { get; init; } = [];

@@ -7,6 +7,10 @@ namespace Ztunnel.Resources;
 /// <param name="Message">Why, in one line for a person.</param>
 public sealed record StatusCondition(string Type, bool Status, string Reason, string Message)
 {
+    /// <summary>Names the fields of an object of which nothing comes, so that nobody relies on them.</summary>
+    internal static StatusCondition NotEnforced(IEnumerable<string> fields) =>
+        new("PartiallyEnforced", true, "UnsupportedFields", $"not enforced: {string.Join(", ", fields)}");
+
     /// <summary>The form messages use: <c>Accepted=True/Accepted</c>.</summary>
     public override string ToString() => $"{Type}={(Status ? "True" : "False")}/{Reason}";
 }

@@ -26,14 +26,18 @@ internal sealed class AddressConflicts(ResourceInventory inventory)
     }
 
     private static string Field(ObjectKey key, IPAddress address) =>
-        key.Kind == ObjectKind.Pod ? $"status.podIPs[{address}]" : $"spec.clusterIPs[{address}]";
+        key.Kind == ObjectKind.Pod ? $"status.podIPs[{address}]"
+        : key.Kind == ObjectKind.Service ? $"spec.clusterIPs[{address}]"
+        : $"spec.addresses[{address}]";
 
     private void Report(IPAddress address)
     {
         if (_claims.HolderOf(NetworkAddress.From(address)) is not { } holder)
             return;
         inventory.SetProblem(holder, Field(holder, address), null);
+        // Several ServiceEntries may well stand for one address: which of them counts depends on the client.
+        string? message = holder.Kind == ObjectKind.ServiceEntry ? null : $"is an address of {holder} too";
         foreach (ObjectKey other in _claims.LosersOf(NetworkAddress.From(address)))
-            inventory.SetProblem(other, Field(other, address), $"is an address of {holder} too");
+            inventory.SetProblem(other, Field(other, address), message);
     }
 }

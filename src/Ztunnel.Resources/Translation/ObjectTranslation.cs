@@ -116,7 +116,7 @@ internal static class ObjectTranslation
         return declared is null ? null : new EndpointPort(port.Name, declared.Port);
     }
 
-    private static ServicePort Port(ServicePortSpec port) =>
+    public static ServicePort Port(ServicePortSpec port) =>
         new(port.Name, port.Port, port.Target is TargetPort.Numbered target ? target.Port : (ushort)0, port.AppProtocol);
 
     private static Enrolment EnrolmentOf(PodObject pod, StringMap namespaceLabels, TranslatorOptions options) =>

@@ -26,7 +26,7 @@ internal sealed class ServiceTranslation(
     /// <summary>Takes what a namespace's annotation says of its services; null when it says nothing, or is gone.</summary>
     public void PutNamespace(string name, TrafficDistribution? distribution)
     {
-        if (Distribution(name) == distribution)
+        if (DistributionOf(name) == distribution)
             return;
         if (distribution is { } given)
             _distributions[name] = given;
@@ -129,7 +129,8 @@ internal sealed class ServiceTranslation(
     private static (string Namespace, string Key, string Value)? SelectorEntry(ServiceObject service) =>
         service.Selector.Entries is [var first, ..] && !service.ExternalName ? (service.Metadata.Namespace, first.Key, first.Value) : null;
 
-    private TrafficDistribution? Distribution(string @namespace) =>
+    /// <summary>What a namespace says of its services; null where it says nothing.</summary>
+    public TrafficDistribution? DistributionOf(string @namespace) =>
         _distributions.TryGetValue(@namespace, out TrafficDistribution distribution) ? distribution : null;
 
     private void Settle(ServiceObject service)
@@ -139,7 +140,7 @@ internal sealed class ServiceTranslation(
             mesh.RemoveService(ObjectTranslation.NameOf(service));
         else
             mesh.Put(ObjectTranslation.Service(
-                service, namespaces.Of(service.Metadata.Namespace), Distribution(service.Metadata.Namespace), options));
+                service, namespaces.Of(service.Metadata.Namespace), DistributionOf(service.Metadata.Namespace), options));
     }
 
     private bool Derives(ServiceName name) =>

@@ -29,6 +29,9 @@ public sealed record TranslatorOptions
     /// </summary>
     public bool DeriveEndpoints { get; init; } = true;
 
+    /// <summary>Finds the addresses of endpoints that ServiceEntries give by names; without it they have none.</summary>
+    public INameResolver? Names { get; init; }
+
     /// <summary>The trust domain and its aliases.</summary>
     internal IEnumerable<string> TrustDomains => TrustDomainAliases.Prepend(TrustDomain);
 }

@@ -66,8 +66,13 @@ public sealed record ParentReference
     /// <summary>Whether it is a Gateway.</summary>
     internal bool IsGateway => Group is null or ObjectKind.GatewayApiGroup && Kind is null or "Gateway";
 
-    /// <summary>Whether it is a Service.</summary>
-    internal bool IsService => Group is { Length: 0 } && string.Equals(Kind, "Service", StringComparison.Ordinal);
+    /// <summary>The Service or ServiceEntry that it is for a route in a namespace; null where it is neither.</summary>
+    internal ObjectKey? Service(string own) => (Group, Kind) switch
+    {
+        ("", "Service") => new ObjectKey(ObjectKind.Service, Namespace ?? own, Name),
+        (ObjectKind.NetworkingGroup, "ServiceEntry") => new ObjectKey(ObjectKind.ServiceEntry, Namespace ?? own, Name),
+        _ => null,
+    };
 }
 
 /// <summary>One of <c>spec.rules</c> of a route.</summary>
@@ -107,8 +112,11 @@ public sealed record BackendReference
     /// <summary>The namespace; the route's own where null.</summary>
     public string? Namespace { get; init; }
 
-    /// <summary>The name.</summary>
+    /// <summary>The name; for a host the hostname.</summary>
     public required string Name { get; init; }
+
+    /// <summary>Whether it is a host, whichever object it is of (Istio's <c>Hostname</c>).</summary>
+    internal bool IsHost => Group is ObjectKind.NetworkingGroup && Kind is "Hostname";
 
     /// <summary>The port; null where it says none.</summary>
     public ushort? Port { get; init; }

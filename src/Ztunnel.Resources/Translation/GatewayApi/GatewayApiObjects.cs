@@ -14,6 +14,12 @@ internal sealed class GatewayApiObjects
     /// <summary>The pods that are labelled as instances of a Gateway.</summary>
     public required Func<GatewayName, IReadOnlyCollection<PodObject>> Instances { get; init; }
 
+    /// <summary>The ServiceEntry of a key; null where there is none.</summary>
+    public required Func<ObjectKey, ServiceEntryObject?> Entry { get; init; }
+
+    /// <summary>The service of a hostname for a namespace; null where there is none that it knows of.</summary>
+    public required Func<string, string, Service?> Host { get; init; }
+
     /// <summary>The labels of a namespace.</summary>
     public required Func<string, StringMap> NamespaceLabels { get; init; }
 }

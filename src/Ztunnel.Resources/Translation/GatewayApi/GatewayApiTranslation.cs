@@ -23,8 +23,9 @@ internal sealed class GatewayApiTranslation
     private readonly Dictionary<RouteName, RouteReferences> _references = [];
     private readonly Dictionary<(RouteName Route, bool Mesh), ResolvedRoute> _resolved = [];
     private readonly ReverseIndex<GatewayName, RouteName> _routesOfGateways = new();
-    private readonly ReverseIndex<ServiceName, RouteName> _routesOfServices = new();
+    private readonly ReverseIndex<ObjectKey, RouteName> _routesOfServices = new();
     private readonly ReverseIndex<ServiceName, RouteName> _routesToBackends = new();
+    private readonly ReverseIndex<string, RouteName> _routesToHosts = new(StringComparer.OrdinalIgnoreCase);
     private readonly ReverseIndex<string, RouteName> _routesIn = new();
 
     private readonly Dictionary<GatewayName, GatewayObject> _gateways = [];
@@ -34,7 +35,8 @@ internal sealed class GatewayApiTranslation
     private readonly ReverseIndex<(string Namespace, string Name), GatewayName> _gatewaysWithSecret = new();
 
     private readonly HashSet<GatewayName> _dueGateways = [];
-    private readonly HashSet<ServiceName> _dueServices = [];
+    private readonly HashSet<ObjectKey> _dueServices = [];
+    private readonly Dictionary<ObjectKey, ImmutableArray<ServiceName>> _routedHosts = [];
 
     public GatewayApiTranslation(MeshState mesh, TranslatorOptions options, ResourceInventory inventory, GatewayApiObjects objects)
     {
@@ -42,7 +44,7 @@ internal sealed class GatewayApiTranslation
         _options = options;
         _inventory = inventory;
         _objects = objects;
-        _resolver = new RouteResolver(objects.Service, _grants);
+        _resolver = new RouteResolver(objects, _grants);
         _listeners = new ListenerRules(_certificates, _grants);
         _statuses = new RouteStatuses(inventory);
     }
@@ -93,6 +95,7 @@ internal sealed class GatewayApiTranslation
         _routesOfGateways.Add(name, references.Gateways);
         _routesOfServices.Add(name, references.Services);
         _routesToBackends.Add(name, references.Backends);
+        _routesToHosts.Add(name, references.Hosts);
         _routesIn.Add(name, [route.Metadata.Namespace]);
         _statuses.Begin(route);
         Touch(name);
@@ -135,9 +138,20 @@ internal sealed class GatewayApiTranslation
     {
         foreach (RouteName route in _routesToBackends.Of(service))
             Touch(route);
-        if (_routesOfServices.Of(service).Any())
-            _dueServices.Add(service);
+        FollowHost($"{service.Name}.{service.Namespace}.svc.{_options.ClusterDomain}");
+        var key = new ObjectKey(ObjectKind.Service, service.Namespace, service.Name);
+        if (_routesOfServices.Of(key).Any())
+            _dueServices.Add(key);
+        _dueServices.UnionWith(EntriesIn(service.Namespace));
         _dueGateways.UnionWith(_gatewaysIn.Of(service.Namespace).Where(gateway => GatewayAddresses.MayBeAt(_gateways[gateway], service.Name)));
+    }
+
+    /// <summary>Takes note of a ServiceEntry that came, changed or went, and of the hosts it has or had.</summary>
+    public void FollowEntry(ObjectKey entry, IEnumerable<string> hosts)
+    {
+        _dueServices.UnionWith(EntriesIn(entry.Namespace));
+        foreach (string host in hosts)
+            FollowHost(host);
     }
 
     /// <summary>Takes note of the labels of a namespace, by which listeners may select it.</summary>
@@ -160,13 +174,13 @@ internal sealed class GatewayApiTranslation
         if (_dueGateways.Count == 0 && _dueServices.Count == 0)
             return;
         GatewayName[] gateways = [.. _dueGateways];
-        ServiceName[] services = [.. _dueServices];
+        ObjectKey[] services = [.. _dueServices];
         _dueGateways.Clear();
         _dueServices.Clear();
         foreach (GatewayName gateway in gateways)
             contain(new ObjectKey(ObjectKind.Gateway, gateway.Namespace, gateway.Name), () => SettleGateway(gateway));
-        foreach (ServiceName service in services)
-            contain(new ObjectKey(ObjectKind.Service, service.Namespace, service.Name), () => SettleService(service));
+        foreach (ObjectKey service in services)
+            contain(service, () => SettleService(service));
         _statuses.Publish();
     }
 
@@ -193,6 +207,7 @@ internal sealed class GatewayApiTranslation
         _routesOfGateways.Remove(name, old.Gateways);
         _routesOfServices.Remove(name, old.Services);
         _routesToBackends.Remove(name, old.Backends);
+        _routesToHosts.Remove(name, old.Hosts);
         _routesIn.Remove(name, [name.Namespace]);
     }
 
@@ -203,6 +218,16 @@ internal sealed class GatewayApiTranslation
         _resolved.Remove((route, false));
         _dueGateways.UnionWith(_references[route].Gateways);
         _dueServices.UnionWith(_references[route].Services);
+    }
+
+    /// <summary>The ServiceEntries of a namespace that routes are about: whose a host is may depend on all of them.</summary>
+    private IEnumerable<ObjectKey> EntriesIn(string @namespace) => _routesOfServices.Targets.Concat(_routedHosts.Keys)
+        .Where(key => key.Kind == ObjectKind.ServiceEntry && string.Equals(key.Namespace, @namespace, StringComparison.Ordinal));
+
+    private void FollowHost(string host)
+    {
+        foreach (RouteName route in _routesToHosts.Of(host))
+            Touch(route);
     }
 
     private void FollowGrants(string @namespace)
@@ -254,17 +279,43 @@ internal sealed class GatewayApiTranslation
             _statuses.Set(_routes[route], index, controller, conditions);
     }
 
-    private void SettleService(ServiceName name)
+    private void SettleService(ObjectKey key)
     {
-        IEnumerable<(RouteObject, int)> parents = _routesOfServices.Of(name)
+        IEnumerable<(RouteObject, int)> parents = _routesOfServices.Of(key)
             .Select(route => _routes[route])
             .SelectMany(route => Enumerable.Range(0, route.Parents.Count)
-                .Where(index => route.Parents[index] is { IsService: true } parent && name == new ServiceName(parent.Namespace ?? route.Metadata.Namespace, parent.Name))
+                .Where(index => route.Parents[index].Service(route.Metadata.Namespace) == key)
                 .Select(index => (route, index)));
-        var settlement = ServiceSettlement.Of(name, _objects.Service(name), parents, route => Resolve(route, mesh: true));
-        _mesh.Put(settlement.Routes);
+        ServiceParent? parent = ParentOf(key);
+        var settlement = ServiceSettlement.Of(key, parent, parents, route => Resolve(route, mesh: true));
+        ImmutableArray<ServiceName> names = parent?.Names ?? [];
+        foreach (ServiceName gone in _routedHosts.GetValueOrDefault(key, []).Except(names).Where(gone => !IsRoutedByAnother(gone, key)))
+            _mesh.Put(new ServiceRoutes { Service = gone });
+        foreach (ServiceName name in names)
+            _mesh.Put(new ServiceRoutes { Service = name, Groups = settlement.Groups });
+        if (names.IsEmpty || settlement.Groups.Count == 0)
+            _routedHosts.Remove(key);
+        else
+            _routedHosts[key] = names;
         foreach ((RouteName route, int index, ValueArray<StatusCondition> conditions) in settlement.Parents)
             _statuses.Set(_routes[route], index, GatewayControllers.Ingress, conditions);
+    }
+
+    private bool IsRoutedByAnother(ServiceName host, ObjectKey entry) =>
+        _mesh.ServiceByName(host)?.Entry is { } holder && _routesOfServices.Of(entry with { Name = holder.Name }).Any();
+
+    /// <summary>What routes attach to; null where it is not there.</summary>
+    private ServiceParent? ParentOf(ObjectKey key)
+    {
+        if (key.Kind == ObjectKind.Service)
+        {
+            var name = new ServiceName(key.Namespace, key.Name);
+            return _objects.Service(name) is { } service ? new ServiceParent([name], service.Ports, service.ExternalName) : null;
+        }
+
+        return _objects.Entry(key) is { } entry
+            ? new ServiceParent([.. _mesh.ServicesOfEntry(key.Namespace, key.Name).Select(service => service.Name)], entry.Ports, ExternalName: false)
+            : null;
     }
 
     private static IEnumerable<int> IsParent(RouteObject route, GatewayName gateway) => Enumerable.Range(0, route.Parents.Count)

@@ -6,7 +6,7 @@ namespace Ztunnel.Resources;
 internal static class Protocols
 {
     /// <summary>What to speak to a port. A value nobody knows says nothing.</summary>
-    public static BackendProtocol Of(ServicePortSpec port, bool grpc) => (port.AppProtocol?.ToLowerInvariant() ?? ByName(port.Name)) switch
+    public static BackendProtocol Of(ServicePort port, bool grpc) => (port.AppProtocol?.ToLowerInvariant() ?? ByName(port.Name)) switch
     {
         "kubernetes.io/ws" => BackendProtocol.WebSocket,
         "kubernetes.io/wss" => BackendProtocol.SecureWebSocket,

@@ -1,10 +1,10 @@
 namespace Ztunnel.Resources;
 
 /// <summary>Who refers to what, the other way round.</summary>
-internal sealed class ReverseIndex<TTarget, TReferrer>
+internal sealed class ReverseIndex<TTarget, TReferrer>(IEqualityComparer<TTarget>? comparer = null)
     where TTarget : notnull
 {
-    private readonly Dictionary<TTarget, HashSet<TReferrer>> _referrers = [];
+    private readonly Dictionary<TTarget, HashSet<TReferrer>> _referrers = new(comparer);
 
     /// <summary>Everything that is referred to.</summary>
     public IEnumerable<TTarget> Targets => _referrers.Keys;

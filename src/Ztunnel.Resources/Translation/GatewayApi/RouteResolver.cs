@@ -7,7 +7,7 @@ namespace Ztunnel.Resources;
 /// Makes the rules of routes into those of the model: backends are found, permitted and given their protocol, and what cannot
 /// be used gets its fault. Whether references across namespaces need a grant depends on the parent: in the mesh they do not.
 /// </summary>
-internal sealed class RouteResolver(Func<ServiceName, ServiceObject?> services, ReferenceGrants grants)
+internal sealed class RouteResolver(GatewayApiObjects objects, ReferenceGrants grants)
 {
     private const string Service = "Service";
     private const string BackendNotFound = "BackendNotFound";
@@ -71,8 +71,11 @@ internal sealed class RouteResolver(Func<ServiceName, ServiceObject?> services, 
     private HttpBackend Backend(
         RouteObject route, BackendReference reference, bool mesh, List<(string Reason, string Message)> faults, Action<string> unsupported)
     {
-        var name = new ServiceName(reference.Namespace ?? route.Metadata.Namespace, reference.Name);
-        (string Reason, string Message)? fault = FaultOf(route, reference, name, mesh, out ServicePortSpec? port);
+        ServiceName? name;
+        ServicePort? port;
+        (string Reason, string Message)? fault = reference.IsHost
+            ? FaultOfHost(route, reference, out name, out port)
+            : FaultOf(route, reference, name = new ServiceName(reference.Namespace ?? route.Metadata.Namespace, reference.Name), mesh, out port);
         if (fault is { } found)
             faults.Add(found);
         return new HttpBackend
@@ -87,23 +90,36 @@ internal sealed class RouteResolver(Func<ServiceName, ServiceObject?> services, 
     }
 
     private (string Reason, string Message)? FaultOf(
-        RouteObject route, BackendReference reference, ServiceName name, bool mesh, out ServicePortSpec? port)
+        RouteObject route, BackendReference reference, ServiceName name, bool mesh, out ServicePort? port)
     {
         port = null;
         if (reference.Group.Length > 0 || !string.Equals(reference.Kind, Service, StringComparison.Ordinal))
             return (InvalidKind, $"backends of kind {(reference.Group.Length == 0 ? "" : $"{reference.Group}/")}{reference.Kind} are not known ({reference.Name})");
         if (!mesh && !grants.Permit(route.Key, Service, name.Namespace, name.Name))
             return (RefNotPermitted, $"no ReferenceGrant in namespace {name.Namespace} lets {route.Key} refer to Service {name}");
-        if (services(name) is not { } service)
+        if (objects.Service(name) is not { } service)
             return (BackendNotFound, $"Service {name} does not exist");
         if (service.ExternalName)
             return (InvalidKind, $"Service {name} is of type ExternalName, which cannot be a backend");
-        port = service.Ports.FirstOrDefault(candidate => candidate.Port == reference.Port && candidate.Protocol == TransportProtocol.Tcp);
-        if (port is null)
+        if (service.Ports.FirstOrDefault(candidate => candidate.Port == reference.Port && candidate.Protocol == TransportProtocol.Tcp) is not { } spec)
             return (BackendNotFound, $"Service {name} has no TCP port {reference.Port}");
+        port = ObjectTranslation.Port(spec);
         return Protocols.Of(port, route is GrpcRouteObject) == BackendProtocol.SecureWebSocket
             ? (UnsupportedProtocol, $"Service {name} port {port.Port} wants TLS (appProtocol {port.AppProtocol})")
             : null;
+    }
+
+    /// <summary>A host is known by name wherever it is from, and whoever has it says by its exportTo for whom: it needs no grant.</summary>
+    private (string Reason, string Message)? FaultOfHost(RouteObject route, BackendReference reference, out ServiceName? name, out ServicePort? port)
+    {
+        (name, port) = (null, null);
+        if (reference.Namespace is not null)
+            return (InvalidKind, $"a Hostname has no namespace ({reference.Name})");
+        if (objects.Host(reference.Name, route.Metadata.Namespace) is not { } service)
+            return (BackendNotFound, $"no Service or ServiceEntry that namespace {route.Metadata.Namespace} knows of has the host {reference.Name}");
+        name = service.Name;
+        port = service.Ports.FirstOrDefault(candidate => candidate.Port == reference.Port);
+        return port is null ? (BackendNotFound, $"host {reference.Name} has no TCP port {reference.Port}") : null;
     }
 }
 

@@ -3,17 +3,17 @@ using Ztunnel.Mesh;
 
 namespace Ztunnel.Resources;
 
-/// <summary>The routes that have one service as their parent, judged (GEP-1294, GEP-1324). Pure.</summary>
+/// <summary>The routes that have one Service or ServiceEntry as their parent, judged (GEP-1294, GEP-1324). Pure.</summary>
 internal sealed record ServiceSettlement
 {
     /// <summary>What holds for whose requests.</summary>
-    public required ServiceRoutes Routes { get; init; }
+    public ValueArray<ServiceRouteGroup> Groups { get; private init; } = [];
 
     /// <summary>What becomes of each route at each parent reference that names the service.</summary>
     public ImmutableArray<(RouteName Route, int Index, ValueArray<StatusCondition> Conditions)> Parents { get; private init; } = [];
 
     /// <summary>Judges them; <paramref name="service"/> is null where there is none of that name.</summary>
-    public static ServiceSettlement Of(ServiceName name, ServiceObject? service, IEnumerable<(RouteObject Route, int Index)> parents, Func<RouteObject, ResolvedRoute> resolve)
+    public static ServiceSettlement Of(ObjectKey name, ServiceParent? service, IEnumerable<(RouteObject Route, int Index)> parents, Func<RouteObject, ResolvedRoute> resolve)
     {
         Binding[] bindings = [.. parents.Select(parent => new Binding(resolve(parent.Route), parent.Index, Ports(service, parent.Route.Parents[parent.Index])))];
         Binding[] all = bindings;
@@ -27,12 +27,12 @@ internal sealed record ServiceSettlement
                 group.Key.Port, group.Key.Namespace, new HttpRouteTable(group.SelectMany(bound => bound.Resolved.Matches([default])))));
         return new ServiceSettlement
         {
-            Routes = new ServiceRoutes { Service = name, Groups = [.. groups] },
+            Groups = [.. groups],
             Parents = [.. bindings.Select(binding => (binding.Resolved.Route.Name, binding.Index, binding.Resolved.Conditions(Refusal(name, service, binding))))],
         };
     }
 
-    private static ImmutableArray<ushort> Ports(ServiceObject? service, ParentReference parent) => service is null or { ExternalName: true }
+    private static ImmutableArray<ushort> Ports(ServiceParent? service, ParentReference parent) => service is null or { ExternalName: true }
         ? []
         :
         [
@@ -43,16 +43,16 @@ internal sealed record ServiceSettlement
                 .Select(port => port.Port),
         ];
 
-    private static (string Reason, string Message)? Refusal(ServiceName name, ServiceObject? service, Binding binding)
+    private static (string Reason, string Message)? Refusal(ObjectKey name, ServiceParent? service, Binding binding)
     {
         const string NoMatchingParent = "NoMatchingParent";
         if (service is null)
-            return (NoMatchingParent, $"Service {name} does not exist");
+            return (NoMatchingParent, $"{name} does not exist");
         if (service.ExternalName)
-            return (NoMatchingParent, $"Service {name} is of type ExternalName, to which nothing can attach");
+            return (NoMatchingParent, $"{name} is of type ExternalName, to which nothing can attach");
         if (binding.Yielded)
             return ("Conflicted", "a GRPCRoute is attached to the same ports, and goes before");
-        return binding.Ports.IsEmpty ? (NoMatchingParent, $"Service {name} has no such TCP port") : null;
+        return binding.Ports.IsEmpty ? (NoMatchingParent, $"{name} has no such TCP port") : null;
     }
 
     /// <summary>A route on ports of the service.</summary>
@@ -74,3 +74,9 @@ internal sealed record ServiceSettlement
         }
     }
 }
+
+/// <summary>What routes about services attach to.</summary>
+/// <param name="Names">The services it is: a ServiceEntry's hosts are several.</param>
+/// <param name="Ports">Its ports.</param>
+/// <param name="ExternalName">Whether it is a name in DNS and nothing else.</param>
+internal sealed record ServiceParent(ImmutableArray<ServiceName> Names, ValueArray<ServicePortSpec> Ports, bool ExternalName);
