@@ -56,12 +56,14 @@ public sealed class RequestAuthenticationTests
     [Fact]
     public void One_with_mistakes_and_no_earlier_version_takes_no_token()
     {
-        ManifestFile file = Read(Object("{targetRefs: [{kind: Service, name: web}], jwtRules: [{issuer: a, jwks: x}]}"));
+        ManifestFile file = Read(Object("{targetRefs: [{kind: Service, name: web}], jwtRules: [{issuer: a, jwks: x, fromHeaders: [{name: x-token}], outputClaimToHeaders: [{header: x-sub, claim: sub}]}]}"));
         var world = new World();
         world.Translator.Apply(new ResourceEvent.Put(Assert.Single(file.Objects).Value.Object, new Origin("x.yaml", 1)));
 
         RequestAuthentication policy = Assert.Single(world.Mesh.Policies.RequestAuthentication);
-        Assert.Equal("", Assert.Single(policy.Rules).Issuer);
+        // Nobody's, wherever it stands; and what the policy meant only tokens to say is still said by nobody else.
+        Assert.Equal("|||{\"keys\":[]} |x-token|x-sub|{\"keys\":[]}", string.Join(' ', policy.Rules.Select(rule =>
+            $"{rule.Issuer}|{string.Join(',', rule.FromHeaders.Select(header => header.Name))}|{string.Join(',', rule.OutputClaimToHeaders.Select(output => output.Header))}|{rule.Jwks}")));
         Assert.Contains("has mistakes and no earlier version: refuses every token until it is mended", string.Join(' ', policy.Notes), StringComparison.Ordinal);
         Assert.Equal(new PolicyAttachment(PolicyAttachmentKind.Service, "default", "web"), Assert.Single(policy.Attachments));
     }

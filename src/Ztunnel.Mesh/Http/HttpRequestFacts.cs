@@ -9,7 +9,7 @@ public readonly ref struct HttpRequestFacts
     /// <summary>The method.</summary>
     public required ReadOnlySpan<char> Method { get; init; }
 
-    /// <summary>The path as it was sent, without query.</summary>
+    /// <summary>The path, normalised (<see cref="HttpPath"/>), without query.</summary>
     public required ReadOnlySpan<char> Path { get; init; }
 
     /// <summary>The query as it was sent, without its question mark; empty where there is none.</summary>

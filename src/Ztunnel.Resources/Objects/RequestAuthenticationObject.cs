@@ -18,7 +18,7 @@ public sealed record RequestAuthenticationObject : KubernetesObject
     public ValueArray<JwtRuleSpec> Rules { get; init; } = [];
 
     /// <inheritdoc/>
-    internal override KubernetesObject? StandIn() => this with { StandsIn = true, Rules = [] };
+    internal override KubernetesObject? StandIn() => this with { StandsIn = true };
 }
 
 /// <summary>One of <c>spec.jwtRules</c>.</summary>

@@ -6,6 +6,8 @@ namespace Ztunnel.Resources;
 /// <summary>What one policy is in the model. Pure.</summary>
 internal static class PolicyTranslation
 {
+    private const string NoKeys = "{\"keys\":[]}";
+
     /// <summary>The model's form of an AuthorizationPolicy, without what connections do not have, and saying so.</summary>
     public static AuthorizationPolicy Authorization(AuthorizationPolicyObject policy, TranslatorOptions options)
     {
@@ -47,8 +49,11 @@ internal static class PolicyTranslation
         {
             Name = name,
             Scope = Scope(policy.Metadata, policy.Selector, options),
-            // What stands in takes the tokens of no issuer, so that any is refused.
-            Rules = policy.StandsIn ? [new JwtRule { Policy = name, Issuer = "", Jwks = "{\"keys\":[]}" }] : [.. policy.Rules.Select(rule => Rule(rule, name))],
+            // What stands in takes the tokens of no issuer, so that any is refused wherever one may stand; and what only a token
+            // may say in headers is believed of nobody.
+            Rules = policy.StandsIn
+                ? [new JwtRule { Policy = name, Issuer = "", Jwks = NoKeys }, .. policy.Rules.Select(rule => Rule(rule with { Issuer = "", Jwks = NoKeys, JwksUri = null }, name))]
+                : [.. policy.Rules.Select(rule => Rule(rule, name))],
             Attached = policy.Targets.Count > 0,
             Attachments = Attachments(policy.Metadata, policy.Targets, options),
             Notes =
