@@ -108,9 +108,10 @@ internal sealed class ChannelPipeReader : PipeReader
 
         public void Complete()
         {
-            _completed = true;
-            _shown = default;
-            Drop();
+            if (Channel.Loop.IsCurrent)
+                CompleteOnLoop();
+            else
+                Channel.Loop.Post(static state => ((Reading)state!).CompleteOnLoop(), this);
         }
 
         protected override bool TryFinish(out ReadResult result, out int moved)
@@ -167,6 +168,14 @@ internal sealed class ChannelPipeReader : PipeReader
                     Watch();
                     break;
             }
+        }
+
+        /// <summary>On the loop, so that no read is just filling the buffer that is given back.</summary>
+        private void CompleteOnLoop()
+        {
+            _completed = true;
+            _shown = default;
+            Drop();
         }
 
         private void WatchWhileIdle()
@@ -234,9 +243,9 @@ internal sealed class ChannelPipeReader : PipeReader
 
         private void Drop()
         {
-            if (_buffer is { } buffer)
+            // Whoever advances is on a thread of its own, and may be given up on by whoever completes.
+            if (Interlocked.Exchange(ref _buffer, null) is { } buffer)
                 ArrayPool<byte>.Shared.Return(buffer);
-            _buffer = null;
             _start = _end = 0;
             _unexamined = false;
         }

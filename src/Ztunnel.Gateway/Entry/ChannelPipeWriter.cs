@@ -78,12 +78,10 @@ internal sealed class ChannelPipeWriter(Channel channel) : PipeWriter
 
         public void Complete()
         {
-            _completed = true;
-            // A flush that is under way still reads from the buffer, so then it is left to the collector.
-            if (_buffer is { } buffer && _start == _end)
-                ArrayPool<byte>.Shared.Return(buffer);
-            _buffer = null;
-            _start = _end = 0;
+            if (Channel.Loop.IsCurrent)
+                CompleteOnLoop();
+            else
+                Channel.Loop.Post(static state => ((Flushing)state!).CompleteOnLoop(), this);
         }
 
         protected override bool TryFinish(out FlushResult result, out int moved)
@@ -107,11 +105,25 @@ internal sealed class ChannelPipeWriter(Channel channel) : PipeWriter
             _start += moved;
             if (_start < _end)
                 return false;
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = null;
-            _start = _end = 0;
+            Drop();
             result = Result(isCanceled: false);
             return true;
+        }
+
+        /// <summary>On the loop, so that no flush is just reading from the buffer that is given back.</summary>
+        private void CompleteOnLoop()
+        {
+            _completed = true;
+            Drop();
+            Finish(Result(isCanceled: false));
+        }
+
+        private void Drop()
+        {
+            if (_buffer is { } buffer)
+                ArrayPool<byte>.Shared.Return(buffer);
+            _buffer = null;
+            _start = _end = 0;
         }
 
         private int TryWriteQuietly()
