@@ -7,7 +7,8 @@ namespace Ztunnel.Gateway;
 /// <summary>
 /// One side of a channel, reading or writing, for callers on any thread: tried at once when the caller is on the channel's
 /// loop, carried to the loop otherwise. It completes on the loop and continues its caller inline, without a synchronization
-/// context, so that what awaits it there never leaves the thread. One operation at a time; none allocates.
+/// context, so that what awaits it there never leaves the thread. One operation at a time; none allocates. A token ends the
+/// operation and not the wait for the channel below, which may be older than the operation and serves the next one.
 /// </summary>
 internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSource
 {
@@ -18,11 +19,14 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
     private const int TurnCost = 8 * 1024;
 
     private static readonly Action<object?> StartOnLoop = static state => ((ChannelOperation<T>)state!).Start();
+    private static readonly Action<object?> CallOffOnLoop = static state => ((ChannelOperation<T>)state!).CallOff();
+    private static readonly Action<object?> Cancelled = static state => ((ChannelOperation<T>)state!).OnCancelled();
 
     private readonly Action _continue;
     private ManualResetValueTaskSourceCore<T> _core;
     private ValueTaskAwaiter _awaiter;
     private CancellationToken _cancellation;
+    private CancellationTokenRegistration _registration;
     private long _round;
     private int _left;
     private bool _pending;
@@ -54,7 +58,7 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
     protected abstract bool TryFinish(out T result, out int moved);
 
     /// <summary>Waits until <see cref="TryFinish"/> may succeed.</summary>
-    protected abstract ValueTask Wait(CancellationToken cancellationToken);
+    protected abstract ValueTask Wait();
 
     /// <summary>What the caller is told when the loop has stopped and nothing can be done any more.</summary>
     protected abstract Exception Stopped();
@@ -72,7 +76,7 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
     {
         if (_waiting)
             return true;
-        ValueTaskAwaiter awaiter = Wait(CancellationToken.None).GetAwaiter();
+        ValueTaskAwaiter awaiter = Wait().GetAwaiter();
         if (awaiter.IsCompleted)
         {
             awaiter.GetResult();
@@ -86,9 +90,8 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
     /// <summary>Ends an operation that is pending. Loop thread only.</summary>
     protected void Finish(T result)
     {
-        if (!_pending)
+        if (!TakePending())
             return;
-        _pending = false;
         SynchronizationContext? context = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(null);
         _core.SetResult(result);
@@ -98,9 +101,8 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
     /// <summary>Ends an operation that is pending, without success. Loop thread only.</summary>
     protected void Fail(Exception exception)
     {
-        if (!_pending)
+        if (!TakePending())
             return;
-        _pending = false;
         SynchronizationContext? context = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(null);
         _core.SetException(exception);
@@ -159,8 +161,36 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
     private void Start()
     {
         _pending = true;
-        if (!_waiting)
+        if (_waiting)
+            HeedCancellation();
+        else
             Advance();
+    }
+
+    private bool TakePending()
+    {
+        if (!_pending)
+            return false;
+        _pending = false;
+        _registration.Unregister();
+        _registration = default;
+        _cancellation = default;
+        return true;
+    }
+
+    private void HeedCancellation()
+    {
+        if (_cancellation.CanBeCanceled && _registration == default)
+            _registration = _cancellation.UnsafeRegister(Cancelled, this);
+    }
+
+    /// <summary>On any thread. A token that belonged to an earlier operation is told apart on the loop.</summary>
+    private void OnCancelled() => Channel.Loop.Post(CallOffOnLoop, this);
+
+    private void CallOff()
+    {
+        if (_pending && _cancellation.IsCancellationRequested)
+            Fail(new OperationCanceledException(_cancellation));
     }
 
     private void Advance()
@@ -172,6 +202,7 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
                 if (!MayMove())
                 {
                     _yielding = true;
+                    HeedCancellation();
                     Await(Channel.Loop.YieldAsync().GetAwaiter());
                     return;
                 }
@@ -184,9 +215,10 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
                     return;
                 }
 
-                ValueTaskAwaiter awaiter = Wait(_cancellation).GetAwaiter();
+                ValueTaskAwaiter awaiter = Wait().GetAwaiter();
                 if (!awaiter.IsCompleted)
                 {
+                    HeedCancellation();
                     Await(awaiter);
                     return;
                 }
@@ -216,21 +248,7 @@ internal abstract class ChannelOperation<T> : IValueTaskSource<T>, IValueTaskSou
             _left = TurnBytes;
         }
 
-        try
-        {
-            _awaiter.GetResult();
-        }
-        catch (OperationCanceledException e) when (_pending)
-        {
-            // Whoever is told may have begun anew before this returns.
-            Fail(e);
-            return;
-        }
-        catch (OperationCanceledException)
-        {
-            // Called off by who has had its answer already.
-        }
-
+        _awaiter.GetResult();
         if (_pending)
             Advance();
         else

@@ -28,7 +28,7 @@ internal abstract class ChannelReading<T>(Channel channel) : ChannelOperation<T>
     }
 
     /// <inheritdoc/>
-    protected override ValueTask Wait(CancellationToken cancellationToken) => Channel.WaitForReadAsync(cancellationToken);
+    protected override ValueTask Wait() => Channel.WaitForReadAsync();
 
     /// <inheritdoc/>
     protected override Exception Stopped() => new ChannelException(new ChannelFailure(FailureKind.Closed, "the event loop stopped"));

@@ -133,10 +133,10 @@ internal sealed class ChannelStream : Stream
             }
         }
 
-        protected override ValueTask Wait(CancellationToken cancellationToken)
+        protected override ValueTask Wait()
         {
             _waited = true;
-            return base.Wait(cancellationToken);
+            return base.Wait();
         }
     }
 

@@ -7,7 +7,7 @@ namespace Ztunnel.Gateway;
 internal abstract class ChannelWriting<T>(Channel channel) : ChannelOperation<T>(channel)
 {
     /// <inheritdoc/>
-    protected override ValueTask Wait(CancellationToken cancellationToken) => Channel.WaitForWriteAsync(cancellationToken);
+    protected override ValueTask Wait() => Channel.WaitForWriteAsync();
 
     /// <inheritdoc/>
     protected override Exception Stopped() => new ChannelException(new ChannelFailure(FailureKind.Closed, "the event loop stopped"));

@@ -74,7 +74,9 @@ internal sealed class Backend : IAsyncDisposable
             "status" => Status(http, int.Parse(path[2], CultureInfo.InvariantCulture)),
             "echo" or "duplex" => Echo(http),
             "count" => Count(http),
-            "upgrade" => Upgrade(http),
+            "upgrade" => Upgrade(http, Echo),
+            "farewell" => Upgrade(http, stream => stream.WriteAsync("bye"u8.ToArray()).AsTask()),
+            "unwanted" => Refuse(http),
             "trailers" => Trailers(http),
             "slow" => Slow(http),
             "ws" => Converse(http),
@@ -108,14 +110,27 @@ internal sealed class Backend : IAsyncDisposable
         await http.Response.WriteAsync(total.ToString(CultureInfo.InvariantCulture));
     }
 
-    private static async Task Upgrade(HttpContext http)
+    private static async Task Upgrade(HttpContext http, Func<Stream, Task> speak)
     {
         http.Response.Headers.Upgrade = "websocket";
         http.Response.Headers.SecWebSocketAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
         await using Stream stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
+        await speak(stream);
+    }
+
+    private static async Task Echo(Stream stream)
+    {
         byte[] buffer = new byte[1024];
         while (await stream.ReadAsync(buffer) is > 0 and var count)
             await stream.WriteAsync(buffer.AsMemory(0, count));
+    }
+
+    /// <summary>Answers before the body has come, as one does to what is too large.</summary>
+    private static async Task Refuse(HttpContext http)
+    {
+        http.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
+        await http.Response.WriteAsync("too large");
+        await http.Response.CompleteAsync();
     }
 
     private static async Task Converse(HttpContext http)

@@ -216,7 +216,7 @@ public sealed class GatewayLab : IAsyncLifetime
           - matches: [{path: {type: PathPrefix, value: /walled}}]
             filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]
             backendRefs: [{name: walled, port: 80}]
-          - matches: [{path: {type: PathPrefix, value: /trailers}}, {path: {type: PathPrefix, value: /duplex}}]
+          - matches: [{path: {type: PathPrefix, value: /trailers}}, {path: {type: PathPrefix, value: /duplex}}, {path: {type: PathPrefix, value: /unwanted}}]
             backendRefs: [{name: rpc, port: 80}]
           - matches: [{path: {type: PathPrefix, value: /cors}}]
             filters: [{type: CORS, cors: {allowOrigins: ["https://ok.test"], allowMethods: [GET, PUT], maxAge: 7}}]

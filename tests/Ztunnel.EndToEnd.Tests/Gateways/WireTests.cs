@@ -23,6 +23,32 @@ public sealed class WireTests(GatewayLab lab)
         Assert.Equal("two", await Receive(client, "two"));
     }
 
+    [Fact]
+    public async Task A_backend_that_leaves_an_upgraded_connection_is_told_to_a_client_that_says_nothing()
+    {
+        using Socket client = await Connect();
+        await Send(client, "GET /farewell HTTP/1.1\r\nHost: web.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        Assert.EndsWith("\r\n\r\nbye", await ReceiveAll(client), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_upload_that_stalls_is_ended_by_the_routes_timeout()
+    {
+        using Socket client = await Connect();
+        await Send(client, "POST /slow HTTP/1.1\r\nHost: web.test\r\nContent-Length: 100\r\n\r\n0123456789");
+        Assert.StartsWith("HTTP/1.1 504", await Receive(client, "\r\n\r\n"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_answer_that_comes_before_the_end_of_the_upload_ends_the_exchange()
+    {
+        using Socket client = await Connect();
+        await Send(client, "POST /unwanted HTTP/1.1\r\nHost: web.test\r\nContent-Length: 100\r\n\r\n0123456789");
+        string answer = await ReceiveAll(client);
+        Assert.StartsWith("HTTP/1.1 413", answer, StringComparison.Ordinal);
+        Assert.Contains("too large", answer, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("POST / HTTP/1.1\r\nHost: web.test\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x")]
     [InlineData("POST / HTTP/1.1\r\nHost: web.test\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\nGET /x")]

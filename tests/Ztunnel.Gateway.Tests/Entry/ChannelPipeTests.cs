@@ -9,6 +9,8 @@ namespace Ztunnel.Gateway.Tests;
 
 public sealed class ChannelPipeTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -51,6 +53,79 @@ public sealed class ChannelPipeTests
         Assert.True((await reader.ReadAsync(Stop)).IsCanceled);
         await peer.Socket.SendAsync("x"u8.ToArray(), Stop);
         Assert.Equal("x", Text(await reader.ReadAsync(Stop)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_read_that_follows_another_is_ended_by_its_token_and_reading_goes_on(bool onLoop)
+    {
+        using Peer peer = await Peer.Connect();
+        bool ended = false;
+        var reader = new ChannelPipeReader(peer.Channel, () => ended = true);
+        await peer.Socket.SendAsync("part"u8.ToArray(), Stop);
+        // Between two reads the channel is watched for its end.
+        await peer.Loop.RunAsync(async () => reader.AdvanceTo((await reader.ReadAsync(Stop)).Buffer.End));
+
+        for (int round = 0; round < 3; round++)
+        {
+            using var cancel = new CancellationTokenSource();
+            Task<ReadResult> reading = onLoop
+                ? peer.Loop.RunAsync(async () => await reader.ReadAsync(cancel.Token))
+                : reader.ReadAsync(cancel.Token).AsTask();
+            await peer.Loop.RunAsync(() => Task.CompletedTask);
+            Assert.False(reading.IsCompleted);
+            await cancel.CancelAsync();
+            var error = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.WaitAsync(Patience, Stop));
+            Assert.Equal(cancel.Token, error.CancellationToken);
+        }
+
+        await peer.Socket.SendAsync("rest"u8.ToArray(), Stop);
+        ReadResult rest = await reader.ReadAsync(Stop);
+        Assert.Equal("rest", Text(rest));
+        await peer.Loop.RunAsync(() =>
+        {
+            reader.AdvanceTo(rest.Buffer.End);
+            return Task.CompletedTask;
+        });
+        peer.Socket.Shutdown(SocketShutdown.Send);
+        await Eventually.Holds(() => ended);
+    }
+
+    [Fact]
+    public async Task A_token_of_a_read_that_has_ended_ends_no_later_one()
+    {
+        using Peer peer = await Peer.Connect();
+        var reader = new ChannelPipeReader(peer.Channel, () => { });
+        using var former = new CancellationTokenSource();
+        using var later = new CancellationTokenSource();
+        Task<ReadResult> reading = reader.ReadAsync(former.Token).AsTask();
+        await peer.Socket.SendAsync("one"u8.ToArray(), Stop);
+        reader.AdvanceTo((await reading).Buffer.End);
+
+        reading = reader.ReadAsync(later.Token).AsTask();
+        await former.CancelAsync();
+        await peer.Loop.RunAsync(() => Task.CompletedTask);
+        Assert.False(reading.IsCompleted);
+        await peer.Socket.SendAsync("two"u8.ToArray(), Stop);
+        Assert.Equal("two", Text(await reading));
+    }
+
+    [Fact]
+    public async Task A_flush_that_is_held_back_is_ended_by_its_token()
+    {
+        using Peer peer = await Peer.Connect();
+        var writer = new ChannelPipeWriter(peer.Channel);
+        writer.Write(new byte[16 * 1024 * 1024]);
+        for (int round = 0; round < 2; round++)
+        {
+            using var cancel = new CancellationTokenSource();
+            Task<FlushResult> flushing = writer.FlushAsync(cancel.Token).AsTask();
+            await peer.Loop.RunAsync(() => Task.CompletedTask);
+            Assert.False(flushing.IsCompleted);
+            await cancel.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => flushing.WaitAsync(Patience, Stop));
+        }
     }
 
     [Fact]
