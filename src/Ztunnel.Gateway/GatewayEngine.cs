@@ -34,6 +34,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     private ListenerPorts? _ports;
     private IDisposable? _gatewayObservation;
     private IDisposable? _workloadObservation;
+    private IDisposable? _policyObservation;
     private volatile bool _stopping;
     private int _asked;
 
@@ -94,6 +95,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         certificates.RootsWithdrawn += engine.OnRootsWithdrawn;
         engine._gatewayObservation = mesh.ObserveHttpGateways(_ => engine.RefreshLater());
         engine._workloadObservation = mesh.Observe(engine.OnWorkloadChange);
+        engine._policyObservation = mesh.Policies.Observe(_ => engine._waypoint.ReviewRelays());
         engine.Refresh();
         return engine;
     }
@@ -118,6 +120,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     {
         _gatewayObservation?.Dispose();
         _workloadObservation?.Dispose();
+        _policyObservation?.Dispose();
         _certificates.RootsWithdrawn -= OnRootsWithdrawn;
         await _retry.DisposeAsync();
         await Drain(TimeSpan.Zero);

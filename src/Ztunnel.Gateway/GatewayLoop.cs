@@ -14,6 +14,7 @@ internal sealed class GatewayLoop : IDisposable
         Loop = loop;
         Connector = new UpstreamConnector(loop, identity, @namespace, certificates, options, logger);
         Upstreams = new UpstreamTable(loop, options, Connector.Connect);
+        Relays = new OpenRelays(loop);
         Picker = new LeastRequestsPicker(Upstreams.OpenOn);
     }
 
@@ -22,6 +23,8 @@ internal sealed class GatewayLoop : IDisposable
     public UpstreamConnector Connector { get; }
 
     public UpstreamTable Upstreams { get; }
+
+    public OpenRelays Relays { get; }
 
     public LeastRequestsPicker Picker { get; }
 

@@ -29,6 +29,13 @@ internal sealed class ByteRelay(Channel client, Channel server, TimeSpan idleTim
         server.Dispose();
     }
 
+    /// <summary>Breaks both sides off.</summary>
+    public void Abort(ChannelFailure failure)
+    {
+        client.Abort(failure);
+        server.Abort(failure);
+    }
+
     private async ValueTask Move(Channel from, Channel to)
     {
         int turn = 0;
@@ -78,8 +85,6 @@ internal sealed class ByteRelay(Channel client, Channel server, TimeSpan idleTim
             return;
         }
 
-        var failure = new ChannelFailure(FailureKind.TimedOut, "nothing moved for too long");
-        client.Abort(failure);
-        server.Abort(failure);
+        Abort(new ChannelFailure(FailureKind.TimedOut, "nothing moved for too long"));
     }
 }

@@ -74,6 +74,13 @@ internal sealed class WaypointEntry(
         }
     }
 
+    /// <summary>Policies have changed: what is relayed and would not be let in now is cut. From any thread.</summary>
+    public void ReviewRelays()
+    {
+        foreach (GatewayLoop on in loops)
+            on.Relays.ReviewLater(IsDenied);
+    }
+
     private async ValueTask Take(IncomingConnect incoming, IPEndPoint client, SpiffeId peer)
     {
         if (!clients.TryEnter())
@@ -150,14 +157,14 @@ internal sealed class WaypointEntry(
             return;
         }
 
-        await new ByteRelay(incoming.Accept(), server, options.RelayIdleTimeout).Run();
+        await on.Relays.Run(new ByteRelay(incoming.Accept(), server, options.RelayIdleTimeout), entry, IsDenied);
     }
 
     private async ValueTask Relay(Channel stream, Entry.Tunnel entry, GatewayLoop on)
     {
         try
         {
-            await new ByteRelay(stream, await Connect(entry, on, CancellationToken.None), options.RelayIdleTimeout).Run();
+            await on.Relays.Run(new ByteRelay(stream, await Connect(entry, on, CancellationToken.None), options.RelayIdleTimeout), entry, IsDenied);
         }
         catch (ChannelException e)
         {

@@ -1,6 +1,6 @@
 namespace Ztunnel.Mesh;
 
-/// <summary>What a request's path has to be. Paths are compared as they were sent, case minded, without query.</summary>
+/// <summary>What a request's path has to be. Paths are compared normalised (<see cref="HttpPath"/>), case minded, without query.</summary>
 public abstract record PathMatch
 {
     /// <summary>Every path.</summary>

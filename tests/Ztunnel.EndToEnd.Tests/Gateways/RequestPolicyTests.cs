@@ -103,9 +103,15 @@ public sealed class RequestPolicyTests(GatewayLab lab) : IAsyncLifetime
         using PodListener server = PodListener.Start(lab.Mesh.Pod("v4"), 7000);
         Task<Socket> accepting = server.AcceptAnytime();
         await MeshLab.Eventually("a connection to be let through", Reaches);
+        using Socket open = await PodSocket.Connect(lab.Client, IPAddress.Parse(GatewayLab.Addresses["raw"]), 80);
+        using Socket served = await accepting;
+        accepting = server.AcceptAnytime();
+        await open.SendAsync("\0"u8.ToArray());
+        Assert.Equal(1, await served.ReceiveAsync(new byte[1]));
 
         Write("default", "AuthorizationPolicy", "{targetRefs: [{group: \"\", kind: Service, name: raw}], action: DENY, rules: [{from: [{source: {principals: [\"cluster.local/ns/default/sa/client\"]}}], to: [{operation: {paths: [\"/x\"]}}]}]}");
         await MeshLab.Eventually("connections to be refused", async () => !await Reaches());
+        await Assert.ThrowsAsync<SocketException>(() => open.ReceiveAsync(new byte[1]).WaitAsync(MeshLab.Patience));
 
         async Task<bool> Reaches()
         {
