@@ -2,13 +2,15 @@ namespace Ztunnel.Mesh;
 
 /// <summary>
 /// How requests to a host are sent (Istio's <c>DestinationRule</c>). Immutable, compared by content. Which of several rules counts
-/// for whom is the model's to know: <see cref="ExportTo"/>, and of the namespaces of the client, of the service and of the root
-/// the first that has one.
+/// for whom <see cref="MeshState.TrafficPolicyFor"/> says.
 /// </summary>
 public sealed record DestinationRule
 {
     /// <summary>Namespace and name.</summary>
     public required PolicyName Name { get; init; }
+
+    /// <summary>Whether its namespace is the mesh's root, whose rules hold where no other is for a host.</summary>
+    public bool InRoot { get; init; }
 
     /// <summary>When it was created, where that is known: of two for the same host in a namespace the older counts.</summary>
     public DateTimeOffset? Created { get; init; }
@@ -19,7 +21,7 @@ public sealed record DestinationRule
     /// <summary>The namespaces whose clients it holds for; <c>*</c> stands for all, and so does none.</summary>
     public ValueArray<string> ExportTo { get; init; } = [];
 
-    /// <summary>The client pods it holds for; null for all.</summary>
+    /// <summary>The client pods of its own namespace it holds for; null for all, of any.</summary>
     public LabelSelector? Selector { get; init; }
 
     /// <summary>What holds on ports that have nothing of their own.</summary>

@@ -9,7 +9,7 @@ public sealed record TlsOrigination
     /// <summary>Which TLS.</summary>
     public TlsOriginationMode Mode { get; init; }
 
-    /// <summary>The server name asked for; null for the host of the request.</summary>
+    /// <summary>The server name asked for; null for the service's hostname.</summary>
     public string? Sni { get; init; }
 
     /// <summary>The names of which the certificate has to have one; none: the server name.</summary>
