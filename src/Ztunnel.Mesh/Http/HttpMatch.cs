@@ -28,7 +28,7 @@ public sealed record HttpMatch
 
         foreach (NamedMatch parameter in Query.AsSpan())
         {
-            if (!QueryString.Matches(request.Query, parameter))
+            if (!RequestQuery.Matches(request.Query, parameter))
                 return false;
         }
 

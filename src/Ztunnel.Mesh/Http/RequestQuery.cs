@@ -1,7 +1,7 @@
 namespace Ztunnel.Mesh;
 
 /// <summary>Looks into queries of requests.</summary>
-public static class QueryString
+public static class RequestQuery
 {
     /// <summary>Whether the first parameter of the name that is asked for has a value that fits. Allocates only where something is escaped.</summary>
     internal static bool Matches(ReadOnlySpan<char> query, NamedMatch demand) =>
