@@ -51,8 +51,11 @@ public sealed partial class MeshState
     /// The service that has <paramref name="address"/> as a virtual address, for clients in a namespace; null stands for nobody in
     /// particular, and for none that is not known.
     /// </summary>
-    public Service? ServiceByVirtualIp(IPAddress address, string? client = null) =>
-        ServiceAt(NetworkAddress.From(address), client, out _)?.Table?.Service;
+    public Service? ServiceByVirtualIp(IPAddress address, string? client = null)
+    {
+        var at = NetworkAddress.From(address);
+        return ServiceAt(at, CellAt(at), client, out _)?.Table?.Service;
+    }
 
     /// <summary>The endpoints of a service, ready or not; empty for a service that is not known.</summary>
     public ImmutableArray<Endpoint> EndpointsOf(ServiceName service) => _services.GetValueOrDefault(service)?.Table?.Endpoints ?? [];
@@ -71,16 +74,18 @@ public sealed partial class MeshState
         ArgumentNullException.ThrowIfNull(picker);
         if (!source.Ambient)
             return Route.Passthrough.Unchanged;
-        ServiceCell? service = ServiceAt(NetworkAddress.From(destination.Address), source.Namespace, out AddressEntry entry);
+        var address = NetworkAddress.From(destination.Address);
+        if (_addresses.TryGetValue(address, out AddressCell? cell) && cell.Service is { } known)
+            return RouteToEndpoint(source, known, destination, picker);
+        ServiceCell? service = ServiceAt(address, cell, source.Namespace, out AddressEntry entry);
         if (service is null)
             return _redirect.ToWorkload(source, entry, destination, picker) ?? entry.RouteTo((ushort)destination.Port);
         // The addresses of a ServiceEntry may be real ones, at which there is more than it says.
         if (service.Table is not { } table || (table.Service.Entry is not null && !table.Service.Serves(destination.Port)))
             return Route.Passthrough.Unchanged;
-        return _redirect.ToService(source, table, destination, picker)
-            ?? (table.Service.Entry is { OriginalDestination: true }
-                ? table.Original(null)
-                : _redirect.ToEndpoint(source, table, RouteTo(table, source, destination, picker), destination, picker));
+        return table.Service.Entry is { OriginalDestination: true }
+            ? _redirect.ToService(source, table, destination, picker) ?? table.Original(null)
+            : RouteToEndpoint(source, table, destination, picker);
     }
 
     /// <summary>
@@ -218,9 +223,9 @@ public sealed partial class MeshState
     }
 
     /// <summary>The service at an address for clients in a namespace, and what else is known of the address.</summary>
-    private ServiceCell? ServiceAt(NetworkAddress address, string? client, out AddressEntry entry)
+    private ServiceCell? ServiceAt(NetworkAddress address, AddressCell? cell, string? client, out AddressEntry entry)
     {
-        entry = _addresses.TryGetValue(address, out AddressCell? cell) ? cell.Entry : AddressEntry.Unknown;
+        entry = cell?.Entry ?? AddressEntry.Unknown;
         if (entry.ServiceFor(client) is { } service)
             return service;
         bool taken = entry.Workload is not null || entry.Fixed is Route.Deny;
@@ -231,6 +236,8 @@ public sealed partial class MeshState
     {
         cell.Publish();
         EntriesWritten++;
+        foreach (IPAddress address in cell.Service?.VirtualIps ?? [])
+            CellAt(NetworkAddress.From(address))?.FollowService();
         TellGatewaysOf(cell.Name);
         if (cell.Unused)
             _services.TryRemove(cell.Name, out _);

@@ -38,16 +38,20 @@ public sealed partial class MeshState
     public Route RouteToWorkload(IPEndPoint destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        return EntryOf(NetworkAddress.From(destination.Address)) is { Workload: not null } entry
+        return CellAt(NetworkAddress.From(destination.Address))?.Entry is { Workload: not null } entry
             ? entry.RouteTo((ushort)destination.Port)
             : new Route.Deny(DenyReason.NoReadyEndpoints, $"no workload is at {destination.Address}");
     }
 
     private Route RouteToAddress(Workload gateway, ServiceTable table, IPEndPoint destination, IEndpointPicker picker, IPEndPoint? asked) =>
-        _redirect.ToService(gateway, table, destination, picker)
-        ?? (table.Service.Entry is { OriginalDestination: true } && table.Service.Serves(destination.Port)
-            ? OriginalOf(table, destination.Port, asked)
-            : _redirect.ToEndpoint(gateway, table, RouteTo(table, gateway, destination, picker), destination, picker));
+        table.Service.Entry is { OriginalDestination: true } && table.Service.Serves(destination.Port)
+            ? _redirect.ToService(gateway, table, destination, picker) ?? OriginalOf(table, destination.Port, asked)
+            : RouteToEndpoint(gateway, table, destination, picker);
+
+    /// <summary>The way to an endpoint of a service, or to the waypoint that it or the service is bound to.</summary>
+    private Route RouteToEndpoint(Workload source, ServiceTable table, IPEndPoint destination, IEndpointPicker picker) =>
+        _redirect.ToService(source, table, destination, picker)
+        ?? _redirect.ToEndpoint(source, table, RouteTo(table, source, destination, picker), destination, picker);
 
     /// <summary>The way to the very address a client asked for, if that is the service's.</summary>
     private static Route OriginalOf(ServiceTable table, int port, IPEndPoint? asked) =>

@@ -2,11 +2,12 @@ namespace Ztunnel.Mesh;
 
 /// <summary>
 /// Everything that hangs on one IP address: the service whose virtual IP it is, the workloads that claim it, the endpoints
-/// that are there. Readers take <see cref="Entry"/>; all else is the writer's.
+/// that are there. Readers take <see cref="Service"/> and <see cref="Entry"/>; all else is the writer's.
 /// </summary>
 internal sealed class AddressCell(NetworkAddress address)
 {
     private volatile AddressEntry _entry = AddressEntry.Unknown;
+    private volatile ServiceTable? _service;
     private Workload[] _claimants = [];
     private ServiceCell[] _services = [];
     private List<Endpoint>? _endpoints;
@@ -14,6 +15,12 @@ internal sealed class AddressCell(NetworkAddress address)
     public NetworkAddress Address { get; } = address;
 
     public AddressEntry Entry => _entry;
+
+    /// <summary>
+    /// The Kubernetes Service whose virtual IP the address is, with its endpoints. <see cref="Entry"/> leads there too, but each
+    /// step on the way to a service that nobody has asked for lately is a wait for memory.
+    /// </summary>
+    public ServiceTable? Service => _service;
 
     /// <summary>The one workload the address is known to belong to, if there is one.</summary>
     public Workload? Owner { get; private set; }
@@ -52,6 +59,9 @@ internal sealed class AddressCell(NetworkAddress address)
         Publish();
     }
 
+    /// <summary>Takes what the Service whose virtual IP this is has become.</summary>
+    public void FollowService() => _service = Holder()?.Table;
+
     public void Add(Endpoint endpoint)
     {
         (_endpoints ??= []).Add(endpoint);
@@ -77,13 +87,18 @@ internal sealed class AddressCell(NetworkAddress address)
             _entry = _entry with { Guarded = guarded };
     }
 
-    private void Publish() => _entry = Describe() with { Guarded = _entry.Guarded };
+    private void Publish()
+    {
+        _entry = Describe() with { Guarded = _entry.Guarded };
+        FollowService();
+    }
+
+    private ServiceCell? Holder() => _services.Where(service => !service.Name.IsHost).MinBy(service => service.Name, ServiceName.Order);
 
     private AddressEntry Describe()
     {
-        ServiceCell[] services = [.. _services.Where(service => !service.Name.IsHost)];
-        if (services.Length > 0)
-            return new AddressEntry(services.MinBy(service => service.Name, ServiceName.Order), null, null, null);
+        if (Holder() is { } service)
+            return new AddressEntry(service, null, null, null);
         if (Owner is { Ambient: true } inMesh)
             return new AddressEntry(null, inMesh, null, new WorkloadRoutes(inMesh, Address.ToIPAddress()));
         if (Owner is { } plain)

@@ -1,11 +1,15 @@
+using System.Runtime.InteropServices;
+
 namespace Ztunnel.Mesh;
 
 /// <summary>The endpoints of one port and address family that may be given new connections, arranged by where they are. Immutable.</summary>
-internal sealed class EndpointGroups
+[StructLayout(LayoutKind.Auto)]
+internal readonly struct EndpointGroups
 {
     private static readonly Dictionary<string, Endpoint[]> NoGroups = [];
 
-    private readonly Service _service;
+    private readonly bool _localOnly;
+    private readonly bool _clientAffinity;
     private readonly Endpoint[] _all;
     private readonly Dictionary<string, Endpoint[]> _byNode = NoGroups;
     private readonly Dictionary<string, Endpoint[]> _byZone = NoGroups;
@@ -13,7 +17,8 @@ internal sealed class EndpointGroups
 
     public EndpointGroups(Service service, Endpoint[] endpoints)
     {
-        _service = service;
+        _localOnly = service.LocalOnly;
+        _clientAffinity = service.ClientAffinity;
         _all = Eligible(service, endpoints);
         if (service.LocalOnly)
         {
@@ -36,8 +41,8 @@ internal sealed class EndpointGroups
     /// </summary>
     public Route? Pick(Workload client, Node? at, IEndpointPicker picker)
     {
-        ulong? affinity = _service.ClientAffinity && client.Addresses is [var address, ..] ? NetworkAddress.From(address).Hash : null;
-        if (_service.LocalOnly)
+        ulong? affinity = _clientAffinity && client.Addresses is [var address, ..] ? NetworkAddress.From(address).Hash : null;
+        if (_localOnly)
         {
             Endpoint[]? local = Find(_byNode, client.Node);
             return Pick(local, affinity, picker) ?? Pick(local, affinity, picker, lastResort: true);

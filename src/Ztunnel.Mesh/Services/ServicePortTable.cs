@@ -12,8 +12,9 @@ internal sealed class ServicePortTable
     private readonly MissingEndpoint _noIPv4;
     private readonly MissingEndpoint _noIPv6;
 
-    public ServicePortTable(Service service, ServicePort port, ImmutableArray<Endpoint> endpoints, EndpointSet[] sets)
+    public ServicePortTable(Service service, ServicePort port, ImmutableArray<Endpoint> endpoints, EndpointSet[] sets, ServicePortTable? next)
     {
+        Next = next;
         Number = port.Port;
         // What stands for a ServiceEntry is often made up, and says nothing of the family its servers have.
         _anyFamily = service.Entry is not null;
@@ -25,6 +26,9 @@ internal sealed class ServicePortTable
         _noIPv4 = new MissingEndpoint(service, port, ipv4, "IPv4", sets);
         _noIPv6 = new MissingEndpoint(service, port, ipv6, "IPv6", sets);
     }
+
+    /// <summary>The service's next port.</summary>
+    public ServicePortTable? Next { get; }
 
     public int Number { get; }
 

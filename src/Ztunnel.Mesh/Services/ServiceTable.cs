@@ -13,11 +13,13 @@ internal sealed class ServiceTable
     private readonly EndpointSet[] _sets;
     private readonly UnknownPorts _unknownPorts;
     private readonly OriginalRoutes _original;
-    private volatile ServicePortTable[]? _ports;
+    private volatile ServicePortTable? _ports;
 
     public ServiceTable(Service service, EndpointSet[] sets, ImmutableArray<Endpoint> endpoints)
     {
         Service = service;
+        Waypoint = service.Waypoint;
+        MindsTopology = service.MindsTopology;
         Endpoints = endpoints;
         _sets = sets;
         _unknownPorts = new UnknownPorts(service);
@@ -25,6 +27,12 @@ internal sealed class ServiceTable
     }
 
     public Service Service { get; }
+
+    /// <summary>The waypoint the service asks for; at hand, so that a decision does not wait for the service itself.</summary>
+    public WaypointRequest? Waypoint { get; }
+
+    /// <inheritdoc cref="Service.MindsTopology"/>
+    public bool MindsTopology { get; }
 
     public ImmutableArray<Endpoint> Endpoints { get; }
 
@@ -38,7 +46,14 @@ internal sealed class ServiceTable
     /// Arranges the endpoints ahead of the next decision: for the writer to do where the service is in use, so that it does not
     /// fall to an event loop. Two that do it at the same time come to the same.
     /// </summary>
-    public ServicePortTable[] Arrange() => _ports = [.. Service.Ports.Select(port => new ServicePortTable(Service, port, Endpoints, _sets))];
+    /// <returns>The first port, which leads to the next; null for a service without any.</returns>
+    public ServicePortTable? Arrange()
+    {
+        ServicePortTable? first = null;
+        foreach (ServicePort port in Service.Ports.Reverse())
+            first = new ServicePortTable(Service, port, Endpoints, _sets, first);
+        return _ports = first;
+    }
 
     /// <summary>Where a connection to a virtual address of the service goes.</summary>
     /// <param name="client">Who connects.</param>
@@ -47,7 +62,7 @@ internal sealed class ServiceTable
     /// <param name="picker">Chooses the endpoint.</param>
     public Route RouteTo(Workload client, Node? at, IPEndPoint destination, IEndpointPicker picker)
     {
-        foreach (ServicePortTable port in _ports ?? Arrange())
+        for (ServicePortTable? port = _ports ?? Arrange(); port is not null; port = port.Next)
         {
             if (port.Number == destination.Port)
                 return port.RouteTo(client, at, FamilyOf(destination.Address), picker);

@@ -116,7 +116,9 @@ public sealed partial class MeshState
     }
 
     private Route RouteTo(ServiceTable table, Workload source, IPEndPoint destination, IEndpointPicker picker) =>
-        table.RouteTo(source, table.Service.MindsTopology ? NodeOf(source) : null, destination, picker);
+        table.RouteTo(source, table.MindsTopology ? NodeOf(source) : null, destination, picker);
 
-    private AddressEntry? EntryOf(NetworkAddress address) => _addresses.TryGetValue(address, out AddressCell? cell) ? cell.Entry : null;
+    private AddressCell? CellAt(NetworkAddress address) => _addresses.TryGetValue(address, out AddressCell? cell) ? cell : null;
+
+    private AddressEntry? EntryOf(NetworkAddress address) => CellAt(address)?.Entry;
 }

@@ -30,8 +30,10 @@ internal sealed class WaypointRedirect(
     /// <summary>The way to a service through its waypoint; null when it has none for this client.</summary>
     public Route? ToService(Workload source, ServiceTable table, IPEndPoint destination, IEndpointPicker picker)
     {
+        if (table.Waypoint is not WaypointRequest.Named request)
+            return null;
         Service service = table.Service;
-        if (service.Waypoint is not WaypointRequest.Named request || !service.Serves(destination.Port))
+        if (!service.Serves(destination.Port))
             return null;
         if (!service.IngressUsesWaypoint && gateways.IsIngress(source))
             return null;
@@ -43,7 +45,7 @@ internal sealed class WaypointRedirect(
     /// </summary>
     public Route ToEndpoint(Workload source, ServiceTable table, Route direct, IPEndPoint destination, IEndpointPicker picker)
     {
-        if (!gateways.AnyByAccount || table.Service.Waypoint is not null)
+        if (!gateways.AnyByAccount || table.Waypoint is not null)
             return direct;
         if (WorkloadAt(direct) is not { } workload || gateways.AccountRequestOf(workload) is not { } request)
             return direct;
