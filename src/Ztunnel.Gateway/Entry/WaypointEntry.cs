@@ -116,9 +116,9 @@ internal sealed class WaypointEntry(
 
         // What the client's own address was, where it came through somebody who says so.
         var entry = new Entry.Tunnel(peer, destination, service) { Client = client };
-        Spoken spoken = PortProtocol.Of(service, (ushort)destination.Port);
+        ApplicationProtocol spoken = PortProtocol.Of(service, (ushort)destination.Port);
         GatewayLoop on = loops[incoming.Connection.Loop.Index];
-        if (spoken == Spoken.Other)
+        if (spoken is ApplicationProtocol.Opaque or ApplicationProtocol.SecureWebSocket)
         {
             if (IsDenied(entry))
                 incoming.Refuse(403);
@@ -129,7 +129,7 @@ internal sealed class WaypointEntry(
 
         Channel stream = incoming.Accept();
         bool? http = true;
-        if (spoken == Spoken.Unknown)
+        if (spoken == ApplicationProtocol.Unknown)
             (stream, http) = await FirstBytes.Ask(stream, options.Limits.IdleTimeout, FirstBytes.IsHttp);
         if (http != false)
             await intake.Admit(stream, entry, destination);

@@ -3,32 +3,28 @@ using Ztunnel.Mesh;
 
 namespace Ztunnel.Gateway;
 
-/// <summary>
-/// What is spoken on a port of a service, by its <c>appProtocol</c> or else by its name up to the first dash (istio.io,
-/// Protocol Selection).
-/// </summary>
+/// <summary>What is spoken on a port of a service, and what a request is sent on in.</summary>
 internal static class PortProtocol
 {
     /// <summary>What is known of a port.</summary>
-    public static Spoken Of(Service? service, ushort port)
+    public static ApplicationProtocol Of(Service? service, ushort port)
     {
-        if (service?.Ports.FirstOrDefault(candidate => candidate.Port == port) is not { } served)
-            return Spoken.Unknown;
-        string said = served.AppProtocol ?? served.Name.Split('-')[0];
-        return said.ToLowerInvariant() switch
+        if (service is null)
+            return ApplicationProtocol.Unknown;
+        foreach (ServicePort candidate in service.Ports)
         {
-            "http" or "grpc-web" or "kubernetes.io/ws" => Spoken.Http1,
-            "http2" or "grpc" or "kubernetes.io/h2c" => Spoken.Http2,
-            "tcp" or "tls" or "https" or "mongo" or "mysql" or "redis" or "kubernetes.io/wss" => Spoken.Other,
-            _ => Spoken.Unknown,
-        };
+            if (candidate.Port == port)
+                return candidate.Spoken;
+        }
+
+        return ApplicationProtocol.Unknown;
     }
 
     /// <summary>What a request is sent on in.</summary>
     public static BackendProtocol ForRequest(Service service, ushort port, HttpRequest request) => Of(service, port) switch
     {
-        Spoken.Http1 => ForRequest(BackendProtocol.Http1, request, declared: true),
-        Spoken.Http2 => BackendProtocol.Http2,
+        ApplicationProtocol.Http1 or ApplicationProtocol.WebSocket => ForRequest(BackendProtocol.Http1, request, declared: true),
+        ApplicationProtocol.Http2 => BackendProtocol.Http2,
         _ => ForRequest(BackendProtocol.Http1, request, declared: false),
     };
 
@@ -43,20 +39,4 @@ internal static class PortProtocol
         bool cameAsHttp2 = HttpProtocol.IsHttp2(request.Protocol) && !HttpMethods.IsConnect(request.Method);
         return isGrpc || (!declared && cameAsHttp2) ? BackendProtocol.Http2 : BackendProtocol.Http1;
     }
-}
-
-/// <summary>What is spoken on a port.</summary>
-internal enum Spoken
-{
-    /// <summary>Nobody says.</summary>
-    Unknown,
-
-    /// <summary>HTTP/1.1.</summary>
-    Http1,
-
-    /// <summary>HTTP/2 with prior knowledge.</summary>
-    Http2,
-
-    /// <summary>Something that is none of our business: it is relayed as it is.</summary>
-    Other,
 }
