@@ -111,14 +111,14 @@ public sealed class IngressTests(GatewayLab lab)
     public async Task Megabytes_stream_through_both_ways(string version)
     {
         ProcessResult result = await lab.Stranger.Exec(
-            "bash", "-c", $"head -c 20000000 /dev/urandom > /tmp/up.$$; curl -sS {version} --max-time 25 -H 'Host: web.test' -T /tmp/up.$$ {Web}/duplex | cmp - /tmp/up.$$ && echo same; rm /tmp/up.$$");
+            "bash", "-c", $"head -c 20000000 /dev/urandom > /tmp/up.$$; curl -sS {version} --max-time 90 -H 'Host: web.test' -T /tmp/up.$$ {Web}/duplex | cmp - /tmp/up.$$ && echo same; rm /tmp/up.$$");
         Assert.Equal("same\n", result.Output + result.Error);
     }
 
     [Fact]
     public async Task Megabytes_are_uploaded_to_a_backend_that_speaks_HTTP1()
     {
-        ProcessResult result = await lab.Stranger.Exec("bash", "-c", $"head -c 20000000 /dev/zero | curl -sS --max-time 25 -H 'Host: web.test' -T - {Web}/count");
+        ProcessResult result = await lab.Stranger.Exec("bash", "-c", $"head -c 20000000 /dev/zero | curl -sS --max-time 90 -H 'Host: web.test' -T - {Web}/count");
         Assert.Equal("20000000", result.Output);
     }
 
