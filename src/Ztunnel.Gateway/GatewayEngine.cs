@@ -48,7 +48,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         _loops = [.. loops.Loops.Select(loop => new GatewayLoop(loop, pod.Identity, options.Namespace, certificates, options.Upstreams, _logger))];
         // What goes wrong on the way is answered and told by us: the forwarder's own lines would come with each request.
         _services = new ServiceCollection().AddLogging(logging => logging.ClearProviders()).AddHttpForwarder().BuildServiceProvider();
-        _tls = new ListenerTls(_pod, _logger);
+        _tls = new ListenerTls(_pod, ListenerTls.Open, _logger);
         var backends = new BackendForwarder(mesh, _pod, _services.GetRequiredService<IHttpForwarder>(), options.Limits);
         _outside = OutsideClient.Create(mesh, _pod, _loops[0]);
         var keys = new KeySetCache(_outside, TimeProvider.System, loggers.CreateLogger<KeySetCache>());
@@ -188,14 +188,16 @@ public sealed partial class GatewayEngine : IAsyncDisposable
             // Its own also where the model does not know it as a gateway: policies attached to it count as long as it serves.
             _pod.Gateways = [.. gateways.Select(gateway => gateway.Name), .. _pod.Workload.Gateway is { } own ? new[] { own } : []];
             var ports = new PortTable(HttpPort.Of(gateways), port => _mesh.PodPorts(_pod.Workload, port));
-            _tls.Update(ports);
+            bool all = _tls.Update(ports);
             _pod.Ports = ports;
-            if (!_ports!.Update(gateways.Any(gateway => gateway.Waypoint)))
-                _retry.Change(Again, Timeout.InfiniteTimeSpan);
+            all &= _ports!.Update(gateways.Any(gateway => gateway.Waypoint));
+            if (!all)
+                TryAgainLater();
         }
         catch (Exception e)
         {
             LogRefreshFailed(e);
+            TryAgainLater();
         }
         finally
         {
@@ -203,6 +205,18 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "a change could not be taken over; what was served before goes on")]
+    private void TryAgainLater()
+    {
+        try
+        {
+            _retry.Change(Again, Timeout.InfiniteTimeSpan);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The engine has stopped meanwhile.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a change could not be taken over, and will be tried again; what was served before goes on")]
     private partial void LogRefreshFailed(Exception error);
 }

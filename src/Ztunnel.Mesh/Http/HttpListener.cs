@@ -21,7 +21,7 @@ public sealed record HttpListener
     /// <summary>The hosts it is for.</summary>
     public HostnamePattern Hostname { get; init; }
 
-    /// <summary>What it shows clients, one for each kind of key; none without TLS.</summary>
+    /// <summary>What it shows clients, by the name they ask for and the kinds of keys they know; none without TLS.</summary>
     public ValueArray<ListenerCertificate> Certificates { get; init; } = [];
 
     /// <summary>The routes attached to it.</summary>

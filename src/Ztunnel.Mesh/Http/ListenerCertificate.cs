@@ -13,12 +13,14 @@ public sealed class ListenerCertificate : IEquatable<ListenerCertificate>
 
     private readonly byte[] _key;
 
-    private ListenerCertificate(string secret, ValueArray<ReadOnlyMemory<byte>> chain, byte[] key, DateTimeOffset expires)
+    private ListenerCertificate(string secret, ValueArray<ReadOnlyMemory<byte>> chain, byte[] key, X509Certificate2 own)
     {
         Secret = secret;
         Chain = chain;
         _key = key;
-        Expires = expires;
+        Names = NamesOf(own);
+        KeyAlgorithm = own.PublicKey.Oid.Value!;
+        Expires = new DateTimeOffset(own.NotAfter.ToUniversalTime(), TimeSpan.Zero);
     }
 
     /// <summary>Where it is from, <c>namespace/name</c> of a Secret.</summary>
@@ -26,6 +28,15 @@ public sealed class ListenerCertificate : IEquatable<ListenerCertificate>
 
     /// <summary>The certificates, DER-encoded, the listener's own first.</summary>
     public ValueArray<ReadOnlyMemory<byte>> Chain { get; }
+
+    /// <summary>
+    /// The hosts it is for, in lower case, some with <c>*</c> for their first label: its subject alternative names, or without any
+    /// its common name.
+    /// </summary>
+    public ValueArray<string> Names { get; }
+
+    /// <summary>The kind of its key, as an object identifier.</summary>
+    public string KeyAlgorithm { get; }
 
     /// <summary>When it ends to be valid.</summary>
     public DateTimeOffset Expires { get; }
@@ -46,7 +57,7 @@ public sealed class ListenerCertificate : IEquatable<ListenerCertificate>
                 secret,
                 [.. certificates.Select(certificate => (ReadOnlyMemory<byte>)certificate.RawData)],
                 privateKey.ExportPkcs8PrivateKey(),
-                new DateTimeOffset(own.NotAfter.ToUniversalTime(), TimeSpan.Zero));
+                own);
         }
         finally
         {
@@ -58,9 +69,7 @@ public sealed class ListenerCertificate : IEquatable<ListenerCertificate>
     /// <summary>The key, for the caller to dispose of.</summary>
     public AsymmetricAlgorithm OpenKey()
     {
-        using X509Certificate2 own = X509CertificateLoader.LoadCertificate(Chain[0].Span);
-        bool isRsa = string.Equals(own.PublicKey.Oid.Value, RsaOid, StringComparison.Ordinal);
-        AsymmetricAlgorithm key = isRsa ? RSA.Create() : ECDsa.Create();
+        AsymmetricAlgorithm key = string.Equals(KeyAlgorithm, RsaOid, StringComparison.Ordinal) ? RSA.Create() : ECDsa.Create();
         key.ImportPkcs8PrivateKey(_key, out _);
         return key;
     }
@@ -107,6 +116,27 @@ public sealed class ListenerCertificate : IEquatable<ListenerCertificate>
         catch (Exception error) when (error is CryptographicException or ArgumentException)
         {
             throw new CryptographicException("holds no PEM private key that can be read and is the certificate's", error);
+        }
+    }
+
+    private static ValueArray<string> NamesOf(X509Certificate2 certificate)
+    {
+        try
+        {
+            string[] names =
+            [
+                .. certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>()
+                    .SelectMany(extension => extension.EnumerateDnsNames())
+                    .Select(name => name.ToLowerInvariant())
+                    .Distinct(StringComparer.Ordinal),
+            ];
+            return names.Length == 0 && certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false) is { Length: > 0 } common
+                ? [common.ToLowerInvariant()]
+                : [.. names];
+        }
+        catch (CryptographicException error)
+        {
+            throw new CryptographicException("holds a certificate whose names cannot be read", error);
         }
     }
 

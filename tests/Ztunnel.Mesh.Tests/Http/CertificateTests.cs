@@ -25,6 +25,27 @@ public sealed class CertificateTests
     }
 
     [Fact]
+    public void Its_names_are_those_of_the_certificate_or_its_common_name()
+    {
+        Assert.Equal("a.aliyun.com", Named());
+        Assert.Equal("www.example.com *.example.com", Named("WWW.example.com", "*.Example.com", "www.example.com"));
+
+        static string Named(params string[] names)
+        {
+            (string chain, string key) = Make(rsa: false, names);
+            return string.Join(' ', ListenerCertificate.FromPem("infra/tls", chain, key).Names);
+        }
+    }
+
+    [Fact]
+    public void Names_that_cannot_be_read_are_a_fault_of_the_certificate()
+    {
+        (string chain, string key) = Make(rsa: false, extension: new X509Extension("2.5.29.17", [0x30, 0x05, 0x82, 0x07, 0x61], critical: false));
+        var error = Assert.Throws<CryptographicException>(() => ListenerCertificate.FromPem("infra/tls", chain, key));
+        Assert.Equal("holds a certificate whose names cannot be read", error.Message);
+    }
+
+    [Fact]
     public void Nothing_shows_the_key()
     {
         (string chain, string key) = Make(rsa: false);
@@ -56,12 +77,19 @@ public sealed class CertificateTests
         }
     }
 
-    private static (string Chain, string Key) Make(bool rsa)
+    private static (string Chain, string Key) Make(bool rsa, string[]? names = null, X509Extension? extension = null)
     {
         using AsymmetricAlgorithm key = rsa ? RSA.Create(2048) : ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = key is RSA rsaKey
             ? new CertificateRequest("CN=a.aliyun.com", rsaKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
             : new CertificateRequest("CN=a.aliyun.com", (ECDsa)key, HashAlgorithmName.SHA256);
+        var builder = new SubjectAlternativeNameBuilder();
+        foreach (string name in names ?? [])
+            builder.AddDnsName(name);
+        if (names is { Length: > 0 })
+            request.CertificateExtensions.Add(builder.Build());
+        if (extension is not null)
+            request.CertificateExtensions.Add(extension);
         using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch.AddYears(50), DateTimeOffset.UnixEpoch.AddYears(90));
         return (certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
