@@ -23,6 +23,7 @@ public sealed partial class Translator
     private readonly PodTranslation _pods;
     private readonly ServiceTranslation _services;
     private readonly EntryTranslation _entries;
+    private readonly TrafficTranslation _traffic;
     private readonly NameResolution? _names;
     private readonly GatewayTranslation _gateways;
     private readonly GatewayApiTranslation _gatewayApi;
@@ -51,6 +52,7 @@ public sealed partial class Translator
         _services = new ServiceTranslation(mesh, options, _namespaces, _pods.In);
         _names = options.Names is { } resolver ? new NameResolution(mesh, Inventory, resolver, TimeProvider.System) : null;
         _entries = new EntryTranslation(mesh, options, _namespaces, _services, _pods.In, Inventory, _names);
+        _traffic = new TrafficTranslation(mesh, options, Inventory);
         _gateways = new GatewayTranslation(mesh, options, Inventory);
         _gatewayApi = new GatewayApiTranslation(mesh, options, Inventory, new GatewayApiObjects
         {
@@ -248,6 +250,10 @@ public sealed partial class Translator
                 break;
             case SecretObject secret:
                 _gatewayApi.Put(secret);
+                _traffic.Put(secret);
+                break;
+            case DestinationRuleObject rule:
+                _traffic.Put(rule);
                 break;
             case TelemetryObject:
                 break;
@@ -343,6 +349,10 @@ public sealed partial class Translator
                 break;
             case SecretObject:
                 _gatewayApi.RemoveSecret(key);
+                _traffic.RemoveSecret(key);
+                break;
+            case DestinationRuleObject:
+                _traffic.RemoveRule(key);
                 break;
             case TelemetryObject:
                 break;

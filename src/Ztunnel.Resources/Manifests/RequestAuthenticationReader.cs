@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Ztunnel.Mesh;
 
@@ -7,8 +6,6 @@ namespace Ztunnel.Resources;
 /// <summary>Reads the body of a RequestAuthentication by the rules of Istio's own validation.</summary>
 internal static class RequestAuthenticationReader
 {
-    private static readonly (string Unit, double Seconds)[] Units = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600)];
-
     public static RequestAuthenticationObject Read(ObjectMetadata metadata, Field root)
     {
         Field spec = root["spec"];
@@ -74,18 +71,6 @@ internal static class RequestAuthenticationReader
         }
     }
 
-    private static TimeSpan? Duration(string text)
-    {
-        foreach ((string unit, double seconds) in Units)
-        {
-            if (text.EndsWith(unit, StringComparison.Ordinal)
-                && double.TryParse(text.AsSpan(..^unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
-                && number * seconds is > 0 and <= 3600)
-            {
-                return TimeSpan.FromSeconds(number * seconds);
-            }
-        }
-
-        return null;
-    }
+    private static TimeSpan? Duration(string text) =>
+        IstioDuration.TryParse(text) is { } duration && duration > TimeSpan.Zero && duration <= TimeSpan.FromHours(1) ? duration : null;
 }

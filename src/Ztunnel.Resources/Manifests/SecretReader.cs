@@ -3,7 +3,7 @@ using System.Text;
 namespace Ztunnel.Resources;
 
 /// <summary>
-/// Reads the body of a Secret: a certificate and its key, by the names of <c>kubernetes.io/tls</c> or by Istio's older ones.
+/// Reads the body of a Secret: a certificate, its key and roots, by the names of <c>kubernetes.io/tls</c> or by Istio's older ones.
 /// Its <see cref="ObjectReading"/> is discreet.
 /// </summary>
 internal static class SecretReader
@@ -21,6 +21,7 @@ internal static class SecretReader
             Metadata = metadata,
             CertificatePem = Find(root, "tls.crt", "cert"),
             PrivateKeyPem = Find(root, "tls.key", "key"),
+            RootsPem = Find(root, "ca.crt", "cacert"),
         };
     }
 

@@ -57,6 +57,9 @@ public sealed record ObjectKind(string ApiVersion, string Name, bool Namespaced)
     /// <summary>Istio's workloads beside the cluster's pods; v1beta1 and v1alpha3 are read as this too.</summary>
     public static readonly ObjectKind WorkloadEntry = new("networking.istio.io/v1", "WorkloadEntry", Namespaced: true);
 
+    /// <summary>How requests to a host are sent; v1beta1 and v1alpha3 are read as this too.</summary>
+    public static readonly ObjectKind DestinationRule = new("networking.istio.io/v1", "DestinationRule", Namespaced: true);
+
     /// <summary>The group of Istio's networking.</summary>
     internal const string NetworkingGroup = "networking.istio.io";
 

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace Ztunnel.Resources;
 
-/// <summary>A <c>Secret</c>; of what is in it only a certificate and its key are kept.</summary>
+/// <summary>A <c>Secret</c>; of what is in it only a certificate, its key and roots are kept.</summary>
 public sealed record SecretObject : KubernetesObject
 {
     /// <inheritdoc/>
@@ -13,6 +13,9 @@ public sealed record SecretObject : KubernetesObject
 
     /// <summary>The private key (<c>tls.key</c>), PEM; null where there is none.</summary>
     public SecretBytes? PrivateKeyPem { get; init; }
+
+    /// <summary>The roots that others' certificates are checked against (<c>ca.crt</c>), PEM; null where there are none.</summary>
+    public SecretBytes? RootsPem { get; init; }
 }
 
 /// <summary>Bytes that nothing prints. Compared by content.</summary>

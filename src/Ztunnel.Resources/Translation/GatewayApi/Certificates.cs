@@ -25,16 +25,17 @@ internal sealed class Certificates
     /// <summary>The certificate of a Secret, or why there is none.</summary>
     public (ListenerCertificate? Certificate, string? Fault) Find(string @namespace, string name)
     {
-        string fullName = $"{@namespace}/{name}";
         if (!_secrets.TryGetValue((@namespace, name), out SecretObject? secret))
-            return (null, $"Secret {fullName} does not exist");
+            return (null, $"Secret {@namespace}/{name} does not exist");
         if (!_read.TryGetValue((@namespace, name), out (ListenerCertificate? Certificate, string? Fault) read))
-            _read[(@namespace, name)] = read = Read(secret, fullName);
+            _read[(@namespace, name)] = read = Read(secret);
         return read;
     }
 
-    private static (ListenerCertificate? Certificate, string? Fault) Read(SecretObject secret, string name)
+    /// <summary>The certificate that a Secret holds, or why there is none.</summary>
+    public static (ListenerCertificate? Certificate, string? Fault) Read(SecretObject secret)
     {
+        string name = $"{secret.Metadata.Namespace}/{secret.Metadata.Name}";
         if (secret is not { CertificatePem: { } certificate, PrivateKeyPem: { } key })
             return (null, $"Secret {name} has no tls.crt and tls.key");
         char[] text = new char[Encoding.UTF8.GetMaxCharCount(key.Reveal().Length)];
