@@ -23,17 +23,26 @@ internal sealed class WalkthroughLab : IAsyncDisposable
     /// Builds <paramref name="describe"/>'s pods. <paramref name="labels"/> says, for each pod that is more than its name, its labels;
     /// a pod labelled as a gateway's is run as one, and one whose <c>app</c> is <c>httpbin</c> runs httpbin at port 8080.
     /// </summary>
+    public static Task<WalkthroughLab> Start(
+        Action<LabBuilder> describe, IReadOnlyDictionary<string, string> labels, params IReadOnlyList<string> objects) =>
+        Start(new NameTable(), describe, labels, objects);
+
+    /// <summary>As the other, with the names that agents and gateways find in DNS.</summary>
     public static async Task<WalkthroughLab> Start(
-        Action<LabBuilder> describe, IReadOnlyDictionary<string, string> labels, params IReadOnlyList<string> objects)
+        NameTable names, Action<LabBuilder> describe, IReadOnlyDictionary<string, string> labels, params IReadOnlyList<string> objects)
     {
-        MeshLab mesh = await MeshLab.Start(describe, network => Yaml.Join([.. objects, .. network.Pods.Select(Describe)]), waitFor: IsCaptured);
+        MeshLab mesh = await MeshLab.Start(
+            describe,
+            network => Yaml.Join([.. objects, .. network.Pods.Select(Describe)]),
+            options => options with { Names = names },
+            waitFor: IsCaptured);
         var lab = new WalkthroughLab(mesh);
         try
         {
             foreach (LabPod pod in mesh.Network.Pods)
             {
                 if (IsGateway(pod))
-                    await mesh.StartGateway(pod, GatewayOf(LabelsOf(pod)));
+                    await mesh.StartGateway(pod, GatewayOf(LabelsOf(pod)), options => options with { Names = names });
                 else if (LabelsOf(pod).Contains("app: httpbin", StringComparison.Ordinal))
                     lab._running.Add(await Httpbin(pod));
             }
@@ -73,8 +82,32 @@ internal sealed class WalkthroughLab : IAsyncDisposable
         return result!.Output;
     }
 
+    /// <summary>A certificate for a host, signed by itself, and its key.</summary>
+    public static string CertificatePem(string host)
+    {
+        (string certificate, string key) = Certificate(host);
+        return certificate + "\n" + key;
+    }
+
     /// <summary>A Secret with a certificate for a host, signed by itself.</summary>
     public static string CertificateSecret(string name, string @namespace, string host)
+    {
+        (string certificate, string key) = Certificate(host);
+        return string.Create(CultureInfo.InvariantCulture, $"""
+            apiVersion: v1
+            kind: Secret
+            metadata: {"{"}name: {name}, namespace: {@namespace}{"}"}
+            type: kubernetes.io/tls
+            data:
+              tls.crt: {Base64(certificate)}
+              tls.key: {Base64(key)}
+
+            """);
+
+        static string Base64(string text) => Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(text));
+    }
+
+    private static (string Certificate, string Key) Certificate(string host)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={host}", key, HashAlgorithmName.SHA256);
@@ -82,18 +115,7 @@ internal sealed class WalkthroughLab : IAsyncDisposable
         names.AddDnsName(host);
         request.CertificateExtensions.Add(names.Build());
         using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
-        return string.Create(CultureInfo.InvariantCulture, $"""
-            apiVersion: v1
-            kind: Secret
-            metadata: {"{"}name: {name}, namespace: {@namespace}{"}"}
-            type: kubernetes.io/tls
-            data:
-              tls.crt: {Base64(certificate.ExportCertificatePem())}
-              tls.key: {Base64(key.ExportPkcs8PrivateKeyPem())}
-
-            """);
-
-        static string Base64(string text) => Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(text));
+        return (certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
     public async ValueTask DisposeAsync()

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Ztunnel.Lab;
 
 namespace Ztunnel.EndToEnd.Tests;
@@ -170,6 +171,72 @@ public sealed class WalkthroughTests
 
         lab.Apply("asm-mesh/gateway-auth.yaml");
         await WalkthroughLab.Curl(curl, ["HTTP/1.1 403 Forbidden", "RBAC: access denied"], "-i", gateway);
+    }
+
+    [Fact]
+    public async Task An_external_service_is_registered_with_its_circuit_breaker_and_reached_directly_and_through_a_waypoint()
+    {
+        var names = new NameTable();
+        await using WalkthroughLab lab = await WalkthroughLab.Start(
+            names,
+            builder =>
+            {
+                builder.Node("a").Pod("curl").Pod("waypoint");
+                builder.Node("b").Pod("api", "outside");
+            },
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["waypoint"] = "app: waypoint, gateway.networking.k8s.io/gateway-name: waypoint" },
+            Yaml.Namespace("default", ambient: true),
+            Yaml.Namespace("outside", ambient: false),
+            Yaml.Service("waypoint", "default", "{app: waypoint}", 15008, "15008", "10.96.0.81"));
+        LabPod curl = lab.Pod("curl"), api = lab.Pod("api");
+        names.Add("api.external.com", api.IPv4);
+        string certificate = Path.GetTempFileName();
+        await File.WriteAllTextAsync(certificate, WalkthroughLab.CertificatePem("api.external.com"), TestContext.Current.CancellationToken);
+        LabProcess server = await api.Start("openssl", "s_server", "-accept", "443", "-cert", certificate, "-www", "-quiet");
+        await api.WaitUntilListening(443, server, cancellationToken: TestContext.Current.CancellationToken);
+        File.Delete(certificate);
+
+        lab.Apply("asm-mesh/external.yaml");
+        // There is no DNS server in the lab, and nodes answer no DNS yet: the address that stands for the host is asked for.
+        string address = await AddressOf("api.external.com");
+        string[] ask = ["-k", "-o", "/dev/null", "-w", "%{http_code}", "--resolve", $"api.external.com:443:{address}", "https://api.external.com/"];
+        await WalkthroughLab.Curl(curl, ["200"], ask);
+        await lab.Mesh.AccessLine("direction=\"outbound\"", $"dst.addr={api.IPv4}:443", "dst.service=\"api.external.com\"");
+
+        JsonElement dump = await NodeDiagnostics.Dump(lab.Mesh.Network.Node("a"));
+        Assert.Equal("Accepted=True", StatusOf("ServiceEntry", "istio-system/external-svc-se"));
+        Assert.Equal("Accepted=True", StatusOf("DestinationRule", "istio-system/external-svc-dr"));
+        Assert.Equal(0, dump.GetProperty("resources").GetProperty("problems").GetArrayLength());
+
+        lab.Apply("asm-mesh/waypoint.yaml");
+        lab.Mesh.Manifests.Write("system.yaml", """
+            apiVersion: v1
+            kind: Namespace
+            metadata: {name: istio-system, labels: {istio.io/use-waypoint: waypoint, istio.io/use-waypoint-namespace: default}}
+            """);
+        await MeshLab.Eventually("a connection through the waypoint", async () =>
+        {
+            await WalkthroughLab.Curl(curl, ["200"], ask);
+            return lab.Mesh.Lines.Any(line => line.Contains($"dst.hbone_addr={address}:443 dst.service=\"api.external.com\" dst.workload=\"waypoint\"", StringComparison.Ordinal));
+        });
+
+        string StatusOf(string kind, string name) => string.Join(' ', dump.GetProperty("status").EnumerateArray()
+            .Single(status => status.GetProperty("kind").GetString() == kind && status.GetProperty("object").GetString() == name)
+            .GetProperty("conditions").EnumerateArray()
+            .Select(condition => $"{condition.GetProperty("type").GetString()}={condition.GetProperty("status").GetString()}"));
+
+        async Task<string> AddressOf(string host)
+        {
+            string? found = null;
+            await MeshLab.Eventually($"an address for {host}", async () =>
+            {
+                JsonElement service = (await NodeDiagnostics.Dump(lab.Mesh.Network.Node("a"))).GetProperty("services").EnumerateArray()
+                    .FirstOrDefault(service => service.GetProperty("hostname").GetString() == host);
+                found = service.ValueKind == JsonValueKind.Undefined ? null : service.GetProperty("vips")[0].GetString()?.TrimStart('/');
+                return found is not null;
+            });
+            return found!;
+        }
     }
 
     [Fact]

@@ -21,7 +21,8 @@ public sealed class VirtualAddressTests
             _ = addresses.Add(host);
         foreach (int n in Enumerable.Range(Many, 500))
             _ = addresses.Remove(new ServiceName("default", $"host-{n}.com", IsHost: true));
-        Assert.Equal(forwards, Hosts.Select(host => string.Join(',', addresses.Of(host))));
+        string[] after = [.. Hosts.Select(host => string.Join(",", addresses.Of(host)))];
+        Assert.Equal(forwards, after);
     }
 
     [Fact]
