@@ -66,7 +66,12 @@ public sealed class DestinationRuleTests
                 LoadBalancer = new LoadBalancer { Hash = new HashKey.Cookie("c", "/x", TimeSpan.Zero) },
                 Tls = new TlsOrigination
                 {
-                    Mode = TlsOriginationMode.Mutual, Sni = "s.com", SubjectAltNames = ["a.com"], ClientCertificate = "/c", PrivateKey = "/k", CaCertificates = "/r",
+                    Mode = TlsOriginationMode.Mutual,
+                    Sni = "s.com",
+                    SubjectAltNames = ["a.com"],
+                    ClientCertificate = "/c",
+                    PrivateKey = "/k",
+                    CaCertificates = "/r",
                 },
             },
             rule.Policy);
