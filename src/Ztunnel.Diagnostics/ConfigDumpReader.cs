@@ -49,6 +49,8 @@ public sealed class ConfigDumpReader
                 : null,
             WorkloadState = pods is null && connections is null ? null : WorkloadStateSection.Describe(pods ?? [], connections ?? []),
             Pools = await Take("pools", () => _node.Pools(cancellationToken), errors, cancellationToken),
+            Upstreams = await Take("upstreams", () => _node.Upstreams(cancellationToken), errors, cancellationToken),
+            Mirrors = _node.Mirrors?.Invoke(),
             Gateways = await Take("gateways", () => ValueTask.FromResult(GatewaySection.Gateways(_node.Mesh)), errors, cancellationToken),
             ServiceRoutes = await Take(
                 "serviceRoutes", () => ValueTask.FromResult(GatewaySection.ServiceRoutes(_node.Mesh)), errors, cancellationToken),

@@ -41,5 +41,11 @@ public sealed record NodeSnapshots
     /// <summary>Outbound tunnels.</summary>
     public Snapshot<PoolDump> Pools { get; init; } = Nothing<PoolDump>;
 
+    /// <summary>What a gateway has under way to services.</summary>
+    public Snapshot<UpstreamDump> Upstreams { get; init; } = Nothing<UpstreamDump>;
+
+    /// <summary>What became of copies of requests; null where there are none.</summary>
+    public Func<MirrorDump?>? Mirrors { get; init; }
+
     private static ValueTask<IReadOnlyList<T>> Nothing<T>(CancellationToken cancellationToken) => ValueTask.FromResult<IReadOnlyList<T>>([]);
 }

@@ -25,6 +25,8 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly ListenerTls _tls;
     private readonly HttpMessageInvoker _outside;
+    private readonly TrafficTable _traffic;
+    private readonly BackendForwarder _backends;
     private readonly RequestPipeline _pipeline;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _refreshing = new(1);
@@ -45,22 +47,30 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         _certificates = certificates;
         _logger = loggers.CreateLogger<GatewayEngine>();
         _pod = new GatewayPod(pod);
-        _loops = [.. loops.Loops.Select(loop => new GatewayLoop(loop, pod.Identity, options.Namespace, certificates, options.Upstreams, _logger))];
+        var originator = new TlsOriginator(mesh, _pod, _logger);
+        _traffic = new TrafficTable(mesh, _pod, TimeProvider.System);
+        _loops = [.. loops.Loops.Select(loop => new GatewayLoop(loop, pod.Identity, options.Namespace, certificates, options.Upstreams, originator, _logger))];
         // What goes wrong on the way is answered and told by us: the forwarder's own lines would come with each request.
         _services = new ServiceCollection().AddLogging(logging => logging.ClearProviders()).AddHttpForwarder().BuildServiceProvider();
         _tls = new ListenerTls(_pod, ListenerTls.Open, _logger);
-        var backends = new BackendForwarder(mesh, _pod, _services.GetRequiredService<IHttpForwarder>(), options.Limits);
+        _backends = new BackendForwarder(mesh, _pod, _traffic, _services.GetRequiredService<IHttpForwarder>(), options.Limits);
         _outside = OutsideClient.Create(mesh, _pod, _loops[0]);
         var keys = new KeySetCache(_outside, TimeProvider.System, loggers.CreateLogger<KeySetCache>());
         Observations = new RequestObservations(loggers.CreateLogger<RequestObservations>());
         var guard = new RequestGuard(mesh, _pod, new RequestAuthenticator(keys, TimeProvider.System), Observations);
-        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, backends, options.Limits);
+        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, _backends, options.Limits);
         _retry = new Timer(_ => Refresh(), null, Timeout.Infinite, Timeout.Infinite);
         certificates.Request(pod.Identity);
     }
 
     /// <summary>What policies that are only watched have found.</summary>
     public RequestObservations Observations { get; }
+
+    /// <summary>What is under way to services that DestinationRules are about, and which of their endpoints are left out.</summary>
+    public IReadOnlyList<TrafficSnapshot> Traffic => _traffic.Snapshot();
+
+    /// <summary>What became of copies of requests.</summary>
+    public MirrorCounts Mirrors => _backends.Mirrors;
 
     /// <summary>Starts serving.</summary>
     /// <param name="options">How the gateway behaves.</param>
@@ -90,7 +100,8 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         engine._server = await HttpServer.Start(new HttpApplication(engine.Answer), options.Limits, loggers, stop);
         var intake = new ConnectionIntake(engine._server, options.Limits);
         var clients = new ClientCount(options.Limits.Connections, TimeProvider.System, engine._logger);
-        engine._waypoint = new WaypointEntry(options, engine._pod, mesh, certificates, verifier, engine._loops, intake, clients, engine._logger);
+        var raw = new RawUpstream(mesh, engine._pod, engine._traffic, options.RelayIdleTimeout);
+        engine._waypoint = new WaypointEntry(options, engine._pod, mesh, certificates, verifier, engine._loops, intake, raw, clients, engine._logger);
         engine._ports = new ListenerPorts(options, loops, engine._pod, engine._tls, intake, engine._waypoint, clients, engine._logger);
         certificates.RootsWithdrawn += engine.OnRootsWithdrawn;
         engine._gatewayObservation = mesh.ObserveHttpGateways(_ => engine.RefreshLater());

@@ -9,13 +9,20 @@ namespace Ztunnel.Gateway;
 internal sealed class GatewayLoop : IDisposable
 {
     public GatewayLoop(
-        EventLoop loop, SpiffeId identity, NetworkNamespace? @namespace, CertificateStore certificates, UpstreamOptions options, ILogger logger)
+        EventLoop loop,
+        SpiffeId identity,
+        NetworkNamespace? @namespace,
+        CertificateStore certificates,
+        UpstreamOptions options,
+        TlsOriginator originator,
+        ILogger logger)
     {
         Loop = loop;
         Connector = new UpstreamConnector(loop, identity, @namespace, certificates, options, logger);
-        Upstreams = new UpstreamTable(loop, options, Connector.Connect);
+        var connections = new UpstreamConnections(loop, Connector, originator, options);
+        Upstreams = new UpstreamTable(loop, options, connections.Open);
         Relays = new OpenRelays(loop);
-        Picker = new LeastRequestsPicker(Upstreams.OpenOn);
+        Picker = new UpstreamPicker(Upstreams.OpenOn);
     }
 
     public EventLoop Loop { get; }
@@ -26,7 +33,7 @@ internal sealed class GatewayLoop : IDisposable
 
     public OpenRelays Relays { get; }
 
-    public LeastRequestsPicker Picker { get; }
+    public UpstreamPicker Picker { get; }
 
     /// <inheritdoc/>
     public void Dispose() => Upstreams.Dispose();

@@ -1,4 +1,5 @@
 using Ztunnel.Diagnostics;
+using Ztunnel.Gateway;
 using Ztunnel.Identity;
 using Ztunnel.Proxy;
 
@@ -15,6 +16,23 @@ internal static class DumpMapping
         RootCerts = [.. status.Roots.Select(certificate => CertificateDetail.FromDer(certificate.Der.Span))],
         RenewAt = status.NextAttempt,
         LastError = status.LastError,
+    };
+
+    public static UpstreamDump ToDump(TrafficSnapshot traffic) => new()
+    {
+        Service = traffic.Service.ToString(),
+        Port = traffic.Port,
+        Requests = traffic.Requests,
+        Connections = traffic.Connections,
+        Pending = traffic.Pending,
+        Retries = traffic.Retries,
+        Overflowed = traffic.Overflowed,
+        RetriesOverflowed = traffic.RetriesOverflowed,
+        Ejections = traffic.Ejections,
+        LeftOut = traffic.LeftOut.Count == 0
+            ? null
+            : [.. traffic.LeftOut.Select(endpoint => new LeftOutDump(endpoint.Address.ToString(), (int)endpoint.Left.TotalSeconds, endpoint.Times))],
+        TlsFailure = traffic.TlsFailure,
     };
 
     public static AuthorityDump ToDump(ICertificateAuthority authority)

@@ -163,6 +163,8 @@ public sealed partial class GatewayAgent : IAsyncDisposable
         Resources = _translator.Inventory,
         Certificates = _ => ValueTask.FromResult<IReadOnlyList<CertificateDump>>([.. _certificates.Snapshot().Select(DumpMapping.ToDump)]),
         Authority = () => DumpMapping.ToDump(authority),
+        Upstreams = _ => ValueTask.FromResult<IReadOnlyList<UpstreamDump>>([.. (_engine?.Traffic ?? []).Select(DumpMapping.ToDump)]),
+        Mirrors = () => _engine?.Mirrors is { } mirrors ? new MirrorDump(mirrors.Sent, mirrors.Failed, mirrors.Dropped) : null,
         PolicyObservations = policy => _engine?.Observations.Of(policy) is var (allowed, denied, audited) ? new PolicyObservationCounts(allowed, denied, audited) : null,
     };
 

@@ -42,6 +42,12 @@ public sealed record ConfigDump
     /// <summary>The routes that have a service as their parent, by service and port.</summary>
     public IReadOnlyList<ServiceRoutesDump>? ServiceRoutes { get; init; }
 
+    /// <summary>What a gateway has under way to services that DestinationRules are about, by service and port.</summary>
+    public IReadOnlyList<UpstreamDump>? Upstreams { get; init; }
+
+    /// <summary>What became of copies of requests; absent where this is no gateway.</summary>
+    public MirrorDump? Mirrors { get; init; }
+
     /// <summary>How Gateway API's objects stand, by kind, namespace and name.</summary>
     public IReadOnlyList<StatusDump>? Status { get; init; }
 

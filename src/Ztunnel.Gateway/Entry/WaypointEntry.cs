@@ -21,6 +21,7 @@ internal sealed class WaypointEntry(
     MeshPeerVerifier verifier,
     IReadOnlyList<GatewayLoop> loops,
     ConnectionIntake intake,
+    RawUpstream raw,
     ClientCount clients,
     ILogger logger)
 {
@@ -146,39 +147,26 @@ internal sealed class WaypointEntry(
 
     private async ValueTask Relay(IncomingConnect incoming, Entry.Tunnel entry, GatewayLoop on)
     {
-        Channel server;
         try
         {
-            server = await Connect(entry, on, incoming.Abandoned);
+            await raw.Carry(entry, on, () => incoming.Accept(), IsDenied, incoming.Abandoned);
         }
         catch (Exception e) when (e is ChannelException or OperationCanceledException)
         {
             incoming.Refuse(503);
-            return;
         }
-
-        await on.Relays.Run(new ByteRelay(incoming.Accept(), server, options.RelayIdleTimeout), entry, IsDenied);
     }
 
     private async ValueTask Relay(Channel stream, Entry.Tunnel entry, GatewayLoop on)
     {
         try
         {
-            await on.Relays.Run(new ByteRelay(stream, await Connect(entry, on, CancellationToken.None), options.RelayIdleTimeout), entry, IsDenied);
+            await raw.Carry(entry, on, () => stream, IsDenied, CancellationToken.None);
         }
         catch (ChannelException e)
         {
             stream.Abort(e.Failure);
         }
-    }
-
-    private Task<Channel> Connect(Entry.Tunnel entry, GatewayLoop on, CancellationToken cancellationToken)
-    {
-        on.Picker.Tried.Clear();
-        Route route = entry.Service is { } service
-            ? mesh.RouteToService(pod.Workload, service.Name, (ushort)entry.Destination.Port, on.Picker, entry.Destination)
-            : mesh.RouteToWorkload(entry.Destination);
-        return on.Connector.Connect(route, cancellationToken);
     }
 
     /// <summary>

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 using Ztunnel.Mesh;
+using Endpoint = Ztunnel.Mesh.Endpoint;
 
 namespace Ztunnel.Gateway;
 
@@ -11,12 +12,12 @@ namespace Ztunnel.Gateway;
 /// Sends a request to an endpoint and its answer back, and copies of it to mirrors. What fails is tried again where the request's
 /// rule says so and nothing of an answer has left, at another endpoint first.
 /// </summary>
-internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, IHttpForwarder forwarder, HttpLimits limits)
+internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, TrafficTable rules, IHttpForwarder forwarder, HttpLimits limits)
 {
     private const string AttemptCount = "x-envoy-attempt-count";
     private const int MostBodyKept = 64 * 1024;
 
-    private readonly MirrorSender _mirrors = new(mesh, gateway);
+    private readonly MirrorSender _mirrors = new(mesh, gateway, rules);
 
     private readonly ForwarderRequestConfig _http1 = new()
     {
@@ -32,13 +33,18 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, IHttp
         ActivityTimeout = limits.StreamIdleTimeout,
     };
 
+    /// <summary>What became of copies of requests.</summary>
+    public MirrorCounts Mirrors => _mirrors.Counts;
+
     /// <summary>Forwards a request to where it was routed, and answers it when that fails.</summary>
     public async Task Forward(Exchange exchange)
     {
         HttpContext http = exchange.Http;
         bool hasBody = http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false;
         RequestBody? body = hasBody ? Keep(exchange) : null;
-        using var tries = new RequestTries(exchange.Retry, body, hasBody, exchange.Timeout, exchange.TryTimeout);
+        if (exchange.Service is { } service && rules.Of(service, exchange.Port) is { } traffic)
+            Obey(exchange, traffic);
+        using var tries = new RequestTries(exchange.Retry, exchange.Traffic, body, hasBody, exchange.Timeout, exchange.TryTimeout);
         exchange.Tries = tries;
         if (exchange.Mirrors is not null)
             _mirrors.Send(exchange, body);
@@ -48,6 +54,16 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, IHttp
             return;
         http.Response.Clear();
         await exchange.Reply(failure);
+    }
+
+    /// <summary>Takes into account what the rule of the request's service says of it.</summary>
+    private static void Obey(Exchange exchange, ServiceTraffic traffic)
+    {
+        exchange.Traffic = traffic;
+        if (traffic.Policy.LoadBalancer?.Hash is { } key)
+            exchange.Affinity = RequestHash.Of(key, exchange);
+        if (exchange.Protocol == BackendProtocol.Http1 && traffic.Policy.ConnectionPool is { UpgradeToHttp2: true } && !ProtocolUpgrade.IsAskedFor(exchange.Http))
+            exchange.Protocol = BackendProtocol.Http2;
     }
 
     /// <summary>Lets what is read of the body be seen, where anybody may want it beside the first backend that is tried.</summary>
@@ -68,25 +84,92 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, IHttp
         LocalReply failure = LocalReply.NoHealthyUpstream;
         while (true)
         {
-            Route route = Choose(exchange, tries);
-            if (route is Route.Deny)
-                return failure;
-            ForwarderError error = await Send(exchange, route, tries);
+            (ForwarderError error, Endpoint? at, LocalReply? refusal) = exchange.Traffic is null
+                ? await Send(exchange, tries)
+                : await SendWithinLimits(exchange, exchange.Traffic, tries);
+            if (refusal is not null)
+                return refusal == LocalReply.NoHealthyUpstream ? failure : refusal;
+            TryFailure? reason = null;
             if (!tries.Refused)
             {
                 if (error == ForwarderError.None || exchange.Http.Response.HasStarted || exchange.Http.RequestAborted.IsCancellationRequested)
                     return null;
-                failure = Explain(exchange, tries, error, out TryFailure? reason);
+                failure = Explain(exchange, tries, error, out reason);
                 if (reason is not { } why || !tries.Again(why))
                     return failure;
             }
 
-            tries.Fail(route.Endpoint);
+            // Requests that belong together stay so, as long as their endpoint can be reached.
+            if (exchange.Affinity is null || reason == TryFailure.NotConnected)
+                tries.Fail(at);
             exchange.Http.Response.Clear();
             if (!await tries.Wait(exchange.Http.RequestAborted))
                 return tries.TimedOut ? LocalReply.RequestTimeout : null;
             await new LoopSwitch(exchange.On.Loop);
         }
+    }
+
+    /// <summary>One try, once the rule of the request's service lets it, and takes note of how it went.</summary>
+    private async Task<Tried> SendWithinLimits(Exchange exchange, ServiceTraffic traffic, RequestTries tries)
+    {
+        bool needsConnection = exchange.Protocol != BackendProtocol.Http2;
+        try
+        {
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(tries.Deadline, exchange.Http.RequestAborted);
+            if (!await traffic.Limits.Enter(traffic.Policy.ConnectionPool, needsConnection, end.Token))
+                return new Tried(ForwarderError.Request, null, LocalReply.Overflow);
+        }
+        catch (OperationCanceledException)
+        {
+            return new Tried(ForwarderError.RequestCanceled, null, LocalReply.RequestTimeout);
+        }
+
+        try
+        {
+            await new LoopSwitch(exchange.On.Loop);
+            return await Send(exchange, tries);
+        }
+        finally
+        {
+            traffic.Limits.Leave(traffic.Policy.ConnectionPool, needsConnection);
+        }
+    }
+
+    /// <summary>One try.</summary>
+    private async Task<Tried> Send(Exchange exchange, RequestTries tries)
+    {
+        Route route = Choose(exchange, tries);
+        if (route is Route.Deny)
+            return new Tried(ForwarderError.NoAvailableDestinations, null, LocalReply.NoHealthyUpstream);
+        Upstream upstream = exchange.On.Upstreams.Of(route, exchange.Traffic);
+        upstream.Enter();
+        try
+        {
+            CancellationToken end = tries.Begin();
+            exchange.Http.Request.Headers[AttemptCount] = tries.Number == 1 ? "1" : tries.Number.ToString(CultureInfo.InvariantCulture);
+            ForwarderRequestConfig config = exchange.Protocol == BackendProtocol.Http2 ? _http2 : _http1;
+            ForwarderError error = await forwarder.SendAsync(exchange.Http, upstream.Prefix, upstream.Client, config, exchange, end);
+            bool overflowed = error != ForwarderError.None && IsOverflow(exchange.Http);
+            if (upstream.Health is { } health && !overflowed)
+                Note(exchange, health, tries, error);
+            return new Tried(error, route.Endpoint, overflowed ? LocalReply.Overflow : null);
+        }
+        finally
+        {
+            upstream.Leave();
+        }
+    }
+
+    private static bool IsOverflow(HttpContext http) =>
+        http.Features.Get<IForwarderErrorFeature>()?.Exception is { InnerException: PoolOverflowException };
+
+    /// <summary>Takes note of what an endpoint did, unless it was the client's doing.</summary>
+    private static void Note(Exchange exchange, EndpointHealth health, RequestTries tries, ForwarderError error)
+    {
+        if (tries.Status != 0)
+            exchange.Traffic!.Answered(health, tries.Status);
+        else if (error is not (ForwarderError.None or ForwarderError.RequestBodyClient) && !exchange.Http.RequestAborted.IsCancellationRequested)
+            exchange.Traffic!.Failed(health, tookTooLong: tries.TimedOut || tries.TryTimedOut);
     }
 
     private Route Choose(Exchange exchange, RequestTries tries)
@@ -100,35 +183,15 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, IHttp
 
     private Route ChooseAmongRest(Exchange exchange, RequestTries tries)
     {
-        LeastRequestsPicker picker = exchange.On.Picker;
-        picker.Tried.Clear();
-        if (tries.Failed is { } failed)
-            picker.Tried.AddRange(failed);
-        return exchange.Service is { } service
-            ? mesh.RouteToService(gateway.Workload, service, exchange.Port, picker, AskedOf(exchange.Entry, service))
-            : mesh.RouteToWorkload(exchange.Destination!);
+        if (exchange.Service is not { } service)
+            return mesh.RouteToWorkload(exchange.Destination!);
+        UpstreamPicker picker = exchange.On.Picker.For(exchange.Traffic, exchange.Affinity, exchange.Entry.Client.Address, tries.Failed);
+        return mesh.RouteToService(gateway.Workload, service, exchange.Port, picker, AskedOf(exchange.Entry, service));
     }
 
     /// <summary>The address the client asked for, where that is the service's.</summary>
     private static IPEndPoint? AskedOf(Entry entry, ServiceName service) =>
         entry is Entry.Tunnel { Service: { } asked, Destination: var destination } && asked.Name == service ? destination : null;
-
-    private async Task<ForwarderError> Send(Exchange exchange, Route route, RequestTries tries)
-    {
-        Upstream upstream = exchange.On.Upstreams.Of(route);
-        upstream.Enter();
-        try
-        {
-            CancellationToken end = tries.Begin();
-            exchange.Http.Request.Headers[AttemptCount] = tries.Number == 1 ? "1" : tries.Number.ToString(CultureInfo.InvariantCulture);
-            ForwarderRequestConfig config = exchange.Protocol == BackendProtocol.Http2 ? _http2 : _http1;
-            return await forwarder.SendAsync(exchange.Http, upstream.Prefix, upstream.Client, config, exchange, end);
-        }
-        finally
-        {
-            upstream.Leave();
-        }
-    }
 
     /// <summary>What to say of a try without an answer.</summary>
     /// <param name="exchange">The request.</param>
@@ -163,4 +226,10 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, IHttp
                 return LocalReply.Disconnected;
         }
     }
+
+    /// <summary>What came of a try.</summary>
+    /// <param name="Error">How it ended.</param>
+    /// <param name="At">Where it was.</param>
+    /// <param name="Refusal">What to say where there was no try; null where there was.</param>
+    private readonly record struct Tried(ForwarderError Error, Endpoint? At, LocalReply? Refusal);
 }

@@ -59,6 +59,12 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     /// <summary>How long each try may take; null for as long as it likes.</summary>
     public TimeSpan? TryTimeout { get; set; }
 
+    /// <summary>What the rule of <see cref="Service"/> says; null for no rule.</summary>
+    public ServiceTraffic? Traffic { get; set; }
+
+    /// <summary>What requests are told by that belong together; null for nothing.</summary>
+    public ulong? Affinity { get; set; }
+
     /// <summary>When it is sent again.</summary>
     public RetryRule Retry { get; set; }
 

@@ -53,10 +53,22 @@ internal sealed record LocalReply(int Status, string Body = "")
     /// <summary>Nothing moved for too long.</summary>
     public static readonly LocalReply StreamTimeout = new(StatusCodes.Status504GatewayTimeout, "stream timeout");
 
+    /// <summary>More is under way to the service than its rule allows.</summary>
+    public static readonly LocalReply Overflow = new(
+        StatusCodes.Status503ServiceUnavailable, "upstream connect error or disconnect/reset before headers. reset reason: overflow")
+    {
+        Overloaded = true,
+    };
+
+    /// <summary>Whether the client is told that it is for want of room.</summary>
+    public bool Overloaded { get; private init; }
+
     /// <summary>Answers. A gRPC caller gets the status where it looks for it.</summary>
     public async Task Write(HttpContext http)
     {
         HttpResponse response = http.Response;
+        if (Overloaded)
+            response.Headers["x-envoy-overloaded"] = "true";
         if (IsGrpc(http.Request))
         {
             response.StatusCode = StatusCodes.Status200OK;

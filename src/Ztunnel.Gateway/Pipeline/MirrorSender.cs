@@ -8,7 +8,7 @@ namespace Ztunnel.Gateway;
 /// Sends copies of requests to mirrors, whose answers and failures nobody sees. What becomes of a copy takes neither time nor
 /// more than a bounded share of memory from the request itself.
 /// </summary>
-internal sealed class MirrorSender(MeshState mesh, GatewayPod gateway)
+internal sealed class MirrorSender(MeshState mesh, GatewayPod gateway, TrafficTable rules)
 {
     private const int MostCopies = 1024;
     private const int MostBytesWaiting = 256 * 1024;
@@ -19,14 +19,8 @@ internal sealed class MirrorSender(MeshState mesh, GatewayPod gateway)
     private long _failed;
     private long _dropped;
 
-    /// <summary>How many copies were sent.</summary>
-    public long Sent => Volatile.Read(ref _sent);
-
-    /// <summary>How many of those had no whole answer.</summary>
-    public long Failed => Volatile.Read(ref _failed);
-
-    /// <summary>How many were not sent: the mirror has no endpoint, or too many are under way.</summary>
-    public long Dropped => Volatile.Read(ref _dropped);
+    /// <summary>What became of copies.</summary>
+    public MirrorCounts Counts => new(Volatile.Read(ref _sent), Volatile.Read(ref _failed), Volatile.Read(ref _dropped));
 
     /// <summary>
     /// Sends the copies that a request's route asks for, as it is about to be sent itself. Nothing is to be read of
@@ -36,9 +30,8 @@ internal sealed class MirrorSender(MeshState mesh, GatewayPod gateway)
     {
         foreach (HttpBackend target in exchange.Mirrors!)
         {
-            LeastRequestsPicker picker = exchange.On.Picker;
-            picker.Tried.Clear();
-            Route route = mesh.RouteToService(gateway.Workload, target.Service!, target.Port, picker);
+            ServiceTraffic? traffic = rules.Of(target.Service!, target.Port);
+            Route route = mesh.RouteToService(gateway.Workload, target.Service!, target.Port, exchange.On.Picker.For(traffic));
             if (route is Route.Deny || Volatile.Read(ref _underWay) >= MostCopies)
             {
                 Interlocked.Increment(ref _dropped);
@@ -59,13 +52,14 @@ internal sealed class MirrorSender(MeshState mesh, GatewayPod gateway)
                 body.CopyTo(copy);
             }
 
-            _ = Run(exchange, exchange.On.Upstreams.Of(route), message);
+            _ = Run(exchange, exchange.On.Upstreams.Of(route, traffic), traffic, message);
         }
     }
 
-    private async Task Run(Exchange exchange, Upstream upstream, HttpRequestMessage message)
+    private async Task Run(Exchange exchange, Upstream upstream, ServiceTraffic? traffic, HttpRequestMessage message)
     {
-        TimeSpan patience = exchange.Timeout is { } timeout && timeout > TimeSpan.Zero && timeout < Patience ? timeout : Patience;
+        TimeSpan patience = exchange.Timeout is { } timeout && timeout < Patience ? timeout : Patience;
+        bool entered = false;
         Interlocked.Increment(ref _underWay);
         Interlocked.Increment(ref _sent);
         upstream.Enter();
@@ -74,6 +68,10 @@ internal sealed class MirrorSender(MeshState mesh, GatewayPod gateway)
         {
             await exchange.Describe(message, upstream.Prefix, deadline.Token);
             message.Headers.Host = Shadow(message.Headers.Host ?? "");
+            if (traffic is not null)
+                entered = await traffic.Limits.Enter(traffic.Policy.ConnectionPool, message.Version.Major == 1, deadline.Token);
+            if (traffic is not null && !entered)
+                throw new PoolOverflowException();
             using HttpResponseMessage answer = await upstream.Client.SendAsync(message, deadline.Token);
             // One that is let go of before its end could break off what is still being sent.
             await answer.Content.CopyToAsync(Stream.Null, deadline.Token);
@@ -85,6 +83,8 @@ internal sealed class MirrorSender(MeshState mesh, GatewayPod gateway)
         }
         finally
         {
+            if (entered)
+                traffic!.Limits.Leave(traffic.Policy.ConnectionPool, message.Version.Major == 1);
             message.Dispose();
             upstream.Leave();
             Interlocked.Decrement(ref _underWay);

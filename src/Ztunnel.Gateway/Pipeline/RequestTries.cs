@@ -3,10 +3,18 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Gateway;
 
 /// <summary>The tries of one request: where they went, how long they may take, and whether there may be another.</summary>
-internal sealed class RequestTries(RetryRule rule, RequestBody? body, bool hasBody, TimeSpan? whole, TimeSpan? each) : IDisposable
+/// <param name="rule">When there is another.</param>
+/// <param name="traffic">What the rule of the request's service says; null for no rule.</param>
+/// <param name="body">The request's body, where it can be sent again.</param>
+/// <param name="hasBody">Whether there is one.</param>
+/// <param name="whole">How long all tries may take together; null for as long as they like.</param>
+/// <param name="each">How long each may take; null for as long as it likes.</param>
+internal sealed class RequestTries(
+    RetryRule rule, ServiceTraffic? traffic, RequestBody? body, bool hasBody, TimeSpan? whole, TimeSpan? each) : IDisposable
 {
     private readonly CancellationTokenSource? _deadline = whole is { } limit ? new CancellationTokenSource(limit) : null;
     private CancellationTokenSource? _tryDeadline;
+    private bool _retrying;
 
     /// <summary>Which try it is, from 1; 0 before the first.</summary>
     public int Number { get; private set; }
@@ -16,6 +24,9 @@ internal sealed class RequestTries(RetryRule rule, RequestBody? body, bool hasBo
 
     /// <summary>Whether the answer of this try was not taken, so that there is another.</summary>
     public bool Refused { get; private set; }
+
+    /// <summary>The status of this try's answer; 0 before there is one.</summary>
+    public int Status { get; private set; }
 
     /// <summary>Whether the request has had its time.</summary>
     public bool TimedOut => _deadline is { IsCancellationRequested: true };
@@ -31,6 +42,7 @@ internal sealed class RequestTries(RetryRule rule, RequestBody? body, bool hasBo
     {
         Number++;
         Refused = false;
+        Status = 0;
         body?.Rewind();
         if (each is not { } limit)
             return Deadline;
@@ -46,7 +58,8 @@ internal sealed class RequestTries(RetryRule rule, RequestBody? body, bool hasBo
         string? grpcStatus = answer.Version.Major == 2 && answer.Headers.NonValidated.TryGetValues("grpc-status", out var values)
             ? values.ToString()
             : null;
-        Refused = rule.AfterAnswer((int)answer.StatusCode, grpcStatus) && MayTryAgain(bodyUntouched: false);
+        Status = (int)answer.StatusCode;
+        Refused = rule.AfterAnswer(Status, grpcStatus) && MayTryAgain(bodyUntouched: false);
         return Refused;
     }
 
@@ -83,8 +96,14 @@ internal sealed class RequestTries(RetryRule rule, RequestBody? body, bool hasBo
     {
         _tryDeadline?.Dispose();
         _deadline?.Dispose();
+        if (_retrying)
+            traffic!.Limits.LeaveRetry();
     }
 
     private bool MayTryAgain(bool bodyUntouched) =>
-        Number <= rule.Retries && !TimedOut && (bodyUntouched || (body?.CanSendAgain ?? !hasBody));
+        Number <= rule.Retries && !TimedOut && (bodyUntouched || (body?.CanSendAgain ?? !hasBody)) && MayRetryAtAll();
+
+    /// <summary>Whether the service's rule allows another request to be tried again. What was allowed once may go on.</summary>
+    private bool MayRetryAtAll() =>
+        traffic is null || _retrying || (_retrying = traffic.Limits.EnterRetry(traffic.Policy.ConnectionPool));
 }

@@ -30,11 +30,8 @@ internal static class OutsideClient
     {
         if (mesh.ServiceByHostname(wanted.Host, pod.Workload.Namespace) is { } service)
         {
-            return await on.Loop.RunAsync(() =>
-            {
-                on.Picker.Tried.Clear();
-                return on.Connector.Connect(mesh.RouteToService(pod.Workload, service.Name, (ushort)wanted.Port, on.Picker), cancellationToken);
-            });
+            return await on.Loop.RunAsync(() => on.Connector.Connect(
+                mesh.RouteToService(pod.Workload, service.Name, (ushort)wanted.Port, on.Picker.For()), null, cancellationToken));
         }
 
         ChannelException? failure = null;
@@ -43,7 +40,7 @@ internal static class OutsideClient
             var route = new Route.Passthrough(new IPEndPoint(address, wanted.Port), null, null);
             try
             {
-                return await on.Loop.RunAsync(() => on.Connector.Connect(route, cancellationToken));
+                return await on.Loop.RunAsync(() => on.Connector.Connect(route, null, cancellationToken));
             }
             catch (ChannelException e)
             {

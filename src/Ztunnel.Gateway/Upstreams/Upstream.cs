@@ -1,9 +1,11 @@
 using System.Net;
 using System.Text;
-using Ztunnel.IO;
 using Ztunnel.Mesh;
 
 namespace Ztunnel.Gateway;
+
+/// <summary>Makes a connection along a route, as the rule of the service says.</summary>
+internal delegate ValueTask<Stream> UpstreamConnect(Route route, ServiceTraffic? traffic, bool http2, CancellationToken cancellationToken);
 
 /// <summary>
 /// One endpoint as one loop talks to it: its pooled HTTP connections, each a plain one or a tunnel as the route to the
@@ -12,11 +14,25 @@ namespace Ztunnel.Gateway;
 internal sealed class Upstream : IDisposable
 {
     private readonly SocketsHttpHandler _handler;
+    private readonly ServiceTraffic? _traffic;
+    private readonly TrafficPolicy? _policy;
     private int _open;
+    private int _begun;
+    private bool _retired;
 
-    public Upstream(Route route, EventLoop loop, UpstreamOptions options, Func<Route, CancellationToken, Task<Channel>> connect)
+    /// <summary>An endpoint.</summary>
+    /// <param name="route">The way to it.</param>
+    /// <param name="options">How the gateway connects.</param>
+    /// <param name="traffic">What its service's rule says; null for no rule.</param>
+    /// <param name="connect">Makes a connection.</param>
+    public Upstream(Route route, UpstreamOptions options, ServiceTraffic? traffic, UpstreamConnect connect)
     {
         Route = route;
+        _traffic = traffic;
+        _policy = traffic?.Policy;
+        ConnectionPool? pool = _policy?.ConnectionPool;
+        if (traffic is not null && route.Endpoint is { } endpoint)
+            Health = traffic.HealthOf(endpoint.Address);
         Prefix = $"http://{AddressOf(route)}/";
         _handler = new SocketsHttpHandler
         {
@@ -25,15 +41,16 @@ internal sealed class Upstream : IDisposable
             AllowAutoRedirect = false,
             AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = null,
-            EnableMultipleHttp2Connections = true,
-            ConnectTimeout = options.ConnectTimeout + options.ConnectTimeout,
-            PooledConnectionIdleTimeout = options.IdleTimeout,
+            EnableMultipleHttp2Connections = pool?.MaxConnections is null,
+            ConnectTimeout = (pool?.ConnectTimeout ?? options.ConnectTimeout) * 3,
+            PooledConnectionIdleTimeout = pool?.HttpIdleTimeout ?? options.IdleTimeout,
+            PooledConnectionLifetime = pool?.MaxConnectionDuration ?? Timeout.InfiniteTimeSpan,
             MaxResponseHeadersLength = options.ResponseHeaderKilobytes,
             // As the server reads what clients say in headers, and writes what backends say.
             RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
             ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
-            ConnectCallback = async (_, cancellationToken) =>
-                new ChannelStream(await loop.RunAsync(() => connect(route, cancellationToken))),
+            ConnectCallback = (context, cancellationToken) =>
+                connect(route, traffic, context.InitialRequestMessage.Version.Major == 2, cancellationToken),
         };
         Client = new HttpMessageInvoker(_handler, disposeHandler: true);
     }
@@ -53,11 +70,36 @@ internal sealed class Upstream : IDisposable
     /// <summary>When it was last used, by the loop's clock.</summary>
     public long LastUsed { get; set; }
 
-    /// <summary>A request begins.</summary>
-    public void Enter() => Interlocked.Increment(ref _open);
+    /// <summary>What has been seen of the endpoint; null where no rule asks.</summary>
+    public EndpointHealth? Health { get; }
+
+    /// <summary>Whether it is made for what the service's rule says now, and its connections may carry more requests. Loop thread only.</summary>
+    public bool Suits(ServiceTraffic? traffic) =>
+        ReferenceEquals(_traffic, traffic)
+        && ReferenceEquals(_policy, traffic?.Policy)
+        && (_policy?.ConnectionPool?.MaxRequestsPerConnection is not { } most || _begun < most);
+
+    /// <summary>A request begins. Loop thread only.</summary>
+    public void Enter()
+    {
+        _begun++;
+        Interlocked.Increment(ref _open);
+    }
 
     /// <summary>A request has ended.</summary>
-    public void Leave() => Interlocked.Decrement(ref _open);
+    public void Leave()
+    {
+        if (Interlocked.Decrement(ref _open) == 0 && Volatile.Read(ref _retired))
+            Dispose();
+    }
+
+    /// <summary>Another takes its place: it goes when its last request has ended.</summary>
+    public void Retire()
+    {
+        Volatile.Write(ref _retired, true);
+        if (Open == 0)
+            Dispose();
+    }
 
     /// <inheritdoc/>
     public void Dispose() => Client.Dispose();

@@ -34,13 +34,22 @@ internal sealed class UpstreamConnector
     public SpiffeId Identity { get; }
 
     /// <summary>Connects along a route. Throws <see cref="ChannelException"/>.</summary>
-    public async Task<Channel> Connect(Route route, CancellationToken cancellationToken)
+    /// <param name="route">The route.</param>
+    /// <param name="pool">What the service's rule says of connections; null for nothing.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<Channel> Connect(Route route, ConnectionPool? pool, CancellationToken cancellationToken)
     {
         switch (route)
         {
             case Route.Passthrough { Destination: { } destination }:
                 return await TcpConnection.ConnectAsync(
-                    _loop, _namespace, source: null, destination, _options.Transport, _options.ConnectTimeout, cancellationToken);
+                    _loop,
+                    _namespace,
+                    source: null,
+                    destination,
+                    pool?.KeepAlive is { } keepAlive ? With(keepAlive) : _options.Transport,
+                    pool?.ConnectTimeout ?? _options.ConnectTimeout,
+                    cancellationToken);
             case Route.Tunnel tunnel:
                 return await OpenTunnel(tunnel, cancellationToken);
             default:
@@ -53,6 +62,13 @@ internal sealed class UpstreamConnector
 
     /// <summary>Ends the tunnels in order.</summary>
     public Task Drain(TimeSpan patience) => _tunnels.DrainAsync(patience);
+
+    private TcpOptions With(TcpKeepAlive keepAlive) => _options.Transport with
+    {
+        KeepAliveIdle = keepAlive.Idle ?? _options.Transport.KeepAliveIdle,
+        KeepAliveInterval = keepAlive.Interval ?? _options.Transport.KeepAliveInterval,
+        KeepAliveProbes = keepAlive.Probes ?? _options.Transport.KeepAliveProbes,
+    };
 
     private async Task<Channel> OpenTunnel(Route.Tunnel route, CancellationToken cancellationToken)
     {

@@ -4,7 +4,7 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Gateway;
 
 /// <summary>The endpoints one loop talks to. What has not been used for a while is let go of. Loop thread only.</summary>
-internal sealed class UpstreamTable(EventLoop loop, UpstreamOptions options, Func<Route, CancellationToken, Task<Channel>> connect) : IDisposable
+internal sealed class UpstreamTable(EventLoop loop, UpstreamOptions options, UpstreamConnect connect) : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(15);
 
@@ -15,12 +15,15 @@ internal sealed class UpstreamTable(EventLoop loop, UpstreamOptions options, Fun
     public int Count => _upstreams.Count;
 
     /// <summary>The endpoint that a route leads to. The model makes another route whenever anything about the endpoint has changed.</summary>
-    public Upstream Of(Route route)
+    /// <param name="route">The route.</param>
+    /// <param name="traffic">What the rule of its service says; null for no rule.</param>
+    public Upstream Of(Route route, ServiceTraffic? traffic)
     {
-        if (!_upstreams.TryGetValue(route, out Upstream? upstream))
+        if (!_upstreams.TryGetValue(route, out Upstream? upstream) || !upstream.Suits(traffic))
         {
-            upstream = new Upstream(route, loop, options, connect);
-            _upstreams.Add(route, upstream);
+            upstream?.Retire();
+            upstream = new Upstream(route, options, traffic, connect);
+            _upstreams[route] = upstream;
             SweepLater();
         }
 

@@ -2,8 +2,11 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Ztunnel.Diagnostics;
 using Ztunnel.Lab;
+using Ztunnel.Mesh;
 
 namespace Ztunnel.EndToEnd.Tests;
 
@@ -35,7 +38,7 @@ public sealed class UpstreamLab : IAsyncLifetime
             waitFor: pod => pod.Name is "one" or "two" or "three");
         foreach (string name in new[] { "one", "two", "three", "out" })
             _backends.Add(await Backend.Start(Mesh.Pod(name), http => Answer(name, http)));
-        Gateway = await Mesh.StartGateway(Mesh.Pod("gateway"), "edge");
+        Gateway = await Mesh.StartGateway(Mesh.Pod("gateway"), "edge", options => options with { Diagnostics = new DiagnosticsOptions() });
     }
 
     public async ValueTask DisposeAsync()
@@ -45,6 +48,19 @@ public sealed class UpstreamLab : IAsyncLifetime
         if (_mesh is not null)
             await _mesh.DisposeAsync();
     }
+
+    /// <summary>What the gateway says of the traffic to port 80 of a service in <c>default</c>.</summary>
+    internal async Task<JsonElement> Traffic(string service) => (await NodeDiagnostics.Dump(Mesh.Pod("gateway"))).GetProperty("upstreams")
+        .EnumerateArray()
+        .Single(upstream => upstream.GetProperty("service").GetString() == $"default/{service}");
+
+    /// <summary>Gives a service in <c>default</c> a rule.</summary>
+    internal void Rule(string service, TrafficPolicy policy) => Gateway.Mesh.Put(new DestinationRule
+    {
+        Name = new PolicyName("default", service),
+        Host = $"{service}.default.svc.cluster.local",
+        Policy = policy,
+    });
 
     /// <summary>Says how backends answer a host. Told the backend's pod.</summary>
     internal void WhenAsked(string host, Func<string, HttpContext, Task> answer) => _answers[host] = answer;
