@@ -5,13 +5,15 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Ztunnel.Diagnostics;
 using Ztunnel.Lab;
+using Ztunnel.Mesh;
 
 namespace Ztunnel.EndToEnd.Tests;
 
 /// <summary>
 /// What Gateway API's conformance suite sets up before its tests, on nodes of ours: the Gateways that several tests use, each in a pod
-/// of its own, two more pods for the Gateways that a test brings itself (<c>gw1</c> to <c>gw4</c>), and backends in three namespaces. A test
-/// applies its objects in place of those of the test before it, waits for their statuses and sends requests.
+/// of its own, more pods for the Gateways that a test brings itself (<c>gw1</c> to <c>gw4</c>), backends in three namespaces, and for the
+/// mesh the service echo of two versions behind a waypoint, with clients in its namespace and in another. A test applies its objects in
+/// place of those of the test before it, waits for their statuses and sends requests.
 /// </summary>
 [SuppressMessage("Performance", "CA1812", Justification = "Made by xunit.")]
 public sealed class ConformanceLab : IAsyncLifetime
@@ -34,14 +36,18 @@ public sealed class ConformanceLab : IAsyncLifetime
                 foreach (string gateway in Gateways)
                     edge.Pod(gateway, "infra");
                 edge.Pod("client", "outside");
-                lab.Node("b").Pod("v1", "infra").Pod("v2", "infra").Pod("v3", "infra").Pod("app-v1", "app").Pod("app-v2", "app").Pod("web", "web");
+                lab.Node("b").Pod("v1", "infra").Pod("v2", "infra").Pod("v3", "infra").Pod("app-v1", "app").Pod("app-v2", "app").Pod("web", "web")
+                    .Pod("echo-v1", "mesh").Pod("echo-v2", "mesh").Pod("waypoint", "mesh").Pod("producer", "mesh").Pod("consumer", "consumer");
             },
             ConformanceManifests.Base,
-            waitFor: pod => pod.Namespace is "app");
-        foreach (string name in new[] { "v1", "v2", "v3", "app-v1", "app-v2", "web" })
+            // MeshFrontend asks a pod past the waypoint of its service, which is refused otherwise.
+            options => options with { Mesh = new MeshOptions { WaypointBypass = WaypointBypass.Allow } },
+            waitFor: pod => pod.Namespace is "app" or "mesh" or "consumer" && pod.Name != "waypoint");
+        foreach (string name in new[] { "v1", "v2", "v3", "app-v1", "app-v2", "web", "echo-v1", "echo-v2" })
             _backends.Add(await Backend.Start(Mesh.Pod(name)));
         foreach (string gateway in Gateways)
             await Mesh.StartGateway(Mesh.Pod(gateway), gateway, options => options with { Workers = 1, Diagnostics = new DiagnosticsOptions() });
+        await Mesh.StartGateway(Mesh.Pod("waypoint"), "waypoint", options => options with { Workers = 1 });
     }
 
     public async ValueTask DisposeAsync()
@@ -59,9 +65,13 @@ public sealed class ConformanceLab : IAsyncLifetime
     internal Task Expect(string gateway, string rows) => Expect(gateway, 80, rows);
 
     /// <inheritdoc cref="Expect(string, string)"/>
-    internal async Task Expect(string gateway, int port, string rows, Version? version = null, string? serverName = null, bool tls = false)
+    internal Task Expect(string gateway, int port, string rows, Version? version = null, string? serverName = null, bool tls = false) =>
+        Expect(Client, new IPEndPoint(Mesh.Pod(gateway).IPv4, port), rows, version, serverName, tls);
+
+    /// <summary>Sends the requests of <paramref name="rows"/> from a pod to an address, each until what comes is what it says.</summary>
+    internal static async Task Expect(LabPod from, IPEndPoint to, string rows, Version? version = null, string? serverName = null, bool tls = false)
     {
-        var at = new IPEndPoint(Mesh.Pod(gateway).IPv4, port);
+        string authority = to.Port is 80 or 443 ? to.Address.ToString() : to.ToString();
         foreach (Row row in Row.Read(rows))
         {
             string? fault = null;
@@ -69,19 +79,21 @@ public sealed class ConformanceLab : IAsyncLifetime
                 () => $"{row.Text}; it is: {fault}",
                 async () =>
                 {
-                    using HttpRequestMessage request = row.Request(tls && serverName is null ? "https" : "http", port is 80 or 443 ? at.Address.ToString() : at.ToString(), version ?? HttpVersion.Version11);
-                    fault = row.Fault(await Exchange.Send(Client, at, request, serverName));
+                    using HttpRequestMessage request = row.Request(tls && serverName is null ? "https" : "http", authority, version ?? HttpVersion.Version11);
+                    fault = row.Fault(await Exchange.Send(from, to, request, serverName));
                     return fault is null;
                 });
         }
     }
 
-    /// <summary>Asks once, for a path and no host.</summary>
-    internal async Task<Exchange> Ask(string gateway, string path)
+    /// <summary>Asks a Gateway once, for a path and no host.</summary>
+    internal Task<Exchange> Ask(string gateway, string path) => Ask(Client, new IPEndPoint(Mesh.Pod(gateway).IPv4, 80), $"GET {path} -> 200");
+
+    /// <summary>Sends a row's request once.</summary>
+    internal static async Task<Exchange> Ask(LabPod from, IPEndPoint to, string row, Version? version = null)
     {
-        var at = new IPEndPoint(Mesh.Pod(gateway).IPv4, 80);
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{at.Address}{path}"));
-        return await Exchange.Send(Client, at, request);
+        using HttpRequestMessage request = Row.Read(row).Single().Request("http", to.ToString(), version ?? HttpVersion.Version11);
+        return await Exchange.Send(from, to, request);
     }
 
     /// <summary>Waits until nothing can be connected to at a Gateway's port.</summary>

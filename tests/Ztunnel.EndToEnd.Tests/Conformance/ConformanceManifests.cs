@@ -15,7 +15,13 @@ internal static class ConformanceManifests
             Yaml.Namespace("app", ambient: true).Replace("labels:", "labels:\n    purpose: backend", StringComparison.Ordinal),
             Yaml.Namespace("web", ambient: false).Replace("labels:", "labels:\n    purpose: backend", StringComparison.Ordinal),
             Yaml.Namespace("outside", ambient: false),
-            .. network.Pods.Select(pod => Yaml.Pod(pod, $"{{app: {pod.Name}, gateway.networking.k8s.io/gateway-name: {(pod.Plan.Node == "a" ? pod.Name : "none")}}}")),
+            Yaml.Namespace("mesh", ambient: true),
+            Yaml.Namespace("consumer", ambient: true),
+            .. network.Pods.Select(Pod),
+            MeshService("echo", 1, ip("echo-v1"), ip("echo-v2")),
+            MeshService("echo-v1", 2, ip("echo-v1")),
+            MeshService("echo-v2", 3, ip("echo-v2")),
+            Waypoint.Replace("ADDRESS", ip("waypoint"), StringComparison.Ordinal),
             Service("v1", "infra", 1, ip("v1")),
             Service("v2", "infra", 2, ip("v2")),
             Service("v3", "infra", 3, ip("v3")),
@@ -75,6 +81,9 @@ internal static class ConformanceManifests
     /// <summary>A rule for a prefix of paths.</summary>
     public static string Prefix(string path, string filters, string backends = "v1") => Rule($"{{path: {{value: {path}}}}}", backends, filters);
 
+    /// <summary>A filter by which answers show which objects they are by: those of the test before may hold for a moment more.</summary>
+    public static string Mark(string mark) => $"filters: [{{type: ResponseHeaderModifier, responseHeaderModifier: {{set: [{{name: x-mark, value: {mark}}}]}}}}]";
+
     /// <summary>Backends by name, at port 80.</summary>
     public static string To(string backends) =>
         string.Join(", ", backends.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(name => $"{{name: {name}, port: 80}}"));
@@ -108,6 +117,22 @@ internal static class ConformanceManifests
 
         """;
 
+    /// <summary>The address of a service of the mesh.</summary>
+    public static string MeshAddress(string service) => $"10.96.9.{(service == "echo" ? 1 : service == "echo-v1" ? 2 : 3)}";
+
+    private static string Pod(LabPod pod) => Yaml.Pod(pod, pod switch
+    {
+        { Name: "waypoint" } => "{istio.io/dataplane-mode: none, gateway.networking.k8s.io/gateway-name: waypoint}",
+        { Plan.Node: "a" } => $"{{app: {pod.Name}, gateway.networking.k8s.io/gateway-name: {pod.Name}}}",
+        _ => $"{{app: {pod.Name}}}",
+    });
+
+    private static string MeshService(string name, int number, params string[] endpoints) => Service(name, "mesh", number, endpoints)
+        .Replace("10.96.8.", "10.96.9.", StringComparison.Ordinal)
+        .Replace("namespace: mesh}\nspec", "namespace: mesh, labels: {istio.io/use-waypoint: waypoint}}\nspec", StringComparison.Ordinal)
+        .Replace("  - {name: second,", "  - {name: other, port: 8080, targetPort: 8080}\n  - {name: second,", StringComparison.Ordinal)
+        .Replace("ports: [{name: first,", "ports: [{name: other, port: 8080}, {name: first,", StringComparison.Ordinal);
+
     private static string Endpoint(string address) => $"{{addresses: [{address}], conditions: {{ready: true}}}}";
 
     private const string GatewayClass = """
@@ -115,6 +140,18 @@ internal static class ConformanceManifests
         kind: GatewayClass
         metadata: {name: istio}
         spec: {controllerName: istio.io/gateway-controller}
+
+        """;
+
+    private const string Waypoint = """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {name: waypoint, namespace: mesh}
+        spec:
+          gatewayClassName: istio-waypoint
+          listeners: [{name: mesh, port: 15008, protocol: HBONE}]
+        status:
+          addresses: [{type: IPAddress, value: ADDRESS}]
 
         """;
 }

@@ -85,15 +85,12 @@ public sealed class GrpcRouteTests(ConformanceLab lab)
     public async Task GRPCRouteWeight()
     {
         lab.Apply(RouteOf(
-            "GRPCRoute", "weight", "infra", "{name: same-namespace}", "{backendRefs: [{name: v1, port: 81, weight: 70}, {name: v2, port: 81, weight: 30}, {name: v3, port: 81, weight: 0}]}"));
+            "GRPCRoute", "weight", "infra", "{name: same-namespace}", $"{{{Mark("weight")}, backendRefs: [{{name: v1, port: 81, weight: 70}}, {{name: v2, port: 81, weight: 30}}, {{name: v3, port: 81, weight: 0}}]}}"));
         await lab.Accepted("GRPCRoute", "weight");
-        await lab.Expect(Shared, 80, $"POST /{Service}/Echo | content-type: application/grpc -> 200; has grpc-status: 0", HttpVersion.Version20);
+        await lab.Expect(Shared, 80, $"POST /{Service}/Echo | content-type: application/grpc -> 200; has x-mark: weight", HttpVersion.Version20);
         var at = new IPEndPoint(lab.Mesh.Pod(Shared).IPv4, 80);
-        Dictionary<string, int> shares = await Weights.Sample(300, async _ =>
-        {
-            using HttpRequestMessage request = Row.Read($"POST /{Service}/Echo | content-type: application/grpc -> 200").Single().Request("http", at.Address.ToString(), HttpVersion.Version20);
-            return await Exchange.Send(lab.Client, at, request);
-        });
+        Dictionary<string, int> shares = await Weights.Sample(
+            300, _ => ConformanceLab.Ask(lab.Client, at, $"POST /{Service}/Echo | content-type: application/grpc -> 200", HttpVersion.Version20));
         Weights.AssertShares(shares, ("v1", 0.7), ("v2", 0.3));
     }
 

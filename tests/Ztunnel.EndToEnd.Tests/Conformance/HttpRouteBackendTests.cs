@@ -16,9 +16,10 @@ public sealed class HttpRouteBackendTests(ConformanceLab lab)
     [Fact]
     public async Task HTTPRouteWeight()
     {
-        lab.Apply(Route("weight", Shared, "{backendRefs: [{name: v1, port: 80, weight: 70}, {name: v2, port: 80, weight: 30}, {name: v3, port: 80, weight: 0}]}"));
+        lab.Apply(Route(
+            "weight", Shared, $"{{{Mark("weight")}, backendRefs: [{{name: v1, port: 80, weight: 70}}, {{name: v2, port: 80, weight: 30}}, {{name: v3, port: 80, weight: 0}}]}}"));
         await lab.Accepted("HTTPRoute", "weight");
-        await lab.Expect(Shared, "GET / -> 200");
+        await lab.Expect(Shared, "GET / -> 200; has x-mark: weight");
         Dictionary<string, int> shares = await Weights.Sample(400, _ => lab.Ask(Shared, "/"));
         Weights.AssertShares(shares, ("v1", 0.7), ("v2", 0.3));
     }
