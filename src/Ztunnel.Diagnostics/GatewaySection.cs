@@ -27,17 +27,26 @@ internal static class GatewaySection
         Name = gateway.Name.ToString(),
         Waypoint = gateway.Waypoint,
         Services = gateway.Services.Count == 0 ? null : [.. gateway.Services.Select(service => service.ToString())],
-        Listeners =
-        [
-            .. gateway.Listeners.Select(listener => new ListenerDump(
-                listener.Name,
-                listener.Port,
-                listener.Tls,
-                listener.Hostname.ToString(),
-                listener.Tls ? listener.Certificates.ToDictionary(shown => shown.Secret, shown => shown.Expires, StringComparer.Ordinal) : null,
-                Describe(listener.Routes))),
-        ],
+        Listeners = [.. gateway.Listeners.Select(Describe)],
     };
+
+    private static ListenerDump Describe(ServedListener listener)
+    {
+        bool terminates = listener is HttpListener { Tls: true } or StreamListener { Mode: StreamMode.Terminate };
+        return new ListenerDump(
+            listener.Name,
+            listener.Port,
+            terminates,
+            listener.Hostname.ToString(),
+            terminates ? listener.Certificates.ToDictionary(shown => shown.Secret, shown => shown.Expires, StringComparer.Ordinal) : null,
+            listener is StreamListener streams ? Describe(streams) : Describe(((HttpListener)listener).Routes));
+    }
+
+    private static RouteDump[] Describe(StreamListener listener) =>
+    [
+        .. listener.Routes.Select(route => new RouteDump(
+            route.Hostname.ToString(), $"connections ({listener.Mode})", route.Rule.Route.ToString(), Name(route.Rule), null, [.. route.Rule.Backends.Select(Describe)])),
+    ];
 
     private static RouteDump[] Describe(HttpRouteTable table) =>
     [
@@ -45,10 +54,12 @@ internal static class GatewaySection
             way.Hostname.ToString(),
             way.Match.ToString(),
             way.Rule.Route.ToString(),
-            way.Rule.Name ?? way.Rule.Index.ToString(CultureInfo.InvariantCulture),
+            Name(way.Rule),
             way.Rule.Filters.Count == 0 ? null : [.. way.Rule.Filters.Select(filter => filter.GetType().Name)],
             [.. way.Rule.Backends.Select(Describe)])),
     ];
+
+    private static string Name(HttpRule rule) => rule.Name ?? rule.Index.ToString(CultureInfo.InvariantCulture);
 
     private static BackendDump Describe(HttpBackend backend) =>
         new(backend.Service is null ? null : $"{backend.Service}:{backend.Port}", backend.Weight, backend.Fault);

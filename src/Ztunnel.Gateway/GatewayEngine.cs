@@ -33,6 +33,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     private readonly Timer _retry;
     private HttpServer? _server;
     private WaypointEntry? _waypoint;
+    private StreamRelays? _relays;
     private ListenerPorts? _ports;
     private IDisposable? _gatewayObservation;
     private IDisposable? _workloadObservation;
@@ -102,7 +103,8 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         var clients = new ClientCount(options.Limits.Connections, TimeProvider.System, engine._logger);
         var raw = new RawUpstream(mesh, engine._pod, engine._traffic, options.RelayIdleTimeout);
         engine._waypoint = new WaypointEntry(options, engine._pod, mesh, certificates, verifier, engine._loops, intake, raw, clients, engine._logger);
-        engine._ports = new ListenerPorts(options, loops, engine._pod, engine._tls, intake, engine._waypoint, clients, engine._logger);
+        engine._relays = new StreamRelays(engine._pod, mesh, engine._loops, raw);
+        engine._ports = new ListenerPorts(options, loops, engine._pod, engine._tls, intake, engine._waypoint, engine._relays, clients, engine._logger);
         certificates.RootsWithdrawn += engine.OnRootsWithdrawn;
         engine._gatewayObservation = mesh.ObserveHttpGateways(_ => engine.RefreshLater());
         engine._workloadObservation = mesh.Observe(engine.OnWorkloadChange);
@@ -122,7 +124,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         await _refreshing.WaitAsync();
         _ports!.Dispose();
         _refreshing.Release();
-        await Task.WhenAll(_server!.Drain(patience), _waypoint!.Drain(patience));
+        await Task.WhenAll(_server!.Drain(patience), _waypoint!.Drain(patience), _relays!.Drain(patience));
         await Task.WhenAll(_loops.Select(on => on.Loop.RunAsync(() => on.Connector.Drain(TimeSpan.FromSeconds(1)))));
     }
 

@@ -225,9 +225,7 @@ public sealed class ManifestProblemTests
     }
 
     [Theory]
-    [InlineData("gateway.networking.k8s.io/v1alpha2", "TCPRoute")]
     [InlineData("gateway.networking.k8s.io/v1alpha2", "UDPRoute")]
-    [InlineData("gateway.networking.k8s.io/v1", "TLSRoute")]
     [InlineData("gateway.networking.k8s.io/v1", "BackendTLSPolicy")]
     [InlineData("gateway.networking.k8s.io/v1", "ListenerSet")]
     [InlineData("networking.istio.io/v1", "Gateway")]

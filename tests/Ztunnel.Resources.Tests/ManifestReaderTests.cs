@@ -175,7 +175,7 @@ public sealed class ManifestReaderTests
         ManifestFile file = Read(Join(
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: 7}\n",
             "apiVersion: v1\nkind: ServiceAccount\n",
-            "apiVersion: gateway.networking.k8s.io/v1\nkind: TLSRoute\nspec: anything\n",
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: UDPRoute\nspec: anything\n",
             "apiVersion: serving.knative.dev/v1\nkind: Service\n",
             "apiVersion: metrics.k8s.io/v1beta1\nkind: PodMetrics\n",
             "apiVersion: v1\nkind: PodTemplate\n",
@@ -186,7 +186,7 @@ public sealed class ManifestReaderTests
         Assert.Empty(file.Objects);
         Assert.Equal(
             [
-                "example.com/v1 AllowList 1", "gateway.networking.k8s.io/v1 TLSRoute 1", "metrics.k8s.io/v1beta1 PodMetrics 1",
+                "example.com/v1 AllowList 1", "gateway.networking.k8s.io/v1 UDPRoute 1", "metrics.k8s.io/v1beta1 PodMetrics 1",
                 "serving.knative.dev/v1 Service 1", "v1 Endpoints 1", "v1 PodTemplate 1", "v1 ServiceAccount 2",
             ],
             file.UnknownKinds.Select(kind => $"{kind.Key} {kind.Value}").Order(StringComparer.Ordinal).ToArray());

@@ -84,7 +84,7 @@ public sealed class TranslatorPropertyTests
             from port in (string[])["80", "81"]
             from pick in Enumerable.Range(0, 3)
             select $"{address}:{port} pick {pick}: {Show(world.Decide($"{address}:{port}", pick))}");
-        lines.AddRange(world.Mesh.HttpGateways.SelectMany(gateway => gateway.Listeners
+        lines.AddRange(world.Mesh.HttpGateways.SelectMany(gateway => gateway.Listeners.OfType<Mesh.HttpListener>()
             .SelectMany(listener => listener.Routes.Matches.Select(way => $"listener {gateway.Name} {listener.Name} {way}"))
             .Append($"gateway {gateway.Name} {string.Join(',', gateway.Services)} {string.Join(',', gateway.Listeners.Select(listener => listener.Name))}")));
         lines.AddRange(world.Mesh.ServiceRoutes.SelectMany(routes => routes.Groups.SelectMany(group => group.Routes.Matches.Select(way => $"route of {routes.Service} {group.Port} {group.Namespace} {way}"))));

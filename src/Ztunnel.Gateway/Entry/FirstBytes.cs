@@ -31,7 +31,7 @@ internal static class FirstBytes
     /// Waits for as many bytes as the question needs. The channel to go on with lends them again; there is no answer when the
     /// connection ends, breaks or begins with too much that says nothing. One that is silent for too long is aborted.
     /// </summary>
-    public static async ValueTask<(Channel Channel, bool? Answer)> Ask(Channel channel, TimeSpan patience, Question question)
+    public static async ValueTask<(Channel Channel, bool? Answer)> Ask(Channel channel, TimeSpan patience, Question question, int mostTaken = MostTaken)
     {
         using LoopTimer deadline = channel.Loop.Schedule(
             patience, static state => ((Channel)state!).Abort(new ChannelFailure(FailureKind.TimedOut, "no request in time")), channel);
@@ -50,7 +50,7 @@ internal static class FirstBytes
                     channel.Consume(chunk.Length);
                     if (question(taken) is { } answer)
                         return (new StartedChannel(taken, channel), answer);
-                    if (taken.Length > MostTaken)
+                    if (taken.Length > mostTaken)
                         return (new StartedChannel(taken, channel), null);
                     break;
                 case ReadStatus.Pending:

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
+using HttpListener = Ztunnel.Mesh.HttpListener;
 using TcpListener = Ztunnel.IO.TcpListener;
 
 namespace Ztunnel.Gateway;
@@ -18,6 +19,7 @@ internal sealed partial class ListenerPorts(
     ListenerTls certificates,
     ConnectionIntake intake,
     WaypointEntry waypoint,
+    StreamRelays relays,
     ClientCount clients,
     ILogger logger)
     : IDisposable
@@ -112,14 +114,26 @@ internal sealed partial class ListenerPorts(
             return;
         }
 
-        IPEndPoint client = connection.RemoteEndPoint;
-        IPEndPoint local = connection.LocalEndPoint;
-        if (!port.Tls)
+        var entry = new Entry.Listener(port.Number, null, port.Wire == WireProtocol.Tls) { Client = connection.RemoteEndPoint };
+        switch (port.Wire)
         {
-            await intake.Admit(connection, new Entry.Listener(port.Number, null, Tls: false) { Client = client }, local);
-            return;
+            case WireProtocol.Http:
+                await intake.Admit(connection, entry, connection.LocalEndPoint);
+                break;
+            case WireProtocol.Tls when port.Relays:
+                await ServeByServerName(connection, port, entry);
+                break;
+            case WireProtocol.Tls:
+                await ServeHttps(connection, port, entry, connection.LocalEndPoint);
+                break;
+            default:
+                await relays.Relay(connection, (StreamListener)port.All[0], entry);
+                break;
         }
+    }
 
+    private async ValueTask ServeHttps(Channel connection, HttpPort port, Entry.Listener entry, IPEndPoint local)
+    {
         if (certificates.ForPort(port) is not { } context)
         {
             connection.Dispose();
@@ -127,7 +141,32 @@ internal sealed partial class ListenerPorts(
         }
 
         TlsConnection tls = await TlsConnection.AcceptAsync(connection, context, options.HandshakeTimeout);
-        await intake.Admit(tls, new Entry.Listener(port.Number, tls.ServerName, Tls: true) { Client = client }, local, tls.NegotiatedAlpn);
+        await intake.Admit(tls, entry with { ServerName = tls.ServerName }, local, tls.NegotiatedAlpn);
+    }
+
+    /// <summary>Looks whom the client asks for before anybody answers: some of it is for others to answer.</summary>
+    private async ValueTask ServeByServerName(TcpConnection connection, HttpPort port, Entry.Listener entry)
+    {
+        IPEndPoint local = connection.LocalEndPoint;
+        string? name = null;
+        (Channel channel, bool? isTls) = await FirstBytes.Ask(
+            connection, options.HandshakeTimeout, bytes => ClientHello.Read(bytes, out name), ClientHello.MostBytes);
+        entry = entry with { ServerName = name };
+        switch (isTls == true ? port.ListenerOf(name) : null)
+        {
+            case HttpListener:
+                await ServeHttps(channel, port, entry, local);
+                break;
+            case StreamListener { Mode: StreamMode.Passthrough } listener:
+                await relays.Relay(channel, listener, entry);
+                break;
+            case StreamListener listener when relays.Leads(listener, entry) && certificates.Find(port.Number, listener, name) is { } context:
+                await relays.Relay(await TlsConnection.AcceptAsync(channel, context, options.HandshakeTimeout), listener, entry);
+                break;
+            default:
+                channel.Dispose();
+                break;
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "listening on port {Port}")]

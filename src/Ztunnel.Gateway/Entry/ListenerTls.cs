@@ -35,11 +35,11 @@ internal sealed partial class ListenerTls(GatewayPod pod, Func<ListenerCertifica
     {
         bool all = true;
         HashSet<Key> kept = [];
-        foreach (HttpPort port in ports.Ports.Where(port => port.Tls))
+        foreach (HttpPort port in ports.Ports)
         {
-            foreach (HttpListener listener in port.Listeners.Where(listener => listener.Certificates.Count > 0))
+            foreach (ServedListener listener in port.All.Where(listener => listener.Certificates.Count > 0))
             {
-                var key = new Key(port.Number, listener.Gateway, listener.Name);
+                Key key = KeyOf(port.Number, listener);
                 kept.Add(key);
                 all &= Update(key, listener);
             }
@@ -66,6 +66,9 @@ internal sealed partial class ListenerTls(GatewayPod pod, Func<ListenerCertifica
         return null;
     }
 
+    /// <summary>The context a listener has for who asks for a name, given in lower case; null when it has none.</summary>
+    public TlsContext? Find(ushort port, ServedListener listener, string? name) => _shown.GetValueOrDefault(KeyOf(port, listener))?.For(name);
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -74,10 +77,9 @@ internal sealed partial class ListenerTls(GatewayPod pod, Func<ListenerCertifica
         _shown.Clear();
     }
 
-    private TlsContext? Find(ushort port, HttpListener listener, string? name) =>
-        _shown.GetValueOrDefault(new Key(port, listener.Gateway, listener.Name))?.For(name);
+    private static Key KeyOf(ushort port, ServedListener listener) => new(port, listener.Gateway, listener.Name, listener is HttpListener);
 
-    private bool Update(Key key, HttpListener listener)
+    private bool Update(Key key, ServedListener listener)
     {
         ShownCertificates? former = _shown.GetValueOrDefault(key);
         if (former is not null && former.Of.Equals(listener.Certificates))
@@ -86,7 +88,7 @@ internal sealed partial class ListenerTls(GatewayPod pod, Func<ListenerCertifica
         List<CertificateSet> sets = [];
         foreach (ValueArray<ListenerCertificate> certificates in CertificateSet.Group(listener.Certificates))
         {
-            CertificateSet set = former?.ForNames(certificates[0].Names) ?? new CertificateSet(certificates[0].Names, NewContext(key.Port));
+            CertificateSet set = former?.ForNames(certificates[0].Names) ?? new CertificateSet(certificates[0].Names, NewContext(key));
             sets.Add(set);
             all &= TryShow(set, certificates, listener);
         }
@@ -98,7 +100,7 @@ internal sealed partial class ListenerTls(GatewayPod pod, Func<ListenerCertifica
         return all;
     }
 
-    private bool TryShow(CertificateSet set, ValueArray<ListenerCertificate> certificates, HttpListener listener)
+    private bool TryShow(CertificateSet set, ValueArray<ListenerCertificate> certificates, ServedListener listener)
     {
         try
         {
@@ -113,20 +115,21 @@ internal sealed partial class ListenerTls(GatewayPod pod, Func<ListenerCertifica
         }
     }
 
-    private TlsContext NewContext(ushort port) => new(new TlsContextOptions
+    // What is in a connection that is relayed is agreed on with whom it is relayed to.
+    private TlsContext NewContext(Key key) => new(new TlsContextOptions
     {
         Verifier = Nobody,
-        Alpn = ["h2", "http/1.1"],
+        Alpn = key.Http ? ["h2", "http/1.1"] : [],
         AlpnOptional = true,
         AsksClientCertificate = false,
         AllowTls12 = true,
-        ByServerName = name => pod.Ports.Find(port)?.ListenerFor(name) is { } listener ? Find(port, listener, name) : null,
+        ByServerName = key.Http ? name => pod.Ports.Find(key.Port)?.ListenerFor(name) is { } listener ? Find(key.Port, listener, name) : null : null,
     });
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Gateway {Gateway} listener {Listener}: {Secrets} cannot be used: {Reason}")]
     private partial void LogUnusable(GatewayName gateway, string listener, string secrets, string reason);
 
-    private readonly record struct Key(ushort Port, GatewayName Gateway, string Listener);
+    private readonly record struct Key(ushort Port, GatewayName Gateway, string Listener, bool Http);
 
     private sealed class NoPeers : IPeerVerifier
     {

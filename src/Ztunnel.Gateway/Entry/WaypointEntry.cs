@@ -145,11 +145,13 @@ internal sealed class WaypointEntry(
         .PoliciesFor(RequestGuard.ScopeOf(pod, entry))
         .AuthorizeConnection(RequestGuard.ConnectionOf(pod.Workload, entry)) is not null;
 
+    private static RawTarget TargetOf(Entry.Tunnel entry) => new(entry.Service?.Name, (ushort)entry.Destination.Port, entry.Destination, entry.Client.Address);
+
     private async ValueTask Relay(IncomingConnect incoming, Entry.Tunnel entry, GatewayLoop on)
     {
         try
         {
-            await raw.Carry(entry, on, () => incoming.Accept(), IsDenied, incoming.Abandoned);
+            await raw.Carry(TargetOf(entry), on, () => incoming.Accept(), () => IsDenied(entry), incoming.Abandoned);
         }
         catch (Exception e) when (e is ChannelException or OperationCanceledException)
         {
@@ -161,7 +163,7 @@ internal sealed class WaypointEntry(
     {
         try
         {
-            await raw.Carry(entry, on, () => stream, IsDenied, CancellationToken.None);
+            await raw.Carry(TargetOf(entry), on, () => stream, () => IsDenied(entry), CancellationToken.None);
         }
         catch (ChannelException e)
         {

@@ -22,7 +22,7 @@ public sealed record HttpGateway
     public ValueArray<ServiceName> Services { get; init; } = [];
 
     /// <summary>Its listeners that can be served; none for a waypoint.</summary>
-    public ValueArray<HttpListener> Listeners { get; init; } = [];
+    public ValueArray<ServedListener> Listeners { get; init; } = [];
 }
 
 /// <summary>

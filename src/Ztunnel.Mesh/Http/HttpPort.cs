@@ -8,25 +8,33 @@ namespace Ztunnel.Mesh;
 /// </summary>
 public sealed class HttpPort
 {
-    private HttpPort(ushort number, bool tls, IEnumerable<HttpListener> listeners)
+    private HttpPort(ushort number, WireProtocol wire, IEnumerable<ServedListener> listeners)
     {
         Number = number;
-        Tls = tls;
-        Listeners = [.. listeners.OrderByDescending(listener => listener.Hostname.Specificity)];
+        Wire = wire;
+        All = [.. listeners.OrderByDescending(listener => listener.Hostname.Specificity)];
+        Listeners = [.. All.OfType<HttpListener>()];
     }
 
     /// <summary>The port.</summary>
     public ushort Number { get; }
 
-    /// <summary>Whether TLS is spoken on it.</summary>
-    public bool Tls { get; }
+    /// <summary>What clients begin with on it.</summary>
+    public WireProtocol Wire { get; }
 
-    /// <summary>The listeners, the most specific first; of each hostname there is one.</summary>
+    /// <summary>The listeners for HTTP, the most specific first; of each hostname there is one.</summary>
     public ImmutableArray<HttpListener> Listeners { get; }
+
+    /// <summary>These and those that relay connections, the most specific first; of each hostname there is one.</summary>
+    public ImmutableArray<ServedListener> All { get; }
+
+    /// <summary>Whether some connections are relayed.</summary>
+    public bool Relays => All.Length > Listeners.Length;
 
     /// <summary>
     /// The ports that a pod serves for <paramref name="gateways"/>, by number. Listeners of several Gateways for the same hosts
-    /// become one with the routes of all and the first one's certificates; where they disagree about TLS the first has the port.
+    /// become one with the routes of all and the first one's certificates; where they disagree about TLS the first has the port, and
+    /// where about what is done with a host's connections, the host.
     /// </summary>
     public static ImmutableArray<HttpPort> Of(IEnumerable<HttpGateway> gateways) =>
     [
@@ -38,17 +46,11 @@ public sealed class HttpPort
             .Select(port => Merge(port.Key, [.. port])),
     ];
 
-    /// <summary>The listener for a host or server name; null when none is for it.</summary>
-    public HttpListener? ListenerFor(ReadOnlySpan<char> host)
-    {
-        foreach (HttpListener listener in Listeners)
-        {
-            if (listener.Hostname.Matches(host))
-                return listener;
-        }
+    /// <summary>The listener that a connection belongs to by its server name, empty for none; null when none is for it.</summary>
+    public ServedListener? ListenerOf(ReadOnlySpan<char> serverName) => Find(All, serverName);
 
-        return null;
-    }
+    /// <summary>The listener for requests to a host; null when none is for it.</summary>
+    public HttpListener? ListenerFor(ReadOnlySpan<char> host) => Find(Listeners, host);
 
     /// <summary>
     /// Where a request belongs that came over a connection made for <paramref name="connection"/>, the listener of the TLS server
@@ -61,19 +63,41 @@ public sealed class HttpPort
         _ => ListenerChoice.Misdirected,
     };
 
-    private static HttpPort Merge(ushort number, HttpListener[] listeners)
+    private static TListener? Find<TListener>(ImmutableArray<TListener> listeners, ReadOnlySpan<char> host)
+        where TListener : ServedListener
     {
-        bool tls = listeners[0].Tls;
-        IEnumerable<HttpListener> merged = listeners
-            .Where(listener => listener.Tls == tls)
-            .GroupBy(listener => listener.Hostname)
-            .Select(same => same.Count() == 1 ? same.First() : same.First() with
-            {
-                Routes = HttpRouteTable.Combine(same.Select(listener => listener.Routes)),
-                SharedWith = [.. same.Select(listener => listener.Gateway).Distinct().Where(gateway => gateway != same.First().Gateway)],
-            });
-        return new HttpPort(number, tls, merged);
+        foreach (TListener listener in listeners)
+        {
+            if (listener.Hostname.Matches(host))
+                return listener;
+        }
+
+        return null;
     }
+
+    private static HttpPort Merge(ushort number, ServedListener[] listeners)
+    {
+        WireProtocol wire = listeners[0].Wire;
+        return new HttpPort(number, wire, listeners.Where(listener => listener.Wire == wire).GroupBy(listener => listener.Hostname).Select(same => Merge([.. same])));
+    }
+
+    /// <summary>One listener of several for the same hosts: of those that do the same as the first.</summary>
+    private static ServedListener Merge(ServedListener[] same)
+    {
+        if (same is [var only])
+            return only;
+        if (same[0] is StreamListener stream)
+        {
+            StreamListener[] alike = [.. same.OfType<StreamListener>().Where(other => other.Mode == stream.Mode)];
+            return stream with { Routes = [.. alike.SelectMany(other => other.Routes)], SharedWith = Others(alike) };
+        }
+
+        HttpListener[] all = [.. same.OfType<HttpListener>()];
+        return all[0] with { Routes = HttpRouteTable.Combine(all.Select(listener => listener.Routes)), SharedWith = Others(all) };
+    }
+
+    private static ValueArray<GatewayName> Others(ServedListener[] merged) =>
+        [.. merged.Select(listener => listener.Gateway).Distinct().Where(gateway => gateway != merged[0].Gateway)];
 }
 
 /// <summary>Where a request belongs among the listeners of its connection's port.</summary>

@@ -7,7 +7,7 @@ namespace Ztunnel.Resources;
 internal static class MisspeltKind
 {
     // Kinds of Gateway API that are not read and have names like those that are.
-    private static readonly HashSet<string> Others = new(StringComparer.Ordinal) { "TCPRoute", "TLSRoute", "UDPRoute" };
+    private static readonly HashSet<string> Others = new(StringComparer.Ordinal) { "UDPRoute" };
 
     /// <summary>
     /// The kind meant by a pair that is not read as it stands, or null where it is none of ours. It is ours in another spelling

@@ -42,6 +42,12 @@ public sealed record ObjectKind(string ApiVersion, string Name, bool Namespaced)
     /// <summary>Gateway API routes of gRPC calls.</summary>
     public static readonly ObjectKind GrpcRoute = new("gateway.networking.k8s.io/v1", "GRPCRoute", Namespaced: true);
 
+    /// <summary>Gateway API routes of TLS connections by server name; v1alpha2 and v1alpha3 are read as this too.</summary>
+    public static readonly ObjectKind TlsRoute = new("gateway.networking.k8s.io/v1", "TLSRoute", Namespaced: true);
+
+    /// <summary>Gateway API routes of TCP connections; v1alpha2 is read as this too.</summary>
+    public static readonly ObjectKind TcpRoute = new("gateway.networking.k8s.io/v1", "TCPRoute", Namespaced: true);
+
     /// <summary>Gateway API permissions to refer to other namespaces; v1beta1 is read as this too.</summary>
     public static readonly ObjectKind ReferenceGrant = new("gateway.networking.k8s.io/v1", "ReferenceGrant", Namespaced: true);
 

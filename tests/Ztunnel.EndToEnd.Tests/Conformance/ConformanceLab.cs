@@ -1,7 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text.Json;
 using Ztunnel.Diagnostics;
 using Ztunnel.Lab;
@@ -20,7 +22,7 @@ public sealed class ConformanceLab : IAsyncLifetime
 {
     private static readonly string[] Gateways = ["same-namespace", "all-namespaces", "backend-namespaces", "with-https", "gw1", "gw2", "gw3", "gw4"];
 
-    private readonly List<Backend> _backends = [];
+    private readonly List<IAsyncDisposable> _backends = [];
     private MeshLab? _mesh;
 
     internal MeshLab Mesh => _mesh!;
@@ -45,6 +47,8 @@ public sealed class ConformanceLab : IAsyncLifetime
             waitFor: pod => pod.Namespace is "app" or "mesh" or "consumer" && pod.Name != "waypoint");
         foreach (string name in new[] { "v1", "v2", "v3", "app-v1", "app-v2", "web", "echo-v1", "echo-v2" })
             _backends.Add(await Backend.Start(Mesh.Pod(name)));
+        foreach (string name in new[] { "v1", "v2", "v3", "app-v1" })
+            _backends.Add(EchoServer.Start(Mesh.Pod(name), 7000));
         foreach (string gateway in Gateways)
             await Mesh.StartGateway(Mesh.Pod(gateway), gateway, options => options with { Workers = 1, Diagnostics = new DiagnosticsOptions() });
         await Mesh.StartGateway(Mesh.Pod("waypoint"), "waypoint", options => options with { Workers = 1 });
@@ -52,7 +56,7 @@ public sealed class ConformanceLab : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (Backend backend in _backends)
+        foreach (IAsyncDisposable backend in _backends)
             await backend.DisposeAsync();
         if (_mesh is not null)
             await _mesh.DisposeAsync();
@@ -80,7 +84,16 @@ public sealed class ConformanceLab : IAsyncLifetime
                 async () =>
                 {
                     using HttpRequestMessage request = row.Request(tls && serverName is null ? "https" : "http", authority, version ?? HttpVersion.Version11);
-                    fault = row.Fault(await Exchange.Send(from, to, request, serverName));
+                    try
+                    {
+                        fault = row.Fault(await Exchange.Send(from, to, request, serverName));
+                    }
+                    catch (HttpRequestException e)
+                    {
+                        // The port may not be open yet.
+                        fault = e.Message;
+                    }
+
                     return fault is null;
                 });
         }
@@ -109,6 +122,40 @@ public sealed class ConformanceLab : IAsyncLifetime
             return true;
         }
     });
+
+    /// <summary>Waits until a Gateway ends a TLS handshake for a server name, and with no word: no alert.</summary>
+    internal Task Rejected(string gateway, int port, string serverName) => MeshLab.Eventually($"{gateway} to break off what is for {serverName}", async () =>
+    {
+        using Socket socket = await PodSocket.Connect(Client, Mesh.Pod(gateway).IPv4, port);
+        await using var tls = new SslStream(new NetworkStream(socket));
+        try
+        {
+            await tls.AuthenticateAsClientAsync(serverName).WaitAsync(MeshLab.Patience);
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+        catch (AuthenticationException)
+        {
+            // A certificate that was shown and is not trusted, or an alert.
+            return false;
+        }
+    });
+
+    /// <summary>Waits until a connection to a Gateway's port is greeted by a pod, or where that is null breaks off.</summary>
+    internal Task Greeted(string gateway, int port, string? pod)
+    {
+        string? found = null;
+        return MeshLab.Eventually(
+            () => $"{gateway}:{port.ToString(CultureInfo.InvariantCulture)} to greet as {pod ?? "nobody"}; it greets as {found ?? "nobody"}",
+            async () => (found = (await Greeting(gateway, port))) == pod);
+    }
+
+    /// <summary>Who greets a connection to a Gateway's port; null for nobody.</summary>
+    internal async Task<string?> Greeting(string gateway, int port) =>
+        await EchoServer.Greeting(Client, Mesh.Pod(gateway).IPv4, port) is { Length: > 0 } greeting ? greeting.Split(' ')[0] : null;
 
     /// <summary>Waits until a Gateway is reached at those addresses.</summary>
     internal Task Addresses(string gateway, string expected) => Status(

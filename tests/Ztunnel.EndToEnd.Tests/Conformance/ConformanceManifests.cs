@@ -96,7 +96,7 @@ internal static class ConformanceManifests
 
         """;
 
-    /// <summary>A Service whose port 80 is HTTP/1.1 and 81 HTTP/2 at its pods.</summary>
+    /// <summary>A Service whose port 80 is HTTP/1.1 at its pods, 81 HTTP/2, 443 HTTPS, and 7000 speaks first.</summary>
     public static string Service(string name, string @namespace, int number, params string[] endpoints) => $$$"""
         apiVersion: v1
         kind: Service
@@ -107,12 +107,14 @@ internal static class ConformanceManifests
           ports:
           - {name: first, port: 80, targetPort: {{{Backend.Http1Port}}}}
           - {name: second, port: 81, targetPort: {{{Backend.Http2Port}}}, appProtocol: kubernetes.io/h2c}
+          - {name: third, port: 443, targetPort: {{{Backend.HttpsPort}}}}
+          - {name: fourth, port: 7000, targetPort: 7000}
         ---
         apiVersion: discovery.k8s.io/v1
         kind: EndpointSlice
         metadata: {name: {{{name}}}-1, namespace: {{{@namespace}}}, labels: {kubernetes.io/service-name: {{{name}}}}}
         addressType: IPv4
-        ports: [{name: first, port: {{{Backend.Http1Port}}}}, {name: second, port: {{{Backend.Http2Port}}}}]
+        ports: [{name: first, port: {{{Backend.Http1Port}}}}, {name: second, port: {{{Backend.Http2Port}}}}, {name: third, port: {{{Backend.HttpsPort}}}}, {name: fourth, port: 7000}]
         endpoints: [{{{string.Join(", ", endpoints.Select(Endpoint))}}}]
 
         """;

@@ -2,8 +2,11 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -14,14 +17,19 @@ using Ztunnel.Lab;
 namespace Ztunnel.EndToEnd.Tests;
 
 /// <summary>
-/// A web server in a pod that shows what it was asked: HTTP/1.1 on port 8080, HTTP/2 with prior knowledge on 8081. Answers with
-/// <c>pod=NAME</c>, the request line and the headers, one a line. A request may ask for headers of the answer
+/// A web server in a pod that shows what it was asked: HTTP/1.1 on port 8080, HTTP/2 with prior knowledge on 8081, HTTPS on 8443. Answers with
+/// <c>pod=NAME</c>, the request line, the headers, one a line, and the name asked for in the TLS handshake as <c>sni</c>. A request may ask for headers of the answer
 /// (<c>x-echo-set-header: name: value &amp; ...</c>) and for it to come late (<c>?delay=MILLISECONDS</c>). Or it answers as a test says.
 /// </summary>
 internal sealed class Backend : IAsyncDisposable
 {
     public const int Http1Port = 8080;
     public const int Http2Port = 8081;
+    public const int HttpsPort = 8443;
+
+    private const string ServerName = "sni";
+
+    private static readonly Lazy<X509Certificate2> Certificate = new(CreateCertificate);
 
     private readonly WebApplication _application;
     private readonly Socket[] _sockets;
@@ -34,15 +42,21 @@ internal sealed class Backend : IAsyncDisposable
 
     public static async Task<Backend> Start(LabPod pod, RequestDelegate? answer = null)
     {
-        Socket[] sockets = pod.NetworkNamespace.Run(() => new[] { Listen(Http1Port), Listen(Http2Port) });
+        Socket[] sockets = pod.NetworkNamespace.Run(() => new[] { Listen(Http1Port), Listen(Http2Port), Listen(HttpsPort) });
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
             options.Limits.MinRequestBodyDataRate = null;
             options.ListenHandle((ulong)sockets[0].Handle, listen => listen.Protocols = HttpProtocols.Http1);
             options.ListenHandle((ulong)sockets[1].Handle, listen => listen.Protocols = HttpProtocols.Http2);
+            options.ListenHandle((ulong)sockets[2].Handle, listen => listen.UseHttps(https => https.ServerCertificateSelector = (connection, name) =>
+            {
+                connection!.Items[ServerName] = name;
+                return Certificate.Value;
+            }));
         });
         WebApplication application = builder.Build();
         application.UseWebSockets();
@@ -64,6 +78,13 @@ internal sealed class Backend : IAsyncDisposable
         socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
         socket.Listen(512);
         return socket;
+    }
+
+    private static X509Certificate2 CreateCertificate()
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=backend", key, HashAlgorithmName.SHA256);
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
     }
 
     private static Task Answer(HttpContext http, string name)
@@ -163,6 +184,8 @@ internal sealed class Backend : IAsyncDisposable
         text.Append(CultureInfo.InvariantCulture, $"pod={name}\n{http.Request.Method} {target} {http.Request.Protocol}\n");
         foreach (var header in http.Request.Headers)
             text.Append(CultureInfo.InvariantCulture, $"{header.Key.ToLowerInvariant()}: {header.Value}\n");
+        if (http.Features.GetRequiredFeature<IConnectionItemsFeature>().Items.TryGetValue(ServerName, out object? asked))
+            text.Append(CultureInfo.InvariantCulture, $"sni: {asked}\n");
         http.Response.Headers["x-from"] = name;
         foreach (string[] header in http.Request.Headers["x-echo-set-header"].ToString().Split(" & ").Select(header => header.Split(": ")).Where(header => header.Length == 2))
             http.Response.Headers[header[0]] = header[1];

@@ -71,7 +71,7 @@ public sealed class HostnameTests
 
         HttpPort[] ports = [.. HttpPort.Of([younger, older])];
 
-        Assert.Equal([(80, false), (443, true)], ports.Select(port => ((int)port.Number, port.Tls)));
+        Assert.Equal([(80, false), (443, true)], ports.Select(port => ((int)port.Number, port.Wire == WireProtocol.Tls)));
         Assert.Equal("a.org b.org", string.Join(' ', ports[0].Listeners.Select(listener => listener.Hostname)));
         Assert.Equal("z", ports[0].Listeners[0].Gateway.Name);
         Assert.Equal("one", ports[0].Listeners[0].Routes.For("GET a.org/one"));

@@ -147,7 +147,7 @@ public sealed class BackendTests
              backendRefs: [{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: x, value: y}]} }]}]}
             """, metadata: "creationTimestamp: \"2026-01-01T00:00:00Z\"")]);
 
-        HttpRouteMatch[] matches = [.. world.Mesh.HttpGatewayOf(new GatewayName("infra", "g"))!.Listeners[0].Routes.Matches];
+        HttpRouteMatch[] matches = [.. ((HttpListener)world.Mesh.HttpGatewayOf(new GatewayName("infra", "g"))!.Listeners[0]).Routes.Matches];
         Assert.Equal(2, matches.Length);
         Assert.Equal(new HttpMatch { Path = new PathMatch.Exact("/one"), Method = "POST", Headers = [new NamedMatch("Version", ValueMatch.Exact("two"))], Query = [new NamedMatch("a", ValueMatch.Exact("1"))] }, matches[0].Match);
         Assert.Equal(
@@ -182,5 +182,5 @@ public sealed class BackendTests
         Assert.Empty(heard);
     }
 
-    private static HttpRule Rule(World world) => world.Mesh.HttpGatewayOf(new GatewayName("infra", "g"))!.Listeners[0].Routes.Matches[0].Rule;
+    private static HttpRule Rule(World world) => ((HttpListener)world.Mesh.HttpGatewayOf(new GatewayName("infra", "g"))!.Listeners[0]).Routes.Matches[0].Rule;
 }

@@ -27,6 +27,11 @@ public sealed class ListenerStatusTests
     [InlineData("name: http, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{group: example.com, kind: HTTPRoute}]}", "ResolvedRefs=False/InvalidRouteKinds", "")]
     [InlineData("name: http, port: 80, protocol: INVALID", "Accepted=False/UnsupportedProtocol Programmed=False/Invalid", "")]
     [InlineData("name: http, port: 443, protocol: HTTPS", "Programmed=False/Invalid ResolvedRefs=False/InvalidCertificateRef", "HTTPRoute GRPCRoute")]
+    [InlineData("name: http, port: 443, protocol: TLS, tls: {mode: Passthrough}", "", "TLSRoute")]
+    [InlineData("name: http, port: 443, protocol: TLS", "Programmed=False/Invalid ResolvedRefs=False/InvalidCertificateRef", "TLSRoute")]
+    [InlineData("name: http, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}", "ResolvedRefs=False/InvalidRouteKinds", "TLSRoute")]
+    [InlineData("name: http, port: 9000, protocol: TCP", "", "TCPRoute")]
+    [InlineData("name: http, port: 9000, protocol: UDP", "Accepted=False/UnsupportedProtocol Programmed=False/Invalid", "")]
     [InlineData("name: http, port: 443, protocol: HTTPS, tls: {mode: Passthrough}", "Accepted=False/UnsupportedValue Programmed=False/Invalid", "HTTPRoute GRPCRoute")]
     public void A_listener_by_itself(string listener, string expected, string kinds)
     {
@@ -57,13 +62,30 @@ public sealed class ListenerStatusTests
     [InlineData("a.com", "a.com", "HTTP", "HostnameConflict")]
     [InlineData(null, null, "HTTP", "HostnameConflict")]
     [InlineData("a.com", "b.com", "HTTPS", "ProtocolConflict")]
+    [InlineData("a.com", "b.com", "TLS", "ProtocolConflict")]
+    [InlineData("a.com", "b.com", "TCP", "ProtocolConflict")]
     public void Listeners_on_one_port_that_cannot_be_told_apart_are_all_refused(string? first, string? second, string protocol, string reason)
     {
-        var world = new World(Pod, Gateway("g", [Listener("one", 80, first), Listener("two", 80, second, protocol, protocol == "HTTPS" ? "tls: {certificateRefs: [{name: c}]}" : ""), Listener("other", 81)]), Secret("c", Certificate.Chain, Certificate.Key));
+        var world = new World(Pod, Gateway("g", [Listener("one", 80, first), Listener("two", 80, second, protocol, protocol is "HTTPS" or "TLS" ? "tls: {certificateRefs: [{name: c}]}" : ""), Listener("other", 81)]), Secret("c", Certificate.Chain, Certificate.Key));
         string expected = reason.Length == 0 ? "" : $"Accepted=False/{reason} Programmed=False/{reason} Conflicted=True/{reason}";
 
         Assert.Equal((expected, expected, ""), (world.Listener("g", "one"), world.Listener("g", "two"), world.Listener("g", "other")));
         Assert.Equal(reason.Length == 0 ? Well : "Accepted=True/ListenersNotValid Programmed=True/Programmed", world.Conditions(ObjectKind.Gateway, "g"));
+    }
+
+    [Theory]
+    [InlineData("HTTPS", "a.com", "TLS", "b.com", "")]
+    [InlineData("TLS", "a.com", "TLS", "b.com", "")]
+    [InlineData("HTTPS", "a.com", "TLS", "a.com", "HostnameConflict")]
+    [InlineData("TCP", "a.com", "TCP", "b.com", "HostnameConflict")]
+    public void What_speaks_tls_shares_a_port_by_server_name_and_tcp_with_nobody(string first, string firstHost, string second, string secondHost, string reason)
+    {
+        string listener(string name, string protocol, string host) => Listener(name, 443, host, protocol, protocol == "TCP" ? "" : "tls: {certificateRefs: [{name: c}]}");
+        var world = new World(Pod, Gateway("g", [listener("one", first, firstHost), listener("two", second, secondHost)]), Secret("c", Certificate.Chain, Certificate.Key));
+        string expected = reason.Length == 0 ? "" : $"Accepted=False/{reason} Programmed=False/{reason} Conflicted=True/{reason}";
+
+        Assert.StartsWith(expected, world.Listener("g", "one"), StringComparison.Ordinal);
+        Assert.StartsWith(expected, world.Listener("g", "two"), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -128,6 +128,37 @@ public sealed class RouteReaderTests
     }
 
     [Theory]
+    [InlineData("TLSRoute", "v1")]
+    [InlineData("TLSRoute", "v1alpha2")]
+    [InlineData("TLSRoute", "v1alpha3")]
+    [InlineData("TCPRoute", "v1")]
+    [InlineData("TCPRoute", "v1alpha2")]
+    public void A_route_of_connections_is_read_of_its_versions(string kind, string version)
+    {
+        ManifestFile file = Manifests.Read($$"""
+            apiVersion: gateway.networking.k8s.io/{{version}}
+            kind: {{kind}}
+            metadata: {name: r}
+            spec: {parentRefs: [{name: g}], rules: [{name: only, backendRefs: [{name: web, port: 80, weight: 3}]}]}
+            """);
+
+        Assert.Empty(file.Problems);
+        var route = (RouteObject)Assert.Single(file.Objects).Value.Object;
+        Assert.Equal($"{kind} default/r", route.Name.ToString());
+        Assert.Equal(new RouteRule { Name = "only", Backends = [new BackendReference { Name = "web", Port = 80, Weight = 3 }] }, Assert.Single(route.Rules));
+    }
+
+    [Theory]
+    [InlineData("{backendRefs: [{name: web, port: 80}]}, {backendRefs: [{name: web, port: 80}]}", "exactly one rule")]
+    [InlineData("{backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: a.com} }]}]}", "may not have filters")]
+    public void A_route_of_connections_has_one_rule_without_filters(string rules, string expected)
+    {
+        ManifestFile file = Manifests.Read(Route("r", "{name: g}", rules, kind: "TLSRoute"));
+
+        Assert.Contains(expected, Assert.Single(file.Problems).ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("telemetry.istio.io/v1")]
     [InlineData("telemetry.istio.io/v1alpha1")]
     public void Telemetry_is_accepted(string version)

@@ -87,6 +87,22 @@ public sealed class ServiceRouteTests
         Assert.Equal("Accepted ResolvedRefs=False/RefNotPermitted; Accepted ResolvedRefs", world.Parents("r", @namespace: "consumer"));
     }
 
+    [Theory]
+    [InlineData("TLSRoute")]
+    [InlineData("TCPRoute")]
+    public void A_route_of_connections_takes_no_requests_from_a_service(string kind)
+    {
+        var world = new World([.. Basics, $$"""
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: {{kind}}
+            metadata: {name: r, namespace: infra}
+            spec: {parentRefs: [{kind: Service, group: "", name: web}], rules: [{backendRefs: [{name: v1, port: 80}]}]}
+            """]);
+
+        Assert.Equal("Accepted=False/UnsupportedValue ResolvedRefs", world.Parents("r", kind == "TLSRoute" ? ObjectKind.TlsRoute : ObjectKind.TcpRoute));
+        Assert.Null(world.Mesh.RoutesFor(Web, 80, "infra"));
+    }
+
     [Fact]
     public void A_grpc_route_goes_before_http_routes_on_its_ports()
     {

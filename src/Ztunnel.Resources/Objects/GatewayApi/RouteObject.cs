@@ -2,7 +2,7 @@ using Ztunnel.Mesh;
 
 namespace Ztunnel.Resources;
 
-/// <summary>A Gateway API route about requests, with the API server's defaults applied.</summary>
+/// <summary>A Gateway API route, with the API server's defaults applied.</summary>
 public abstract record RouteObject : KubernetesObject
 {
     private protected RouteObject()
@@ -20,6 +20,9 @@ public abstract record RouteObject : KubernetesObject
 
     /// <summary>What names it in the model.</summary>
     public RouteName Name => new(RouteKind, Metadata.Namespace, Metadata.Name);
+
+    /// <summary>Whether it is about requests, and not about connections as they are.</summary>
+    internal bool IsAboutRequests => RouteKind is RouteKind.Http or RouteKind.Grpc;
 
     private protected abstract RouteKind RouteKind { get; }
 }
@@ -40,6 +43,24 @@ public sealed record GrpcRouteObject : RouteObject
     public override ObjectKind Kind => ObjectKind.GrpcRoute;
 
     private protected override RouteKind RouteKind => RouteKind.Grpc;
+}
+
+/// <summary>A <c>TLSRoute</c>: connections by their server name. Its rule has no matches and no filters.</summary>
+public sealed record TlsRouteObject : RouteObject
+{
+    /// <inheritdoc/>
+    public override ObjectKind Kind => ObjectKind.TlsRoute;
+
+    private protected override RouteKind RouteKind => RouteKind.Tls;
+}
+
+/// <summary>A <c>TCPRoute</c>: all connections. Its rule has no matches and no filters.</summary>
+public sealed record TcpRouteObject : RouteObject
+{
+    /// <inheritdoc/>
+    public override ObjectKind Kind => ObjectKind.TcpRoute;
+
+    private protected override RouteKind RouteKind => RouteKind.Tcp;
 }
 
 /// <summary>One of <c>spec.parentRefs</c>, as it is written: null is what is not there.</summary>

@@ -44,26 +44,42 @@ internal sealed record GatewaySettlement
         };
     }
 
-    private static IEnumerable<HttpListener> Listeners(
+    private static IEnumerable<ServedListener> Listeners(
         GatewayObject gateway, ImmutableArray<ListenerState> listeners, (RouteAttachment Attachment, ResolvedRoute Resolved)[] routes)
     {
+        var name = new GatewayName(gateway.Metadata.Namespace, gateway.Metadata.Name);
         for (int index = 0; index < listeners.Length; index++)
         {
             ListenerState state = listeners[index];
             if (!state.Programmed)
                 continue;
-            yield return new HttpListener
-            {
-                Gateway = new GatewayName(gateway.Metadata.Namespace, gateway.Metadata.Name),
-                Name = state.Listener.Name,
-                Port = state.Listener.Port,
-                Tls = state.Tls,
-                Hostname = state.Hostname,
-                Certificates = state.Certificates,
-                Routes = new HttpRouteTable(routes.SelectMany(route => route.Attachment.Listeners
-                    .Where(listener => listener.Listener == index)
-                    .SelectMany(listener => route.Resolved.Matches(listener.Hostnames)))),
-            };
+            (ResolvedRoute Route, ImmutableArray<HostnamePattern> Hostnames)[] attached =
+            [
+                .. routes.SelectMany(route => route.Attachment.Listeners.Where(listener => listener.Listener == index).Select(listener => (route.Resolved, listener.Hostnames))),
+            ];
+            yield return state.IsTls || state.IsTcp ? Relaying(name, state, attached) : Answering(name, state, attached);
         }
     }
+
+    private static HttpListener Answering(GatewayName gateway, ListenerState state, (ResolvedRoute Route, ImmutableArray<HostnamePattern> Hostnames)[] attached) => new()
+    {
+        Gateway = gateway,
+        Name = state.Listener.Name,
+        Port = state.Listener.Port,
+        Tls = state.Encrypted,
+        Hostname = state.Hostname,
+        Certificates = state.Certificates,
+        Routes = new HttpRouteTable(attached.SelectMany(route => route.Route.Matches(route.Hostnames))),
+    };
+
+    private static StreamListener Relaying(GatewayName gateway, ListenerState state, (ResolvedRoute Route, ImmutableArray<HostnamePattern> Hostnames)[] attached) => new()
+    {
+        Gateway = gateway,
+        Name = state.Listener.Name,
+        Port = state.Listener.Port,
+        Mode = state.IsTcp ? StreamMode.Tcp : state.Passthrough ? StreamMode.Passthrough : StreamMode.Terminate,
+        Hostname = state.Hostname,
+        Certificates = state.Certificates,
+        Routes = [.. attached.SelectMany(route => route.Route.Streams(route.Hostnames))],
+    };
 }

@@ -8,27 +8,31 @@ internal sealed class ListenerRules(Certificates certificates, ReferenceGrants g
 {
     public const string Http = "HTTP";
     public const string Https = "HTTPS";
+    public const string Tls = "TLS";
+    public const string Tcp = "TCP";
 
     private const string Secret = "Secret";
     private const string InvalidCertificateRef = "InvalidCertificateRef";
     private const string UnsupportedProtocol = "UnsupportedProtocol";
 
-    private static readonly AllowedKind[] RequestKinds =
-    [
-        new(ObjectKind.GatewayApiGroup, ObjectKind.HttpRoute.Name),
-        new(ObjectKind.GatewayApiGroup, ObjectKind.GrpcRoute.Name),
-    ];
+    private static readonly Dictionary<string, AllowedKind[]> KindsOf = new(StringComparer.Ordinal)
+    {
+        [Http] = [Kind(ObjectKind.HttpRoute), Kind(ObjectKind.GrpcRoute)],
+        [Https] = [Kind(ObjectKind.HttpRoute), Kind(ObjectKind.GrpcRoute)],
+        [Tls] = [Kind(ObjectKind.TlsRoute)],
+        [Tcp] = [Kind(ObjectKind.TcpRoute)],
+    };
 
     public ImmutableArray<ListenerState> Judge(GatewayObject gateway, GatewayRole role)
     {
         ListenerState[] states = [.. gateway.Listeners.Select(listener => role == GatewayRole.Waypoint ? JudgeWaypoint(listener) : Judge(gateway, listener))];
         foreach (IGrouping<ushort, ListenerState> port in states.Where(state => state.Refusal is null).GroupBy(state => state.Listener.Port).ToArray())
             FindConflicts(states, [.. port]);
-        return [.. states.Select(state => state.Tls ? state with { OverlapsWith = OverlapOf(state, states) } : state)];
+        return [.. states.Select(state => state.Encrypted ? state with { OverlapsWith = OverlapOf(state, states) } : state)];
     }
 
     private static string? OverlapOf(ListenerState state, ListenerState[] all) => Array.Find(all, other =>
-        other.Tls
+        other.Encrypted
         && other.Listener.Port == state.Listener.Port
         && !string.Equals(other.Listener.Name, state.Listener.Name, StringComparison.Ordinal)
         && other.Hostname.Intersect(state.Hostname) is not null)?.Listener.Name;
@@ -43,20 +47,22 @@ internal sealed class ListenerRules(Certificates certificates, ReferenceGrants g
 
     private ListenerState Judge(GatewayObject gateway, GatewayListener listener)
     {
-        if (listener.Protocol is not (Http or Https))
+        if (!KindsOf.TryGetValue(listener.Protocol, out AllowedKind[]? possible))
         {
             return new ListenerState
             {
                 Listener = listener,
-                Refusal = (UnsupportedProtocol, $"protocol {YamlScalar.Show(listener.Protocol)} is not supported; {Http} and {Https} are"),
+                Refusal = (UnsupportedProtocol, $"protocol {YamlScalar.Show(listener.Protocol)} is not supported; {string.Join(", ", KindsOf.Keys)} are"),
                 Unresolved = KindFault(listener, []),
             };
         }
 
-        AllowedKind[] kinds = listener.AllowedKinds.Count == 0 ? RequestKinds : [.. listener.AllowedKinds.Where(RequestKinds.Contains)];
+        AllowedKind[] kinds = listener.AllowedKinds.Count == 0 ? possible : [.. listener.AllowedKinds.Where(possible.Contains)];
         var state = new ListenerState { Listener = listener, Kinds = [.. kinds], Unresolved = KindFault(listener, kinds) };
-        return listener.Protocol == Http ? state : WithCertificates(gateway, state);
+        return !state.Encrypted || (state.IsTls && state.Passthrough) ? state : WithCertificates(gateway, state);
     }
+
+    private static AllowedKind Kind(ObjectKind kind) => new(ObjectKind.GatewayApiGroup, kind.Name);
 
     private static (string Reason, string Message)? KindFault(GatewayListener listener, AllowedKind[] kinds) =>
         listener.AllowedKinds.FirstOrDefault(kind => !kinds.Contains(kind)) is { } other
@@ -65,7 +71,7 @@ internal sealed class ListenerRules(Certificates certificates, ReferenceGrants g
 
     private ListenerState WithCertificates(GatewayObject gateway, ListenerState state)
     {
-        if (state.Listener.Tls is { Passthrough: true })
+        if (state.Passthrough)
             return state with { Refusal = ("UnsupportedValue", $"tls.mode Passthrough does not go with protocol {Https}") };
         (ListenerCertificate? Certificate, (string Reason, string Message)? Fault)[] found =
             [.. (state.Listener.Tls?.Certificates ?? []).Select(reference => Find(gateway, reference))];
@@ -93,7 +99,8 @@ internal sealed class ListenerRules(Certificates certificates, ReferenceGrants g
     /// <summary>Of listeners that cannot be told apart none may be picked: each of them is refused.</summary>
     private static void FindConflicts(ListenerState[] states, ListenerState[] onPort)
     {
-        if (onPort.DistinctBy(state => state.Listener.Protocol, StringComparer.Ordinal).Count() > 1)
+        // What speaks TLS is told apart by the server name.
+        if (onPort.DistinctBy(state => (state.Encrypted, state.IsTcp)).Count() > 1)
         {
             Refuse(states, onPort, "ProtocolConflict", $"port {onPort[0].Listener.Port} is given to several protocols");
             return;

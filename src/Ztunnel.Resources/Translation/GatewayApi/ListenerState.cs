@@ -25,14 +25,23 @@ internal sealed record ListenerState
     /// <summary>What it shows clients.</summary>
     public ValueArray<ListenerCertificate> Certificates { get; init; } = [];
 
-    /// <summary>The hosts it is for.</summary>
-    public HostnamePattern Hostname => HostnamePattern.Of(Listener.Hostname);
+    /// <summary>The hosts it is for; where no names are spoken all.</summary>
+    public HostnamePattern Hostname => IsTcp ? default : HostnamePattern.Of(Listener.Hostname);
 
-    /// <summary>Whether it terminates TLS.</summary>
-    public bool Tls => string.Equals(Listener.Protocol, ListenerRules.Https, StringComparison.Ordinal);
+    /// <summary>Whether it takes connections as they are.</summary>
+    public bool IsTcp => Is(ListenerRules.Tcp);
+
+    /// <summary>Whether it relays connections by their server name.</summary>
+    public bool IsTls => Is(ListenerRules.Tls);
+
+    /// <summary>Whether TLS is spoken to it.</summary>
+    public bool Encrypted => IsTls || Is(ListenerRules.Https);
+
+    /// <summary>Whether TLS goes through it.</summary>
+    public bool Passthrough => Encrypted && Listener.Tls is { Passthrough: true };
 
     /// <summary>Whether it can be served.</summary>
-    public bool Programmed => Refusal is null && (!Tls || Certificates.Count > 0);
+    public bool Programmed => Refusal is null && (!Encrypted || Passthrough || Certificates.Count > 0);
 
     /// <summary>Its status with so many routes attached.</summary>
     public ListenerStatus Status(int attachedRoutes)
@@ -61,6 +70,8 @@ internal sealed record ListenerState
             ],
         };
     }
+
+    private bool Is(string protocol) => string.Equals(Listener.Protocol, protocol, StringComparison.Ordinal);
 
     private const string NoErrors = "No errors found";
 }

@@ -104,7 +104,7 @@ internal sealed class RouteResolver(GatewayApiObjects objects, ReferenceGrants g
         if (service.Ports.FirstOrDefault(candidate => candidate.Port == reference.Port && candidate.Protocol == TransportProtocol.Tcp) is not { } spec)
             return (BackendNotFound, $"Service {name} has no TCP port {reference.Port}");
         port = ObjectTranslation.Port(spec);
-        return Protocols.Of(port, route is GrpcRouteObject) == BackendProtocol.SecureWebSocket
+        return route.IsAboutRequests && Protocols.Of(port, route is GrpcRouteObject) == BackendProtocol.SecureWebSocket
             ? (UnsupportedProtocol, $"Service {name} port {port.Port} wants TLS (appProtocol {port.AppProtocol})")
             : null;
     }
@@ -137,6 +137,12 @@ internal sealed record ResolvedRoute(
         from rule in Rules
         from match in Route.Rules[rule.Index].Matches.Select((match, ordinal) => (match, ordinal))
         select new HttpRouteMatch(hostname, match.match, rule, match.ordinal);
+
+    /// <summary>The ways into it for connections to these hosts.</summary>
+    public IEnumerable<StreamRoute> Streams(IEnumerable<HostnamePattern> hostnames) =>
+        from hostname in hostnames
+        from rule in Rules
+        select new StreamRoute(hostname, rule);
 
     /// <summary>The conditions it has with a parent, where <paramref name="refusal"/> is why the parent does not take it.</summary>
     public ValueArray<StatusCondition> Conditions((string Reason, string Message)? refusal)

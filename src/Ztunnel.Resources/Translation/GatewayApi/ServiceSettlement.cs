@@ -15,7 +15,7 @@ internal sealed record ServiceSettlement
     /// <summary>Judges them; <paramref name="service"/> is null where there is none of that name.</summary>
     public static ServiceSettlement Of(ObjectKey name, ServiceParent? service, IEnumerable<(RouteObject Route, int Index)> parents, Func<RouteObject, ResolvedRoute> resolve)
     {
-        Binding[] bindings = [.. parents.Select(parent => new Binding(resolve(parent.Route), parent.Index, Ports(service, parent.Route.Parents[parent.Index])))];
+        Binding[] bindings = [.. parents.Select(parent => new Binding(resolve(parent.Route), parent.Index, Ports(service, parent.Route, parent.Index)))];
         Binding[] all = bindings;
         bindings = [.. bindings.Select(binding => binding.Yield(all))];
         IEnumerable<ServiceRouteGroup> groups = bindings
@@ -32,9 +32,12 @@ internal sealed record ServiceSettlement
         };
     }
 
-    private static ImmutableArray<ushort> Ports(ServiceParent? service, ParentReference parent) => service is null or { ExternalName: true }
-        ? []
-        :
+    private static ImmutableArray<ushort> Ports(ServiceParent? service, RouteObject route, int index)
+    {
+        if (service is null or { ExternalName: true } || !route.IsAboutRequests)
+            return [];
+        ParentReference parent = route.Parents[index];
+        return
         [
             .. service.Ports
                 .Where(port => port.Protocol == TransportProtocol.Tcp
@@ -42,6 +45,7 @@ internal sealed record ServiceSettlement
                     && (parent.SectionName is null || string.Equals(parent.SectionName, port.Name, StringComparison.Ordinal)))
                 .Select(port => port.Port),
         ];
+    }
 
     private static (string Reason, string Message)? Refusal(ObjectKey name, ServiceParent? service, Binding binding)
     {
@@ -50,6 +54,8 @@ internal sealed record ServiceSettlement
             return (NoMatchingParent, $"{name} does not exist");
         if (service.ExternalName)
             return (NoMatchingParent, $"{name} is of type ExternalName, to which nothing can attach");
+        if (!binding.Resolved.Route.IsAboutRequests)
+            return ("UnsupportedValue", $"a {binding.Resolved.Route.Kind.Name} may be attached to Gateways only");
         if (binding.Yielded)
             return ("Conflicted", "a GRPCRoute is attached to the same ports, and goes before");
         return binding.Ports.IsEmpty ? (NoMatchingParent, $"{name} has no such TCP port") : null;
