@@ -105,7 +105,7 @@ public sealed class UpstreamLab : IAsyncLifetime
         ]));
         await MeshLab.Eventually(
             $"{name}.test to be served",
-            () => Task.FromResult(Gateway.Mesh.HttpGateways.Any(gateway => gateway.Listeners.Any(listener =>
+            () => Task.FromResult(Gateway.Mesh.HttpGateways.Any(gateway => gateway.Listeners.OfType<Mesh.HttpListener>().Any(listener =>
                 listener.Routes.Matches.Any(way => way.Hostname.ToString() == $"{name}.test")))));
     }
 
