@@ -6,6 +6,8 @@ namespace Ztunnel.Diagnostics;
 /// <summary>The statuses of objects of Gateway API and of Istio's in the shape of the dump.</summary>
 internal static class StatusSection
 {
+    private static readonly HashSet<ObjectKind> Routes = [ObjectKind.HttpRoute, ObjectKind.GrpcRoute, ObjectKind.TlsRoute, ObjectKind.TcpRoute];
+
     public static IReadOnlyList<StatusDump> Describe(InventorySnapshot inventory, MeshState mesh) => [.. inventory.Statuses.Select(status => Describe(status, mesh))];
 
     private static StatusDump Describe(GatewayApiStatus status, MeshState mesh)
@@ -13,7 +15,7 @@ internal static class StatusSection
         ObjectKey key = status.Object;
         bool isGateway = key.Kind == ObjectKind.Gateway;
         bool isEntry = key.Kind == ObjectKind.ServiceEntry;
-        bool isRoute = key.Kind == ObjectKind.HttpRoute || key.Kind == ObjectKind.GrpcRoute;
+        bool isRoute = Routes.Contains(key.Kind);
         return new StatusDump
         {
             Kind = key.Kind.Name,

@@ -108,7 +108,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         certificates.RootsWithdrawn += engine.OnRootsWithdrawn;
         engine._gatewayObservation = mesh.ObserveHttpGateways(_ => engine.RefreshLater());
         engine._workloadObservation = mesh.Observe(engine.OnWorkloadChange);
-        engine._policyObservation = mesh.Policies.Observe(_ => engine._waypoint.ReviewRelays());
+        engine._policyObservation = mesh.Policies.Observe(_ => engine.ReviewRelays());
         engine.Refresh();
         return engine;
     }
@@ -172,6 +172,13 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     }
 
     private void OnRootsWithdrawn(object? sender, EventArgs e) => _waypoint!.EndDistrusted(WithdrawnRootPatience);
+
+    /// <summary>Policies have changed: what is relayed and would not be let in now is cut.</summary>
+    private void ReviewRelays()
+    {
+        foreach (GatewayLoop on in _loops)
+            on.Relays.ReviewLater();
+    }
 
     /// <summary>However many changes come at once, what is served is made anew once or twice.</summary>
     private void RefreshLater()

@@ -75,13 +75,6 @@ internal sealed class WaypointEntry(
         }
     }
 
-    /// <summary>Policies have changed: what is relayed and would not be let in now is cut. From any thread.</summary>
-    public void ReviewRelays()
-    {
-        foreach (GatewayLoop on in loops)
-            on.Relays.ReviewLater(IsDenied);
-    }
-
     private async ValueTask Take(IncomingConnect incoming, IPEndPoint client, SpiffeId peer)
     {
         if (!clients.TryEnter())

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using static Ztunnel.EndToEnd.Tests.ConformanceManifests;
 
 namespace Ztunnel.EndToEnd.Tests;
@@ -108,6 +109,25 @@ public sealed class TcpRouteTests(ConformanceLab lab)
             http: HTTPRoute+GRPCRoute 0 Accepted=False/ProtocolConflict Programmed=False/ProtocolConflict Conflicted=True/ProtocolConflict
             """);
         await lab.Closed("gw1", 9300);
+    }
+
+    [Fact]
+    public async Task A_policy_at_the_Gateway_holds_for_what_it_relays_and_cuts_what_is_open()
+    {
+        string[] objects = [GatewayOf("gw1", Listener("one", 9300)), Route("guarded", "v1")];
+        lab.Apply(objects);
+        await lab.Greeted("gw1", 9300, "v1");
+        using EchoClient open = await EchoServer.Connect(lab.Client, lab.Mesh.Pod("gw1").IPv4, 9300);
+        Assert.Equal("hello", await open.Echo("hello"));
+        lab.Apply([.. objects, """
+            apiVersion: security.istio.io/v1
+            kind: AuthorizationPolicy
+            metadata: {name: nobody, namespace: infra}
+            spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: gw1}]}
+
+            """]);
+        await lab.Greeted("gw1", 9300, null);
+        await Assert.ThrowsAsync<SocketException>(open.ReadLine);
     }
 
     private static string Listener(string name, int port) => $"{{name: {name}, port: {port}, protocol: TCP}}";

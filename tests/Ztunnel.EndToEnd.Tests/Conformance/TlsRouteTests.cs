@@ -160,22 +160,6 @@ public sealed class TlsRouteTests(ConformanceLab lab)
         await lab.Listeners("gw1", "tls: TLSRoute 0");
     }
 
-    [Fact]
-    public async Task A_policy_at_the_Gateway_holds_for_what_it_relays()
-    {
-        string[] objects = [GatewayOf("gw1", Passthrough("tls", "")), Route("guarded", "gw1", "v1", 443, "abc.example.com")];
-        lab.Apply(objects);
-        await lab.Expect("gw1", 443, "GET abc.example.com/ -> v1", tls: true);
-        lab.Apply([.. objects, """
-            apiVersion: security.istio.io/v1
-            kind: AuthorizationPolicy
-            metadata: {name: nobody, namespace: infra}
-            spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: gw1}]}
-
-            """]);
-        await lab.Rejected("gw1", 443, "abc.example.com");
-    }
-
     private static string Passthrough(string name, string hostname, int port = 443) =>
         $"{{name: {name}, port: {port}, protocol: TLS, {(hostname.Length == 0 ? "" : $"hostname: \"{hostname}\", ")}tls: {{mode: Passthrough}}}}";
 
