@@ -15,6 +15,9 @@ public sealed partial class Translator
     // How many changes may wait for each other before they show.
     private const int MaxCollected = 256;
 
+    // How long whoever waits for all that there is at the start also waits for names to be looked up.
+    private static readonly TimeSpan NamesPatience = TimeSpan.FromSeconds(5);
+
     private readonly ILogger _logger;
     private readonly TranslatorOptions _options;
     private readonly PolicyTable _policies;
@@ -34,6 +37,7 @@ public sealed partial class Translator
     private readonly HashSet<string> _unknownKinds = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _collecting;
+    private bool _toldAll;
 
     /// <summary>Makes a translator that writes to <paramref name="mesh"/>. Throws <see cref="FormatException"/> for a trust domain or alias that is none.</summary>
     public Translator(MeshState mesh, TranslatorOptions? options = null, ILogger? logger = null)
@@ -69,7 +73,10 @@ public sealed partial class Translator
     /// <summary>What objects there are and what is wrong with them.</summary>
     public ResourceInventory Inventory { get; }
 
-    /// <summary>Completes when everything that was there at the start is in the mesh.</summary>
+    /// <summary>
+    /// Completes when everything that was there at the start is in the mesh, and the names of endpoints among it have been looked up
+    /// once, or that takes too long.
+    /// </summary>
     public Task Synced => _synced.Task;
 
     /// <summary>Follows <paramref name="source"/> until cancelled. Throws what its <see cref="IResourceSource.Watch"/> throws.</summary>
@@ -95,7 +102,7 @@ public sealed partial class Translator
         for (int collected = 0; ; collected++)
         {
             ValueTask<bool> next = events.MoveNextAsync();
-            if (_synced.Task.IsCompleted && (!next.IsCompleted || collected >= MaxCollected))
+            if (_toldAll && (!next.IsCompleted || collected >= MaxCollected))
             {
                 Settle();
                 collected = 0;
@@ -126,7 +133,8 @@ public sealed partial class Translator
             case ResourceEvent.Synced:
                 Settle();
                 Inventory.SetSynced();
-                _synced.TrySetResult();
+                _toldAll = true;
+                _ = CompleteSync();
                 break;
             default:
                 throw new SwitchExpressionException(@event);
@@ -134,6 +142,13 @@ public sealed partial class Translator
 
         if (!_collecting)
             Settle();
+    }
+
+    private async Task CompleteSync()
+    {
+        if (_names is not null)
+            await _names.FirstAnswers(NamesPatience);
+        _synced.TrySetResult();
     }
 
     private void Settle() => _gatewayApi.Settle(ContainSettling);

@@ -55,6 +55,15 @@ internal sealed class NameResolution : IDisposable
         }
     }
 
+    /// <summary>Completes when every name that is wanted now has been looked up once, or <paramref name="patience"/> is over.</summary>
+    public async Task FirstAnswers(TimeSpan patience)
+    {
+        Task asked;
+        lock (_lock)
+            asked = Task.WhenAll(_names.Values.Select(name => name.Asked.Task));
+        await asked.WaitAsync(patience, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     /// <summary>Looks nothing up any more.</summary>
     public void Dispose()
     {
@@ -105,6 +114,7 @@ internal sealed class NameResolution : IDisposable
             while (true)
             {
                 bool found = await LookUp(name, stop);
+                name.Asked.TrySetResult();
                 retry = found ? FirstRetry : retry < Again ? retry + retry : Again;
                 await Task.Delay(found ? Again : retry, _time, stop);
             }
@@ -112,6 +122,7 @@ internal sealed class NameResolution : IDisposable
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // Nobody wants it any more.
+            name.Asked.TrySetResult();
         }
     }
 
@@ -170,6 +181,8 @@ internal sealed class NameResolution : IDisposable
         public List<(ServiceName Service, ObjectKey Object, NamedEndpoint Endpoint)> Users { get; } = [];
 
         public ValueArray<IPAddress> Addresses { get; set; } = [];
+
+        public TaskCompletionSource Asked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public CancellationTokenSource Stop { get; } = new();
     }

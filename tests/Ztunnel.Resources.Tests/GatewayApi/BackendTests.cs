@@ -83,7 +83,7 @@ public sealed class BackendTests
     [InlineData("appProtocol: grpc", "HTTPRoute", BackendProtocol.Http2)]
     [InlineData("appProtocol: HTTPS", "HTTPRoute", BackendProtocol.Http1)]
     [InlineData("appProtocol: http", "HTTPRoute", BackendProtocol.Http1)]
-    [InlineData("name: grpc-web", "HTTPRoute", BackendProtocol.Http2)]
+    [InlineData("name: grpc-web", "HTTPRoute", BackendProtocol.Http1)]
     [InlineData("name: http2", "HTTPRoute", BackendProtocol.Http2)]
     [InlineData("name: http", "HTTPRoute", BackendProtocol.Http1)]
     [InlineData("name: web", "GRPCRoute", BackendProtocol.Http2)]

@@ -94,6 +94,23 @@ public sealed class NameResolutionTests : IDisposable
         await Until("192.0.2.1:80");
     }
 
+    [Fact]
+    public async Task The_first_answers_can_be_waited_for_but_not_for_ever()
+    {
+        _names["a.com"] = ["192.0.2.1"];
+        _resolution.Want(Host, Entry, [Named("a.com")]);
+        await _resolution.FirstAnswers(TimeSpan.FromSeconds(5));
+        Assert.Equal("192.0.2.1:80", Endpoints());
+
+        _names.Silent = "slow.com";
+        _resolution.Want(new ServiceName("default", "slow.com", IsHost: true), new ObjectKey(ObjectKind.ServiceEntry, "default", "slow"), [Named("slow.com")]);
+        Task waiting = _resolution.FirstAnswers(TimeSpan.FromSeconds(5));
+        _time.Advance(TimeSpan.FromSeconds(4));
+        Assert.False(waiting.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await waiting.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+    }
+
     private static NamedEndpoint Named(string name) => new("name", name, [new EndpointPort("http", 80)]);
 
     private string Endpoints() => string.Join(' ', _mesh.EndpointsOf(Host).Select(endpoint => endpoint.Address.ToString()));
