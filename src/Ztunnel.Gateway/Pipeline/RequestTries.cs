@@ -12,7 +12,10 @@ namespace Ztunnel.Gateway;
 internal sealed class RequestTries(
     RetryRule rule, ServiceTraffic? traffic, RequestBody? body, bool hasBody, TimeSpan? whole, TimeSpan? each) : IDisposable
 {
-    private readonly CancellationTokenSource? _deadline = whole is { } limit ? new CancellationTokenSource(limit) : null;
+    /// <summary>What is longer is no limit in practice, and more than timers take.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(30);
+
+    private readonly CancellationTokenSource? _deadline = whole is { } limit ? new CancellationTokenSource(limit < Longest ? limit : Longest) : null;
     private CancellationTokenSource? _tryDeadline;
     private bool _retrying;
 
@@ -48,7 +51,7 @@ internal sealed class RequestTries(
             return Deadline;
         _tryDeadline?.Dispose();
         _tryDeadline = CancellationTokenSource.CreateLinkedTokenSource(Deadline);
-        _tryDeadline.CancelAfter(limit);
+        _tryDeadline.CancelAfter(limit < Longest ? limit : Longest);
         return _tryDeadline.Token;
     }
 
@@ -80,7 +83,8 @@ internal sealed class RequestTries(
     public async Task<bool> Wait(CancellationToken gone)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(Deadline, gone);
-        await Task.Delay(rule.Wait(Number, Random.Shared.NextDouble()), end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        TimeSpan wait = rule.Wait(Number, Random.Shared.NextDouble());
+        await Task.Delay(wait < Longest ? wait : Longest, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return !end.IsCancellationRequested;
     }
 

@@ -16,6 +16,9 @@ internal sealed class OutlierTracker(TimeProvider time, Func<IEnumerable<IPEndPo
     /// <summary>The longest an endpoint is left out, unless the first time is longer already: Envoy's <c>max_ejection_time</c>.</summary>
     private static readonly TimeSpan LongestEjection = TimeSpan.FromSeconds(300);
 
+    /// <summary>Longer than any gateway runs, and no more than a clock can count.</summary>
+    private static readonly TimeSpan Forever = TimeSpan.FromDays(3650);
+
     private readonly ConcurrentDictionary<IPEndPoint, EndpointHealth> _seen = new();
     private readonly Lock _deciding = new();
     private FrozenSet<IPEndPoint>? _out;
@@ -76,7 +79,17 @@ internal sealed class OutlierTracker(TimeProvider time, Func<IEnumerable<IPEndPo
 
     private static TimeSpan Larger(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
-    private long After(long from, TimeSpan span) => from + (long)(span.TotalSeconds * time.TimestampFrequency);
+    /// <summary>How long an endpoint is left out the <paramref name="times"/>th time in a row.</summary>
+    private static TimeSpan TimeOut(TimeSpan first, int times)
+    {
+        if (first >= LongestEjection)
+            return first;
+        TimeSpan wanted = first * times;
+        return wanted < LongestEjection ? wanted : LongestEjection;
+    }
+
+    private long After(long from, TimeSpan span) =>
+        from + (long)(Math.Min(span.TotalSeconds, Forever.TotalSeconds) * time.TimestampFrequency);
 
     private void Eject(EndpointHealth endpoint, OutlierDetection rules)
     {
@@ -90,10 +103,8 @@ internal sealed class OutlierTracker(TimeProvider time, Func<IEnumerable<IPEndPo
                 return;
             endpoint.Forget();
             endpoint.Ejections++;
-            TimeSpan longest = Larger(LongestEjection, rules.BaseEjectionTime);
-            TimeSpan wanted = rules.BaseEjectionTime * endpoint.Ejections;
             long now = time.GetTimestamp();
-            endpoint.Until = After(now, wanted < longest ? wanted : longest);
+            endpoint.Until = After(now, TimeOut(rules.BaseEjectionTime, endpoint.Ejections));
             _ejected++;
             if (_nextLook == long.MaxValue)
             {

@@ -15,6 +15,7 @@ namespace Ztunnel.Gateway;
 /// </summary>
 internal sealed partial class TlsOriginator(MeshState mesh, GatewayPod pod, ILogger logger)
 {
+    private static readonly TimeSpan LongestHandshake = TimeSpan.FromMinutes(5);
     private static readonly List<SslApplicationProtocol> Http1 = [SslApplicationProtocol.Http11];
     private static readonly List<SslApplicationProtocol> Http2 = [SslApplicationProtocol.Http2];
 
@@ -44,7 +45,7 @@ internal sealed partial class TlsOriginator(MeshState mesh, GatewayPod pod, ILog
     {
         TlsOrigination tls = traffic.Policy.Tls!;
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        end.CancelAfter(timeout);
+        end.CancelAfter(timeout < LongestHandshake ? timeout : LongestHandshake);
         var stream = new SslStream(transport);
         var check = new TlsServerCheck(tls);
         try

@@ -42,9 +42,9 @@ internal sealed class Upstream : IDisposable
             AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = null,
             EnableMultipleHttp2Connections = pool?.MaxConnections is null,
-            ConnectTimeout = (pool?.ConnectTimeout ?? options.ConnectTimeout) * 3,
-            PooledConnectionIdleTimeout = pool?.HttpIdleTimeout ?? options.IdleTimeout,
-            PooledConnectionLifetime = pool?.MaxConnectionDuration ?? Timeout.InfiniteTimeSpan,
+            ConnectTimeout = Bounded(pool?.ConnectTimeout ?? options.ConnectTimeout) * 3,
+            PooledConnectionIdleTimeout = Bounded(pool?.HttpIdleTimeout ?? options.IdleTimeout),
+            PooledConnectionLifetime = pool?.MaxConnectionDuration is { } duration ? Bounded(duration) : Timeout.InfiniteTimeSpan,
             MaxResponseHeadersLength = options.ResponseHeaderKilobytes,
             // As the server reads what clients say in headers, and writes what backends say.
             RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
@@ -103,6 +103,9 @@ internal sealed class Upstream : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Client.Dispose();
+
+    /// <summary>What is longer than a few days is no limit in practice, and more than the client takes.</summary>
+    private static TimeSpan Bounded(TimeSpan span) => span < TimeSpan.FromDays(7) ? span : TimeSpan.FromDays(7);
 
     private static string AddressOf(Route route) => route switch
     {

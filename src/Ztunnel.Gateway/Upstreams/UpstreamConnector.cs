@@ -12,6 +12,10 @@ namespace Ztunnel.Gateway;
 /// </summary>
 internal sealed class UpstreamConnector
 {
+    /// <summary>The most that Linux takes (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPCNT).</summary>
+    private static readonly TimeSpan LongestKeepAlive = TimeSpan.FromSeconds(32767);
+    private const int MostProbes = 127;
+
     private readonly EventLoop _loop;
     private readonly UpstreamOptions _options;
     private readonly CertificateStore _certificates;
@@ -65,10 +69,12 @@ internal sealed class UpstreamConnector
 
     private TcpOptions With(TcpKeepAlive keepAlive) => _options.Transport with
     {
-        KeepAliveIdle = keepAlive.Idle ?? _options.Transport.KeepAliveIdle,
-        KeepAliveInterval = keepAlive.Interval ?? _options.Transport.KeepAliveInterval,
-        KeepAliveProbes = keepAlive.Probes ?? _options.Transport.KeepAliveProbes,
+        KeepAliveIdle = keepAlive.Idle is { } idle ? Min(idle, LongestKeepAlive) : _options.Transport.KeepAliveIdle,
+        KeepAliveInterval = keepAlive.Interval is { } interval ? Min(interval, LongestKeepAlive) : _options.Transport.KeepAliveInterval,
+        KeepAliveProbes = keepAlive.Probes is { } probes ? Math.Min(probes, MostProbes) : _options.Transport.KeepAliveProbes,
     };
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     private async Task<Channel> OpenTunnel(Route.Tunnel route, CancellationToken cancellationToken)
     {

@@ -21,6 +21,8 @@ public sealed class GatewayLab : IAsyncLifetime
 
     internal GatewayAgent Ingress { get; private set; } = null!;
 
+    internal GatewayAgent Waypoint { get; private set; } = null!;
+
     internal string Edge => Mesh.Pod("gateway").IPv4.ToString();
 
     internal LabPod Stranger => Mesh.Pod("stranger");
@@ -40,7 +42,7 @@ public sealed class GatewayLab : IAsyncLifetime
         foreach (string name in new[] { "v1", "v2", "v3", "v4", "plain" })
             _backends.Add(await Backend.Start(Mesh.Pod(name)));
         Ingress = await Mesh.StartGateway(Mesh.Pod("gateway"), "edge");
-        await Mesh.StartGateway(Mesh.Pod("waypoint"), "waypoint");
+        Waypoint = await Mesh.StartGateway(Mesh.Pod("waypoint"), "waypoint");
         await MeshLab.Eventually("the gateway to serve", async () => (await Curl("-H", "Host: web.test", $"http://{Edge}/")).ExitCode == 0);
     }
 

@@ -49,10 +49,10 @@ public sealed class UpstreamLab : IAsyncLifetime
             await _mesh.DisposeAsync();
     }
 
-    /// <summary>What the gateway says of the traffic to port 80 of a service in <c>default</c>.</summary>
+    /// <summary>What the gateway says of the traffic to port 80 of a service in <c>default</c>; undefined before there was any.</summary>
     internal async Task<JsonElement> Traffic(string service) => (await NodeDiagnostics.Dump(Mesh.Pod("gateway"))).GetProperty("upstreams")
         .EnumerateArray()
-        .Single(upstream => upstream.GetProperty("service").GetString() == $"default/{service}");
+        .FirstOrDefault(upstream => upstream.GetProperty("service").GetString() == $"default/{service}");
 
     /// <summary>Gives a service in <c>default</c> a rule.</summary>
     internal void Rule(string service, TrafficPolicy policy) => Gateway.Mesh.Put(new DestinationRule

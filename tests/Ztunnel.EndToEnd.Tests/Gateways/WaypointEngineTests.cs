@@ -47,4 +47,54 @@ public sealed class WaypointEngineTests(GatewayLab lab)
         int count = await accepted.ReceiveAsync(got, TestContext.Current.CancellationToken);
         Assert.Equal(question, got[..count]);
     }
+
+    [Fact]
+    public async Task A_rule_limits_the_connections_that_are_relayed()
+    {
+        lab.Mesh.Manifests.Write("raw-rule.yaml", """
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: raw, namespace: default}
+            spec: {host: raw, trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}}}
+
+            """);
+        try
+        {
+            await MeshLab.Eventually("the rule", () => Task.FromResult(lab.Waypoint.Mesh.DestinationRules.Any()));
+            using PodListener server = PodListener.Start(lab.Mesh.Pod("v4"), 7000);
+            System.Net.Sockets.Socket first = await Connect();
+            using (System.Net.Sockets.Socket accepted = await server.Accept())
+            {
+                await UntilEnded().WaitAsync(MeshLab.Patience, TestContext.Current.CancellationToken);
+            }
+
+            first.Dispose();
+            Task<System.Net.Sockets.Socket> accepting = server.Accept();
+            await MeshLab.Eventually("room again", async () =>
+            {
+                await Task.WhenAny(accepting, UntilEnded());
+                return accepting.IsCompleted;
+            });
+            (await accepting).Dispose();
+        }
+        finally
+        {
+            lab.Mesh.Manifests.Delete("raw-rule.yaml");
+        }
+
+        async Task UntilEnded()
+        {
+            try
+            {
+                using System.Net.Sockets.Socket socket = await Connect();
+                await socket.ReceiveAsync(new byte[1], TestContext.Current.CancellationToken);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // Reset is ended too.
+            }
+        }
+
+        Task<System.Net.Sockets.Socket> Connect() => PodSocket.Connect(lab.Client, IPAddress.Parse(GatewayLab.Addresses["raw"]), 80);
+    }
 }

@@ -76,6 +76,15 @@ public sealed class OutlierTrackerTests
     }
 
     [Fact]
+    public void However_long_is_asked_for_the_clock_can_count_it()
+    {
+        OutlierDetection endless = Rules with { BaseEjectionTime = TimeSpan.MaxValue, Interval = TimeSpan.MaxValue };
+        Answer(endless, 0, 500, 500, 500);
+        _time.Advance(TimeSpan.FromDays(1000));
+        Assert.Equal([0], Out(endless));
+    }
+
+    [Fact]
     public void Not_more_than_a_share_is_left_out_and_one_always_may_be()
     {
         for (int i = 0; i < 4; i++)

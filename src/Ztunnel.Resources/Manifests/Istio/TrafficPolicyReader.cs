@@ -109,7 +109,7 @@ internal static class TrafficPolicyReader
         NotEnforced(cookie, OfCookies, unused);
         HashKey?[] keys =
         [
-            field["httpHeaderName"].Text() is { Length: > 0 } header ? new HashKey.Header(header) : null,
+            field["httpHeaderName"].Text(HeaderSyntax.NameFault) is { Length: > 0 } header ? new HashKey.Header(header) : null,
             cookie.Present ? ReadCookie(cookie) : null,
             field["useSourceIp"].Flag() == true ? new HashKey.SourceIp() : null,
             field["httpQueryParameterName"].Text() is { Length: > 0 } parameter ? new HashKey.QueryParameter(parameter) : null,
@@ -121,10 +121,16 @@ internal static class TrafficPolicyReader
 
     private static HashKey.Cookie? ReadCookie(Field cookie)
     {
-        string? path = cookie["path"].Text() is { Length: > 0 } given ? given : null;
+        string? path = cookie["path"].Text(CookiePathFault) is { Length: > 0 } given ? given : null;
         TimeSpan? lifetime = Duration(cookie["ttl"]);
-        return cookie["name"].RequiredText() is { } name ? new HashKey.Cookie(name, path, lifetime) : null;
+        return cookie["name"].RequiredText(CookieNameFault) is { } name ? new HashKey.Cookie(name, path, lifetime) : null;
     }
+
+    /// <summary>Why a text is no name of a cookie, which is made of what names of headers are made of (RFC 6265 section 4.1.1); null for one that is.</summary>
+    private static string? CookieNameFault(string name) => HeaderSyntax.NameFault(name) is null ? null : "is not the name of a cookie";
+
+    private static string? CookiePathFault(string path) =>
+        HeaderSyntax.ValueFault(path) is null && !path.Contains(';', StringComparison.Ordinal) ? null : "is not the path of a cookie";
 
     private static TlsOrigination ReadTls(Field field, List<string> unused)
     {
