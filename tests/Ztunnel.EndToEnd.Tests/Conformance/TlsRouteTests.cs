@@ -1,3 +1,6 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Text;
 using static Ztunnel.EndToEnd.Tests.ConformanceManifests;
 
 namespace Ztunnel.EndToEnd.Tests;
@@ -116,6 +119,26 @@ public sealed class TlsRouteTests(ConformanceLab lab)
         await lab.Mesh.AccessLine("app-v1", "8443", "sa/gw1", "direction=\"inbound\"");
     }
 
+    [Theory]
+    [InlineData("abc.example.com", "v1")]
+    [InlineData("tls.example.com", "v2")]
+    [InlineData("secure.test.com", "v3")]
+    public async Task A_hello_that_comes_in_pieces_is_understood_by_whoever_it_is_for(string serverName, string pod)
+    {
+        lab.Apply(
+            GatewayOf("gw1", Terminate("terminates", 443, "tls.example.com"), Passthrough("passes", "abc.example.com"), Https("https", "hostname: secure.test.com, ")),
+            Route("passed", "gw1", "v1", 443, "abc.example.com"),
+            Route("terminated", "gw1", "v2", 80, "tls.example.com"),
+            RouteOf("HTTPRoute", "answered", "infra", "{name: gw1, sectionName: https}", $"{{backendRefs: [{To("v3")}]}}"));
+        await lab.Expect("gw1", 443, $"GET {serverName}/ -> {pod}", tls: true);
+        using Socket socket = await PodSocket.Connect(lab.Client, lab.Mesh.Pod("gw1").IPv4, 443);
+        await using var tls = new SslStream(new Piecemeal(socket), leaveInnerStreamOpen: false, (_, certificate, _, _) => certificate is not null);
+        await tls.AuthenticateAsClientAsync(serverName).WaitAsync(MeshLab.Patience);
+        await tls.WriteAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {serverName}\r\nConnection: close\r\n\r\n"));
+        using var reader = new StreamReader(tls, Encoding.UTF8);
+        Assert.Contains($"pod={pod}\n", await reader.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(MeshLab.Patience), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task TLSRouteInvalidNoMatchingListener()
     {
@@ -168,4 +191,22 @@ public sealed class TlsRouteTests(ConformanceLab lab)
 
     private static string Route(string name, string gateway, string backend, int port, string hostnames) =>
         RouteOf("TLSRoute", name, "infra", $"{{name: {gateway}}}", $"{{backendRefs: [{{name: {backend}, port: {port}}}]}}", hostnames);
+
+    /// <summary>Sends what is written byte by byte, each in a packet of its own, as long as the first hundred.</summary>
+    private sealed class Piecemeal(Socket socket) : NetworkStream(socket)
+    {
+        private int _left = 100;
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            for (; _left > 0 && !buffer.IsEmpty; _left--)
+            {
+                await base.WriteAsync(buffer[..1], cancellationToken);
+                buffer = buffer[1..];
+                await Task.Yield();
+            }
+
+            await base.WriteAsync(buffer, cancellationToken);
+        }
+    }
 }

@@ -42,8 +42,9 @@ public sealed class RequestPolicyTests(GatewayLab lab) : IAsyncLifetime
     {
         Write("infra", "AuthorizationPolicy", $"{{{Edge}, action: DENY, rules: [{{to: [{{operation: {{methods: [GET], paths: [\"/headers\"]}}}}]}}]}}");
         await Eventually(Denied, () => Ask("/headers"));
+        // What the test before this denied may be denied for a moment more.
+        await MeshLab.Eventually("another method to be let in", async () => (await Ask("/headers", "-X", "POST")).EndsWith("|200", StringComparison.Ordinal));
 
-        Assert.EndsWith("|200", await Ask("/headers", "-X", "POST"), StringComparison.Ordinal);
         foreach (string protocol in new[] { "websocket", "WebSocket", "SPDY/3.1" })
             Assert.Equal((protocol, Denied), (protocol, await Ask("/headers", "-X", "POST", "-H", "Connection: Upgrade", "-H", $"Upgrade: {protocol}")));
         Assert.EndsWith("|200", await Ask("/headers", "-X", "POST", "-H", "Connection: Upgrade", "-H", "Upgrade: other"), StringComparison.Ordinal);
