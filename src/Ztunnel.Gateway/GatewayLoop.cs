@@ -35,6 +35,8 @@ internal sealed class GatewayLoop : IDisposable
 
     public UpstreamPicker Picker { get; }
 
+    public RequestIds Ids { get; } = new();
+
     /// <inheritdoc/>
     public void Dispose() => Upstreams.Dispose();
 }

@@ -123,6 +123,7 @@ internal sealed partial class ListenerTls(GatewayPod pod, Func<ListenerCertifica
         AlpnOptional = true,
         AsksClientCertificate = false,
         AllowTls12 = true,
+        Resumes = true,
         ByServerName = key.Http ? name => pod.Ports.Find(key.Port)?.ListenerFor(name) is { } listener ? Find(key.Port, listener, name) : null : null,
     });
 

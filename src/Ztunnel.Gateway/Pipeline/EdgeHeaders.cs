@@ -24,7 +24,7 @@ internal static class EdgeHeaders
         ClientCertificate, ForwardedProto, ForwardedHost, "x-forwarded-port", "x-istio-attributes", "baggage-istio");
 
     /// <summary>Prepares a request's headers for being sent on.</summary>
-    public static void Prepare(HttpRequest request, Entry entry)
+    public static void Prepare(HttpRequest request, Entry entry, RequestIds ids)
     {
         IHeaderDictionary headers = request.Headers;
         foreach (string? line in headers.Connection)
@@ -45,7 +45,7 @@ internal static class EdgeHeaders
         }
 
         if (StringValues.IsNullOrEmpty(headers[RequestId]))
-            headers[RequestId] = Guid.NewGuid().ToString();
+            headers[RequestId] = ids.Next();
     }
 
     private static void Distrust(IHeaderDictionary headers)

@@ -138,8 +138,12 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     {
         IHeaderDictionary headers = http.Response.Headers;
         headers.Server = "istio-envoy";
-        foreach (HeaderChange change in _responseChanges ?? [])
-            change.Apply(headers);
+        if (_responseChanges is { } changes)
+        {
+            foreach (HeaderChange change in changes)
+                change.Apply(headers);
+        }
+
         if (Leaving && HttpProtocol.IsHttp11(http.Request.Protocol))
             headers.Connection = "close";
     }

@@ -34,7 +34,7 @@ internal sealed class RequestPipeline(
         }
 
         LimitBody(http);
-        EdgeHeaders.Prepare(http.Request, exchange.Entry);
+        EdgeHeaders.Prepare(http.Request, exchange.Entry, exchange.On.Ids);
         if (await Judge(exchange, target.Path) is { } denied)
         {
             await exchange.Reply(denied);

@@ -81,6 +81,9 @@ internal static unsafe partial class Libssl
     [LibraryImport(Library, EntryPoint = "SSL_CTX_set_num_tickets")]
     public static partial int SetTicketCount(SslContextHandle context, nuint count);
 
+    [LibraryImport(Library, EntryPoint = "SSL_CTX_set_session_id_context")]
+    public static partial int SetSessionContext(SslContextHandle context, byte* name, uint length);
+
     [LibraryImport(Library, EntryPoint = "SSL_CTX_set_verify")]
     public static partial void SetVerify(SslContextHandle context, int mode, nint callback);
 
@@ -125,6 +128,9 @@ internal static unsafe partial class Libssl
 
     [LibraryImport(Library, EntryPoint = "SSL_free")]
     public static partial void Free(nint ssl);
+
+    [LibraryImport(Library, EntryPoint = "SSL_set_options")]
+    public static partial ulong SetConnectionOptions(nint ssl, ulong options);
 
     [LibraryImport(Library, EntryPoint = "SSL_set_bio")]
     public static partial void SetBio(nint ssl, nint reader, nint writer);

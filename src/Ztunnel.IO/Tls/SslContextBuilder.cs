@@ -1,13 +1,17 @@
+using System.Security.Cryptography;
 using System.Text;
 using Ztunnel.IO.Native;
 
 namespace Ztunnel.IO;
 
-/// <summary>Sets up an <c>SSL_CTX</c>: nothing resumed, and unless the options say otherwise TLS 1.3 only and both sides authenticated.</summary>
+/// <summary>Sets up an <c>SSL_CTX</c>: unless the options say otherwise nothing resumed, TLS 1.3 only and both sides authenticated.</summary>
 internal static unsafe class SslContextBuilder
 {
     // 112 bits: RSA from 2048, curves from 224. Said here because the system's openssl.cnf would decide otherwise.
     private const int SecurityLevel = 2;
+
+    // A ticket is good for one connection, and browsers open two at once.
+    private const nuint Tickets = 2;
 
     // Each with ECDHE and AEAD (RFC 9325 section 4.2).
     private const string Tls12Ciphers =
@@ -47,9 +51,8 @@ internal static unsafe class SslContextBuilder
             OpenSsl.Check(Libssl.SetCipherList(context, Tls12Ciphers), "TLS 1.2 ciphers");
         fixed (byte* groups = Encoding.ASCII.GetBytes(string.Join(':', options.Groups) + '\0'))
             OpenSsl.Check(Libssl.ContextControlBytes(context, Libssl.ControlGroupsList, 0, groups), "groups");
-        _ = Libssl.SetOptions(context, Libssl.OptionNoTicket | Libssl.OptionServerPreference | Libssl.OptionNoRenegotiation);
-        OpenSsl.Check(Libssl.SetTicketCount(context, 0), "session tickets");
-        _ = Libssl.ContextControl(context, Libssl.ControlSessionCacheMode, 0, 0);
+        _ = Libssl.SetOptions(context, Libssl.OptionServerPreference | Libssl.OptionNoRenegotiation);
+        SetResumption(context, options.Resumes);
         // Without NoAutoChain OpenSSL searches the trust roots for our own chain at each handshake.
         _ = Libssl.ContextControl(
             context,
@@ -58,6 +61,24 @@ internal static unsafe class SslContextBuilder
             0);
         // With it one SSL_read would take any number of records that carry nothing; without it we see and count each.
         _ = Libssl.ContextControl(context, Libssl.ControlClearMode, Libssl.ModeAutoRetry, 0);
+    }
+
+    /// <summary>Nothing is kept here: a client that may resume has its session in a ticket, sealed with keys that OpenSSL makes for each context.</summary>
+    private static void SetResumption(SslContextHandle context, bool resumes)
+    {
+        _ = Libssl.ContextControl(context, Libssl.ControlSessionCacheMode, 0, 0);
+        OpenSsl.Check(Libssl.SetTicketCount(context, resumes ? Tickets : 0), "session tickets");
+        if (!resumes)
+        {
+            _ = Libssl.SetOptions(context, Libssl.OptionNoTicket);
+            return;
+        }
+
+        // Contexts that take over from each other by server name share the keys of the first: the name keeps their sessions apart.
+        Span<byte> name = stackalloc byte[16];
+        RandomNumberGenerator.Fill(name);
+        fixed (byte* start = name)
+            OpenSsl.Check(Libssl.SetSessionContext(context, start, (uint)name.Length), "session context");
     }
 
     private static void SetAlpn(SslContextHandle context, byte[] alpn)
@@ -75,7 +96,7 @@ internal static unsafe class SslContextBuilder
 
     private static void SetClientHello(SslContextHandle context, TlsContextOptions options, byte[] alpn)
     {
-        if (alpn.Length > 0 || options.ByServerName is not null)
+        if (alpn.Length > 0 || options.ByServerName is not null || options.Resumes)
             Libssl.SetClientHello(context, &TlsSession.OnClientHello, 0);
     }
 

@@ -15,10 +15,12 @@ public sealed class TlsContext : IDisposable
     private bool _disposed;
 
     /// <summary>A context that has no certificate yet.</summary>
-    /// <exception cref="ArgumentException">A protocol name is empty or too long.</exception>
+    /// <exception cref="ArgumentException">A protocol name is empty or too long, or clients are to be both judged and resumed.</exception>
     public TlsContext(TlsContextOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (options is { Resumes: true, AsksClientCertificate: true })
+            throw new ArgumentException("A client that is asked for a certificate is not to resume a session without one.", nameof(options));
         Options = options;
         AlpnWire = AlpnNames.Encode(options.Alpn);
     }

@@ -27,6 +27,14 @@ public sealed record TlsContextOptions
     public bool AllowTls12 { get; init; }
 
     /// <summary>
+    /// Whether a server lets clients resume their sessions, which spares both the certificate and its signature. With TLS 1.3
+    /// only, with keys agreed on afresh each time, without early data, for two hours at most; what tickets are sealed with is
+    /// known to this process's memory only and goes with the certificate. Not where clients are asked for certificates: those
+    /// would not be judged again.
+    /// </summary>
+    public bool Resumes { get; init; }
+
+    /// <summary>
     /// Chooses the context whose certificate a server shows, by the name the client asks for (SNI; null for none): null refuses
     /// the handshake with the alert unrecognized_name. Called during the handshake on the loop. Null keeps this context's own.
     /// </summary>

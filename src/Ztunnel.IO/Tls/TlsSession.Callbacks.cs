@@ -60,9 +60,13 @@ internal sealed unsafe partial class TlsSession
                 return Libssl.ClientHelloError;
             }
 
+            bool speaksTls13 = Libssl.ClientHelloExtension(ssl, Libssl.ExtensionSupportedVersions, &data, &length) == 1
+                && NamesTls13(new ReadOnlySpan<byte>(data, (int)length));
+            // There the ticket alone would open what was said before and after it.
+            if (options.Resumes && !speaksTls13)
+                _ = Libssl.SetConnectionOptions(ssl, Libssl.OptionNoTicket);
             if (options.AlpnOptional || session._context.AlpnWire.Length == 0)
                 return Libssl.ClientHelloSuccess;
-            bool speaksTls13 = Libssl.ClientHelloExtension(ssl, Libssl.ExtensionSupportedVersions, &data, &length) == 1;
             if (!speaksTls13 || Libssl.ClientHelloExtension(ssl, Libssl.ExtensionAlpn, &data, &length) == 1)
                 return Libssl.ClientHelloSuccess;
             *alert = (int)TlsAlert.NoApplicationProtocol;
@@ -85,6 +89,18 @@ internal sealed unsafe partial class TlsSession
         int length = (extension[3] << 8) | extension[4];
         ReadOnlySpan<byte> name = extension[Prefix..];
         return length == name.Length && Ascii.IsValid(name) ? Encoding.ASCII.GetString(name).ToLowerInvariant() : null;
+    }
+
+    /// <summary>Whether TLS 1.3 is in a client's supported_versions extension (RFC 8446 section 4.2.1).</summary>
+    private static bool NamesTls13(ReadOnlySpan<byte> versions)
+    {
+        for (int at = 1; at + 1 < versions.Length; at += 2)
+        {
+            if (versions[at] == Libssl.Tls13 >> 8 && versions[at + 1] == (Libssl.Tls13 & 0xff))
+                return true;
+        }
+
+        return false;
     }
 
     /// <summary>Notes whom the client wants, and goes on with the context chosen for that; false when there is none.</summary>
