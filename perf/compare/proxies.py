@@ -241,7 +241,7 @@ class Ztunnel(ReverseProxy):
 
     def start(self, threads):
         self.processes = [self._run(
-            self.name, self.gateway, threads, "gateway", "--name", "edge", "--namespace", "perf",
+            self.name, self.gateway, threads, "gateway", "--name", "edge", "--namespace", "perf", "--access-log", "none",
             environment={"DOTNET_STARTUP_HOOKS": self._probe, "COMPARE_PROBE": self._socket()})]
 
     def counters(self, collect=False):

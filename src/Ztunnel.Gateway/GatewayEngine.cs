@@ -6,6 +6,7 @@ using Yarp.ReverseProxy.Forwarder;
 using Ztunnel.Identity;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
+using Ztunnel.Telemetry;
 
 namespace Ztunnel.Gateway;
 
@@ -42,7 +43,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     private int _asked;
 
     private GatewayEngine(
-        GatewayOptions options, Workload pod, EventLoopGroup loops, MeshState mesh, CertificateStore certificates, ILoggerFactory loggers)
+        GatewayOptions options, Workload pod, EventLoopGroup loops, MeshState mesh, CertificateStore certificates, AccessLog accessLog, ILoggerFactory loggers)
     {
         _mesh = mesh;
         _certificates = certificates;
@@ -59,7 +60,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         var keys = new KeySetCache(_outside, TimeProvider.System, loggers.CreateLogger<KeySetCache>());
         Observations = new RequestObservations(loggers.CreateLogger<RequestObservations>());
         var guard = new RequestGuard(mesh, _pod, new RequestAuthenticator(keys, TimeProvider.System), Observations);
-        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, _backends, options.Limits);
+        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, _backends, options.Limits, new RequestLog(accessLog));
         _retry = new Timer(_ => Refresh(), null, Timeout.Infinite, Timeout.Infinite);
         certificates.Request(pod.Identity);
     }
@@ -80,6 +81,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     /// <param name="mesh">The model.</param>
     /// <param name="certificates">Where its own certificate is from.</param>
     /// <param name="verifier">The rule that peers in the mesh must pass.</param>
+    /// <param name="accessLog">Where requests are logged.</param>
     /// <param name="loggers">Where it logs.</param>
     /// <param name="stop">Gives up starting.</param>
     public static async Task<GatewayEngine> Start(
@@ -89,6 +91,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         MeshState mesh,
         CertificateStore certificates,
         MeshPeerVerifier verifier,
+        AccessLog accessLog,
         ILoggerFactory loggers,
         CancellationToken stop)
     {
@@ -97,7 +100,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(loops);
         ArgumentNullException.ThrowIfNull(mesh);
         ArgumentNullException.ThrowIfNull(certificates);
-        var engine = new GatewayEngine(options, pod, loops, mesh, certificates, loggers);
+        var engine = new GatewayEngine(options, pod, loops, mesh, certificates, accessLog, loggers);
         engine._server = await HttpServer.Start(new HttpApplication(engine.Answer), options.Limits, loggers, stop);
         var intake = new ConnectionIntake(engine._server, options.Limits);
         var clients = new ClientCount(options.Limits.Connections, TimeProvider.System, engine._logger);

@@ -1,7 +1,7 @@
 namespace Ztunnel.Telemetry;
 
 /// <summary>
-/// One line per connection that ended or was refused. Writing costs the caller one queue slot: it never blocks, never
+/// One line per connection that ended or was refused, and at a gateway per request. Writing costs the caller one queue slot: it never blocks, never
 /// formats and never throws, so event loops may call it. Safe from any thread.
 /// </summary>
 public sealed class AccessLog
@@ -30,5 +30,12 @@ public sealed class AccessLog
     {
         ArgumentNullException.ThrowIfNull(record);
         _output?.Enqueue(new LogLine.Access(_time.GetUtcNow(), record));
+    }
+
+    /// <summary>Logs a request. When the output's queue is full the line is dropped and counted.</summary>
+    public void Write(RequestRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        _output?.Enqueue(new RequestLine(_time.GetUtcNow(), record));
     }
 }

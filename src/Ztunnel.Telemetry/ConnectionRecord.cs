@@ -4,7 +4,7 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Telemetry;
 
 /// <summary>
-/// What is known of one connection: filled by the data path as it learns, handed to <see cref="AccessLog.Write"/> once
+/// What is known of one connection: filled by the data path as it learns, handed to <see cref="AccessLog.Write(ConnectionRecord)"/> once
 /// when the connection ended or was refused, and not touched after that. It only refers to objects of the model, so that
 /// turning them into text costs the writer's thread and not the event loop.
 /// The fields and their meaning are those of Istio ztunnel's access log.

@@ -12,6 +12,11 @@ internal abstract class LogLine(DateTimeOffset time)
     /// <summary>Appends the whole line.</summary>
     public abstract void Format(LineBuffer line);
 
+    /// <summary>An address as people write it.</summary>
+    protected static string Canonical(IPEndPoint address) => address.Address.IsIPv4MappedToIPv6
+        ? new IPEndPoint(address.Address.MapToIPv4(), address.Port).ToString()
+        : address.ToString();
+
     /// <summary>A finished or refused connection.</summary>
     public sealed class Access(DateTimeOffset time, ConnectionRecord record) : LogLine(time)
     {
@@ -49,10 +54,6 @@ internal abstract class LogLine(DateTimeOffset time)
             line.Text("dst.namespace", record.DestinationWorkload?.Namespace);
             line.Text("dst.identity", record.DestinationIdentity?.ToString());
         }
-
-        private static string Canonical(IPEndPoint address) => address.Address.IsIPv4MappedToIPv6
-            ? new IPEndPoint(address.Address.MapToIPv4(), address.Port).ToString()
-            : address.ToString();
     }
 
     /// <summary>An ordinary log message, formatted by its caller because its arguments are not ours to keep.</summary>

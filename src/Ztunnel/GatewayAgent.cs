@@ -8,6 +8,7 @@ using Ztunnel.IO;
 using Ztunnel.Mesh;
 using Ztunnel.Proxy;
 using Ztunnel.Resources;
+using Ztunnel.Telemetry;
 
 namespace Ztunnel;
 
@@ -58,7 +59,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
     /// <see cref="IOException"/> when the manifests cannot be read.
     /// </summary>
     public static async Task<GatewayAgent> Start(
-        GatewayAgentOptions options, ICertificateAuthority authority, ILoggerFactory loggers, CancellationToken stop)
+        GatewayAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggers);
@@ -75,7 +76,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
                 await agent._following;
             Workload pod = await agent.FindPod(stop);
             agent._engine = await GatewayEngine.Start(
-                options.Engine, pod, agent._loops, agent._mesh, agent._certificates, agent._verifier, loggers, stop);
+                options.Engine, pod, agent._loops, agent._mesh, agent._certificates, agent._verifier, accessLog, loggers, stop);
             agent._readiness.State = ReadinessState.Ready;
             agent.LogStarted(options.Name, pod, pod.Identity);
             return agent;

@@ -70,7 +70,7 @@ internal static partial class GatewayCommand
                 ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
                 : BuiltInCertificateAuthority.Load(authorityDirectory, logger: loggers.CreateLogger<BuiltInCertificateAuthority>());
             await using GatewayAgent agent = await GatewayAgent.Start(
-                options with { Engine = options.Engine with { Namespace = pod } }, authority, loggers, stop);
+                options with { Engine = options.Engine with { Namespace = pod } }, authority, log.Access, loggers, stop);
             await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await agent.Drain();
             return 0;

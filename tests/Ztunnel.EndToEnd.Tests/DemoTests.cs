@@ -17,6 +17,9 @@ public sealed class DemoTests
 
         Assert.True(code == 0, demo.Output);
         Assert.DoesNotContain("FAILED", demo.Output, StringComparison.Ordinal);
+        Assert.Contains("server: istio-envoy", demo.Output, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("authority=\"httpbin.aliyun.com\"", demo.Output, StringComparison.Ordinal);
+        Assert.Contains("RBAC: access denied", demo.Output, StringComparison.Ordinal);
         await demo.LeavesNothing();
     }
 

@@ -98,7 +98,7 @@ internal sealed class MeshLab : IAsyncDisposable
             Workers = 2,
             Engine = new GatewayOptions { Namespace = pod.NetworkNamespace },
         };
-        GatewayAgent agent = await GatewayAgent.Start(configure?.Invoke(options) ?? options, _authority, _loggers, CancellationToken.None);
+        GatewayAgent agent = await GatewayAgent.Start(configure?.Invoke(options) ?? options, _authority, new AccessLog(_output), _loggers, CancellationToken.None);
         _gateways.Add(agent);
         return agent;
     }

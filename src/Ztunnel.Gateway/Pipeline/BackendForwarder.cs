@@ -93,7 +93,11 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
             if (!tries.Refused)
             {
                 if (error == ForwarderError.None || exchange.Http.Response.HasStarted || exchange.Http.RequestAborted.IsCancellationRequested)
+                {
+                    exchange.Broken = error == ForwarderError.ResponseBodyDestination;
                     return null;
+                }
+
                 failure = Explain(exchange, tries, error, out reason);
                 if (reason is not { } why || !tries.Again(why))
                     return failure;
@@ -145,6 +149,7 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
         upstream.Enter();
         try
         {
+            exchange.UpstreamHost = upstream.Address;
             CancellationToken end = tries.Begin();
             exchange.Http.Request.Headers[AttemptCount] = tries.Number == 1 ? "1" : tries.Number.ToString(CultureInfo.InvariantCulture);
             ForwarderRequestConfig config = exchange.Protocol == BackendProtocol.Http2 ? _http2 : _http1;
@@ -210,7 +215,10 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
         if (error == ForwarderError.RequestBodyClient)
         {
             reason = null;
-            return cause is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } ? LocalReply.BodyTimeout : LocalReply.BadRequest;
+            // Called off, where neither the client nor a deadline did it, because nothing moved.
+            return cause is AggregateException { InnerExceptions: [OperationCanceledException, ..] } ? LocalReply.StreamTimeout
+                : IsTooSlow(cause) ? LocalReply.BodyTimeout
+                : LocalReply.BadRequest;
         }
 
         switch ((cause as HttpRequestException)?.HttpRequestError)
@@ -226,6 +234,15 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
                 return LocalReply.Disconnected;
         }
     }
+
+    /// <summary>Whether the client's body came too slowly. The forwarder wraps what went wrong with it in what came of that.</summary>
+    private static bool IsTooSlow(Exception? cause) => cause switch
+    {
+        null => false,
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => true,
+        AggregateException several => several.InnerExceptions.Any(IsTooSlow),
+        _ => IsTooSlow(cause.InnerException),
+    };
 
     /// <summary>What came of a try.</summary>
     /// <param name="Error">How it ended.</param>

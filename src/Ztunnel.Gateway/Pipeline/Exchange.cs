@@ -74,6 +74,24 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     /// <summary>What is known of its tries. Made where it is sent on.</summary>
     public RequestTries? Tries { get; set; }
 
+    /// <summary>The rule it is routed by; null where there is none.</summary>
+    public HttpRule? Rule { get; set; }
+
+    /// <summary>The endpoint it was sent to last.</summary>
+    public string? UpstreamHost { get; set; }
+
+    /// <summary>How many milliseconds it took until the backend's answer began; null while there is none.</summary>
+    public long? UpstreamTook { get; private set; }
+
+    /// <summary>Whether the backend broke its answer off.</summary>
+    public bool Broken { get; set; }
+
+    /// <summary>What it was answered with here; null where that came from a backend.</summary>
+    public LocalReply? Answered { get; private set; }
+
+    /// <summary>Counts the answer's body, where anybody wants to know and nothing says how long it is.</summary>
+    public ByteCount? Counting { get; set; }
+
     /// <summary>Whether the client is to come back over another connection.</summary>
     public bool Leaving { get; set; }
 
@@ -86,6 +104,7 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     /// <summary>Answers without a backend.</summary>
     public async Task Reply(LocalReply reply)
     {
+        Answered = reply;
         FinishHeaders();
         await reply.Write(http);
     }
@@ -129,6 +148,9 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
         if (proxyResponse.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
             Tries!.LetGo();
         long took = (long)Stopwatch.GetElapsedTime(_sent).TotalMilliseconds;
+        UpstreamTook = took;
+        if (Counting is { } counting && httpContext.Response.ContentLength is null && !ProtocolUpgrade.IsAskedFor(http))
+            proxyResponse.Content = new CountedContent(proxyResponse.Content, counting);
         httpContext.Response.Headers["x-envoy-upstream-service-time"] = took.ToString(CultureInfo.InvariantCulture);
         FinishHeaders();
         return copy;

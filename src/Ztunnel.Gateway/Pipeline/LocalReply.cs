@@ -7,19 +7,23 @@ namespace Ztunnel.Gateway;
 /// <summary>An answer of the gateway's own, worded as Envoy does: that is what users look up.</summary>
 /// <param name="Status">The status.</param>
 /// <param name="Body">The body; empty for none.</param>
-internal sealed record LocalReply(int Status, string Body = "")
+/// <param name="Flags">Envoy's letters for it in the access log; null for none.</param>
+/// <param name="Details">Why, in Envoy's words for the access log.</param>
+internal sealed record LocalReply(int Status, string Body = "", string? Flags = null, string Details = "direct_response")
 {
+    private const string Reset = "upstream_reset_before_response_started";
+
     /// <summary>No route is for the request.</summary>
-    public static readonly LocalReply NotFound = new(StatusCodes.Status404NotFound);
+    public static readonly LocalReply NotFound = new(StatusCodes.Status404NotFound, Flags: "NR", Details: "route_not_found");
 
     /// <summary>HTTP/1.0, which Istio's gateways do not speak either.</summary>
-    public static readonly LocalReply UpgradeRequired = new(StatusCodes.Status426UpgradeRequired);
+    public static readonly LocalReply UpgradeRequired = new(StatusCodes.Status426UpgradeRequired, Flags: "DPE", Details: "low_version");
 
     /// <summary>The request is for another listener than its connection (RFC 9110 section 15.5.20).</summary>
     public static readonly LocalReply Misdirected = new(StatusCodes.Status421MisdirectedRequest);
 
     /// <summary>The request cannot be understood, or could be understood differently behind us.</summary>
-    public static readonly LocalReply BadRequest = new(StatusCodes.Status400BadRequest);
+    public static readonly LocalReply BadRequest = new(StatusCodes.Status400BadRequest, Flags: "DPE", Details: "http_protocol_error");
 
     /// <summary>The method is none that is passed on.</summary>
     public static readonly LocalReply MethodNotAllowed = new(StatusCodes.Status405MethodNotAllowed);
@@ -28,34 +32,45 @@ internal sealed record LocalReply(int Status, string Body = "")
     public static readonly LocalReply Fault = new(StatusCodes.Status500InternalServerError);
 
     /// <summary>No endpoint is there to take the request.</summary>
-    public static readonly LocalReply NoHealthyUpstream = new(StatusCodes.Status503ServiceUnavailable, "no healthy upstream");
+    public static readonly LocalReply NoHealthyUpstream = new(
+        StatusCodes.Status503ServiceUnavailable, "no healthy upstream", "UH", "no_healthy_upstream");
 
     /// <summary>The endpoint could not be connected to.</summary>
     public static readonly LocalReply ConnectFailure = new(
         StatusCodes.Status503ServiceUnavailable,
-        "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure");
+        "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
+        "UF",
+        $"{Reset}{{remote_connection_failure}}");
 
     /// <summary>The endpoint ended the connection before it answered.</summary>
     public static readonly LocalReply Disconnected = new(
         StatusCodes.Status503ServiceUnavailable,
-        "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
+        "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+        "UC",
+        $"{Reset}{{connection_termination}}");
 
     /// <summary>The endpoint answered with what is no HTTP.</summary>
     public static readonly LocalReply ProtocolError = new(
-        StatusCodes.Status502BadGateway, "upstream connect error or disconnect/reset before headers. reset reason: protocol error");
+        StatusCodes.Status502BadGateway,
+        "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+        "UPE",
+        $"{Reset}{{protocol_error}}");
 
     /// <summary>The client is too slow to send its body.</summary>
-    public static readonly LocalReply BodyTimeout = new(StatusCodes.Status408RequestTimeout, "request timeout");
+    public static readonly LocalReply BodyTimeout = new(StatusCodes.Status408RequestTimeout, "request timeout", Details: "request_overall_timeout");
 
     /// <summary>The endpoint did not answer within the route's timeout.</summary>
-    public static readonly LocalReply RequestTimeout = new(StatusCodes.Status504GatewayTimeout, "upstream request timeout");
+    public static readonly LocalReply RequestTimeout = new(StatusCodes.Status504GatewayTimeout, "upstream request timeout", "UT", "response_timeout");
 
     /// <summary>Nothing moved for too long.</summary>
-    public static readonly LocalReply StreamTimeout = new(StatusCodes.Status504GatewayTimeout, "stream timeout");
+    public static readonly LocalReply StreamTimeout = new(StatusCodes.Status504GatewayTimeout, "stream timeout", "SI", "stream_idle_timeout");
 
     /// <summary>More is under way to the service than its rule allows.</summary>
     public static readonly LocalReply Overflow = new(
-        StatusCodes.Status503ServiceUnavailable, "upstream connect error or disconnect/reset before headers. reset reason: overflow")
+        StatusCodes.Status503ServiceUnavailable,
+        "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+        "UO",
+        $"{Reset}{{overflow}}")
     {
         Overloaded = true,
     };

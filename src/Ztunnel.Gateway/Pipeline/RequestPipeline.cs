@@ -12,7 +12,7 @@ namespace Ztunnel.Gateway;
 /// by the policies, routed, filtered, and sent to a backend or answered here.
 /// </summary>
 internal sealed class RequestPipeline(
-    MeshState mesh, GatewayPod gateway, IReadOnlyList<GatewayLoop> loops, IRequestGuard guard, BackendForwarder backends, HttpLimits limits)
+    MeshState mesh, GatewayPod gateway, IReadOnlyList<GatewayLoop> loops, IRequestGuard guard, BackendForwarder backends, HttpLimits limits, RequestLog log)
 {
     private readonly MinDataRate? _bodyRate = limits.BodyRate == 0 ? null : new MinDataRate(limits.BodyRate, limits.BodyGrace);
 
@@ -26,26 +26,34 @@ internal sealed class RequestPipeline(
             ?? throw new InvalidOperationException("A request that came over no connection of ours.");
         await new LoopSwitch(connection.Loop);
         var exchange = new Exchange(http, connection, loops[connection.Loop.Index]) { Leaving = Leaving };
-        if (!Understand(exchange, out RequestTarget target, out LocalReply? refusal))
+        RequestLog.Watch? watch = log.Begin(exchange);
+        try
         {
-            exchange.Leaving = true;
-            await exchange.Reply(refusal);
-            return;
-        }
+            if (!Understand(exchange, out RequestTarget target, out LocalReply? refusal))
+            {
+                exchange.Leaving = true;
+                await exchange.Reply(refusal);
+                return;
+            }
 
-        LimitBody(http);
-        EdgeHeaders.Prepare(http.Request, exchange.Entry, exchange.On.Ids);
-        if (await Judge(exchange, target.Path) is { } denied)
+            LimitBody(http);
+            EdgeHeaders.Prepare(http.Request, exchange.Entry, exchange.On.Ids);
+            if (await Judge(exchange, target.Path) is { } denied)
+            {
+                await exchange.Reply(denied);
+                return;
+            }
+
+            await new LoopSwitch(connection.Loop);
+            if (Route(exchange, target) is { } reply)
+                await exchange.Reply(reply);
+            else
+                await backends.Forward(exchange);
+        }
+        finally
         {
-            await exchange.Reply(denied);
-            return;
+            watch?.End();
         }
-
-        await new LoopSwitch(connection.Loop);
-        if (Route(exchange, target) is { } reply)
-            await exchange.Reply(reply);
-        else
-            await backends.Forward(exchange);
     }
 
     /// <summary>Whether what the client says has one meaning. What could be read differently behind us is the material of smuggling.</summary>
@@ -71,7 +79,7 @@ internal sealed class RequestPipeline(
 
         if (isUpgrade)
             exchange.Method = HttpMethods.Get;
-        if (!HasOneLength(headers))
+        if (!HasOneLength(headers) || (HttpProtocol.IsHttp2(http.Request.Protocol) && SpeaksOfItsConnection(headers)))
             return false;
         if (!HeaderNames.AreTokens(headers))
             return false;
@@ -95,6 +103,10 @@ internal sealed class RequestPipeline(
             && string.Equals(coding[0], "chunked", StringComparison.OrdinalIgnoreCase);
     }
 
+    /// <summary>What a request over HTTP/2 must not say (RFC 9113 section 8.2.2); the server refuses Connection itself.</summary>
+    private static bool SpeaksOfItsConnection(IHeaderDictionary headers) =>
+        headers.TransferEncoding.Count > 0 || headers.Upgrade.Count > 0 || headers.KeepAlive.Count > 0 || headers.ContainsKey("Proxy-Connection");
+
     private void LimitBody(HttpContext http)
     {
         HttpRequest request = http.Request;
@@ -113,7 +125,7 @@ internal sealed class RequestPipeline(
         {
             if (refusal.Challenge is { } challenge)
                 exchange.ChangeResponse(new HeaderChange { Set = [new HeaderValue("www-authenticate", challenge)] });
-            return new LocalReply(refusal.Status, refusal.Body);
+            return new LocalReply(refusal.Status, refusal.Body, Details: DetailsOf(refusal));
         }
 
         decision.ApplyTo(exchange.Http.Request.Headers);
@@ -121,6 +133,14 @@ internal sealed class RequestPipeline(
             exchange.Query = query.Length == 0 ? null : query;
         return null;
     }
+
+    /// <summary>Why a request was refused, in Envoy's words.</summary>
+    private static string DetailsOf(GuardRefusal refusal) => refusal.Status switch
+    {
+        StatusCodes.Status403Forbidden => $"rbac_access_denied_matched_policy[{(object?)refusal.Policy ?? "none"}]",
+        StatusCodes.Status401Unauthorized => $"jwt_authn_access_denied{{{refusal.Detail.Replace(' ', '_')}}}",
+        _ => refusal.Reason,
+    };
 
     /// <summary>Finds what the request is for and applies its filters; not null where it is answered here.</summary>
     private LocalReply? Route(Exchange exchange, in RequestTarget target)
@@ -157,6 +177,7 @@ internal sealed class RequestPipeline(
     private static LocalReply? Apply(HttpRouteMatch match, Exchange exchange, in HttpRequestFacts facts)
     {
         HttpRule rule = match.Rule;
+        exchange.Rule = rule;
         if (RuleFilters.Apply(rule.Filters, exchange, match.Match.Path, facts) is { } answered)
             return answered;
         if (rule.Choose(Random.Shared.NextDouble()) is not { Fault: null, Service: { } service } backend)

@@ -33,7 +33,8 @@ internal sealed class Upstream : IDisposable
         ConnectionPool? pool = _policy?.ConnectionPool;
         if (traffic is not null && route.Endpoint is { } endpoint)
             Health = traffic.HealthOf(endpoint.Address);
-        Prefix = $"http://{AddressOf(route)}/";
+        Address = AddressOf(route);
+        Prefix = $"http://{Address}/";
         _handler = new SocketsHttpHandler
         {
             UseProxy = false,
@@ -60,6 +61,9 @@ internal sealed class Upstream : IDisposable
 
     /// <summary>What sends requests to it.</summary>
     public HttpMessageInvoker Client { get; }
+
+    /// <summary>The endpoint's own address.</summary>
+    public string Address { get; }
 
     /// <summary>How its requests' URLs begin; only the endpoint's address counts in it.</summary>
     public string Prefix { get; }

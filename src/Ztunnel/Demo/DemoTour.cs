@@ -11,6 +11,8 @@ namespace Ztunnel;
 /// <summary>Shows what the mesh does, one step after another, and ends with a table of what passed.</summary>
 internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
 {
+    private const string Host = "httpbin.aliyun.com";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     private readonly LabPod _client = mesh.Network.Pod("curl");
@@ -28,6 +30,8 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
             new($"curl over IPv6: http://[{_server.IPv6}]:8080/ip", "the same holds for IPv6", CurlOverIPv6),
             new("The access log of both nodes", "both ends know who spoke to whom, by certificate", ShowAccessLog),
             new("A packet capture between the nodes", "on the wire there is TLS to port 15008 and nothing else", CaptureWire),
+            new($"From outside, through the ingress gateway: Host: {Host}", "a gateway at the edge routes by host, and goes on in a tunnel under an identity of its own", CurlThroughIngress),
+            new($"Through the waypoint: http://{mesh.GuardedService.ClusterIps[0]}:8000/status/418", "policy on requests: one path is refused, another let through, to a client known by its certificate", CurlThroughWaypoint),
             new("A pod outside the mesh calls in", "plaintext still works, and the log says that nobody proved an identity", CurlFromStranger),
             new("Nobody listens: curl to a closed port", "the failure is the client's own, and prompt", CurlToClosedPort),
             new("nft flush ruleset in the pod", "rules that somebody removes come back by themselves", FlushRules),
@@ -108,6 +112,46 @@ internal sealed class DemoTour(DemoMesh mesh, IAnsiConsole console)
         Expect(traffic.WhyNotOnlyTls(15008, Marker) is not { } why, $"not only TLS: {traffic.WhyNotOnlyTls(15008, Marker)}");
         return [$"{traffic.TcpPackets} TCP packets with {traffic.TcpBytes} payload bytes: all of it TLS records to or from port 15008, \"{Marker}\" nowhere"];
     }
+
+    private async Task<IReadOnlyList<string>> CurlThroughIngress(CancellationToken stop)
+    {
+        const string Marker = "a-secret-word-from-outside";
+        LabPod gateway = mesh.Network.Pod("ingress");
+        await using PacketCapture capture = await mesh.Network.Capture(gateway.Plan.Node);
+        string answer = await Output(_stranger, "curl", "-sSi", "--max-time", "10", "-H", $"Host: {Host}", $"http://{gateway.IPv4}/anything/{Marker}");
+        Expect(answer.StartsWith("HTTP/1.1 200", StringComparison.Ordinal) && answer.Contains(Marker, StringComparison.Ordinal), $"not an answer of httpbin: {answer}");
+        LinkTraffic traffic = await capture.Stop();
+        Expect(traffic.TcpBytes > 0, "nothing was seen on the wire");
+        Expect(traffic.WhyNotOnlyTls(15008, Marker) is not { } why, $"not only TLS: {traffic.WhyNotOnlyTls(15008, Marker)}");
+        string other = await Output(_stranger, "curl", "-sSi", "--max-time", "10", "-H", "Host: elsewhere.aliyun.com", $"http://{gateway.IPv4}/");
+        Expect(other.StartsWith("HTTP/1.1 404", StringComparison.Ordinal), $"a host without a route was answered with {other}");
+        string line = await LogLine(["request complete", $"authority=\"{Host}\"", $"upstream_host={_server.IPv4}:8080"], stop);
+        return
+        [
+            .. Heads(answer, "HTTP/", "server:", "x-envoy"),
+            $"between the nodes: {traffic.TcpBytes} payload bytes, all of it TLS to or from port 15008",
+            $"another host: {other.Split('\r')[0]}",
+            line,
+        ];
+    }
+
+    private async Task<IReadOnlyList<string>> CurlThroughWaypoint(CancellationToken stop)
+    {
+        string service = $"http://{mesh.GuardedService.ClusterIps[0]}:8000";
+        string refused = await Output(_client, "curl", "-sSi", "--max-time", "10", $"{service}/status/418");
+        Expect(refused.StartsWith("HTTP/1.1 403", StringComparison.Ordinal) && refused.EndsWith("RBAC: access denied", StringComparison.Ordinal), $"it was not refused: {refused}");
+        string passed = await Output(_client, "curl", "-sSi", "--max-time", "10", $"{service}/status/202");
+        Expect(passed.StartsWith("HTTP/1.1 202", StringComparison.Ordinal), $"it was not let through: {passed}");
+        string line = await LogLine(["request complete", "response_code=403", "src.identity=\"spiffe://cluster.local/ns/default/sa/curl\""], stop);
+        ProcessResult past = await _client.Exec("curl", "-sS", "--max-time", "10", $"http://{mesh.Network.Pod("guarded").IPv4}:8080/status/418");
+        Expect(past.ExitCode is 52 or 56, $"the pod was reached past its waypoint: {past.Output}{past.Error}");
+        return ["/status/418:", .. Heads(refused, "HTTP/", "RBAC"), "/status/202:", .. Heads(passed, "HTTP/"), line, $"the pod itself, past the waypoint: {past.Error.Trim()}"];
+    }
+
+    /// <summary>The lines that begin with one of <paramref name="starts"/>.</summary>
+    private static IEnumerable<string> Heads(string answer, params string[] starts) => answer.Split('\n')
+        .Where(line => starts.Any(start => line.StartsWith(start, StringComparison.OrdinalIgnoreCase)))
+        .Select(line => line.TrimEnd());
 
     private async Task<IReadOnlyList<string>> CurlFromStranger(CancellationToken stop)
     {

@@ -37,6 +37,8 @@ public sealed class SafetyLab : IAsyncLifetime
         IdleTimeout = TimeSpan.FromSeconds(3),
         StreamIdleTimeout = TimeSpan.FromSeconds(2),
         Connections = 20,
+        BodyRate = 10_000,
+        BodyGrace = TimeSpan.FromSeconds(5),
     };
 
     public async ValueTask InitializeAsync()
@@ -45,6 +47,7 @@ public sealed class SafetyLab : IAsyncLifetime
             lab => lab.Node("a").Pod("gateway", "infra").Pod("strict", "infra").Pod("waypoint").Pod("client").Pod("stranger", "outside").Pod("backend", "outside"),
             Manifests,
             nodesWithoutAgent: ["a"]);
+        WriteEdge();
         Backend = RecordingBackend.Start(_mesh.Pod("backend"), BackendPort);
         await _mesh.StartGateway(_mesh.Pod("gateway"), "edge");
         await _mesh.StartGateway(_mesh.Pod("strict"), "edge", WithLimits);
@@ -67,6 +70,19 @@ public sealed class SafetyLab : IAsyncLifetime
 
     /// <summary>A client outside the mesh.</summary>
     internal Task<Socket> Connect(IPAddress gateway, int port = 80) => PodSocket.Connect(Stranger, gateway, port);
+
+    /// <summary>Writes the Gateway at the edge, with further listeners.</summary>
+    internal void WriteEdge(params string[] more) => Mesh.Manifests.Write("edge.yaml", $$$$"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {name: edge, namespace: infra}
+        spec:
+          gatewayClassName: istio
+          listeners:
+          - {name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}
+          - {name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: cert}]}, allowedRoutes: {namespaces: {from: All}}}
+        {{{{string.Concat(more.Select(listener => $"  - {listener}\n"))}}}}
+        """);
 
     private static GatewayAgentOptions WithLimits(GatewayAgentOptions options) => options with
     {
@@ -99,15 +115,6 @@ public sealed class SafetyLab : IAsyncLifetime
         kind: GatewayClass
         metadata: {name: istio-waypoint}
         spec: {controllerName: istio.io/mesh-controller}
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: Gateway
-        metadata: {name: edge, namespace: infra}
-        spec:
-          gatewayClassName: istio
-          listeners:
-          - {name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}
-          - {name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: cert}]}, allowedRoutes: {namespaces: {from: All}}}
         ---
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway
