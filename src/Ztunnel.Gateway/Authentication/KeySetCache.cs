@@ -28,7 +28,7 @@ internal sealed partial class KeySetCache(HttpMessageInvoker http, TimeProvider 
     private static readonly JsonWebKeySet None = JsonWebKeySet.Parse(Encoding.UTF8.GetBytes("{\"keys\":[]}"))!;
 
     private readonly ConditionalWeakTable<JwtRule, JsonWebKeySet> _inline = [];
-    private readonly ConcurrentDictionary<Uri, Entry> _fetched = new();
+    private readonly ConcurrentDictionary<Source, Entry> _fetched = new();
 
     /// <summary>The keys for a rule; null where none could be fetched yet.</summary>
     /// <param name="rule">The rule.</param>
@@ -38,40 +38,37 @@ internal sealed partial class KeySetCache(HttpMessageInvoker http, TimeProvider 
     {
         if (rule.Jwks is not null)
             return _inline.GetValue(rule, static rule => JsonWebKeySet.Parse(Encoding.UTF8.GetBytes(rule.Jwks!)) ?? None);
-        if ((rule.JwksUri ?? DiscoveryOf(rule.Issuer)) is not { } address)
+        if (Source.Of(rule) is not { } source)
             return null;
-        if (!_fetched.TryGetValue(address, out Entry? entry))
+        if (!_fetched.TryGetValue(source, out Entry? entry))
         {
             Forget();
-            entry = _fetched.GetOrAdd(address, static _ => new Entry());
+            entry = _fetched.GetOrAdd(source, static _ => new Entry());
         }
 
-        Task fetching = entry.Use(time.GetUtcNow(), unlike, () => Fetch(entry, address, rule));
+        Task fetching = entry.Use(time.GetUtcNow(), unlike, () => Fetch(entry, source, rule.Policy));
         // Keys there are will do while others are fetched, unless the one wanted is not among them.
         if (entry.Keys is null || ReferenceEquals(entry.Keys, unlike))
             await fetching.WaitAsync(cancellation);
         return entry.Keys;
     }
 
-    private static Uri? DiscoveryOf(string issuer) =>
-        Uri.TryCreate(issuer.TrimEnd('/') + Discovery, UriKind.Absolute, out Uri? address) && address.Scheme is "https" or "http" ? address : null;
-
-    private async Task Fetch(Entry entry, Uri address, JwtRule rule)
+    private async Task Fetch(Entry entry, Source source, PolicyName policy)
     {
         try
         {
-            using var deadline = new CancellationTokenSource(rule.Timeout ?? DefaultTimeout, time);
-            ReadOnlyMemory<byte> answer = await Get(address, deadline.Token);
-            if (rule.JwksUri is null)
+            using var deadline = new CancellationTokenSource(source.Timeout, time);
+            ReadOnlyMemory<byte> answer = await Get(source.Uri, deadline.Token);
+            if (source.IsDiscovery)
                 answer = await Get(KeysIn(answer), deadline.Token);
             JsonWebKeySet keys = JsonWebKeySet.Parse(answer) ?? throw new InvalidDataException("the answer is no JSON Web Key Set");
             entry.Succeeded(keys, time.GetUtcNow());
-            LogFetched(address);
+            LogFetched(source);
         }
         catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException or InvalidDataException or JsonException or UriFormatException)
         {
             entry.Failed();
-            LogFailed(address, rule.Policy, error is OperationCanceledException ? "it took too long" : error.Message, entry.Keys is null ? "its tokens are refused" : "the former keys stay");
+            LogFailed(source, policy, error is OperationCanceledException ? "it took too long" : error.Message, entry.Keys is null ? "its tokens are refused" : "the former keys stay");
         }
         catch (Exception)
         {
@@ -112,15 +109,35 @@ internal sealed partial class KeySetCache(HttpMessageInvoker http, TimeProvider 
     private void Forget()
     {
         DateTimeOffset now = time.GetUtcNow();
-        foreach (KeyValuePair<Uri, Entry> old in _fetched.Where(entry => now - entry.Value.Used > Forgotten))
+        foreach (KeyValuePair<Source, Entry> old in _fetched.Where(entry => now - entry.Value.Used > Forgotten))
             _fetched.TryRemove(old);
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "keys fetched from {Address}")]
-    private partial void LogFetched(Uri address);
+    private partial void LogFetched(Source address);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "keys of RequestAuthentication {Policy} could not be fetched from {Address}: {Reason}; {Consequence}")]
-    private partial void LogFailed(Uri address, PolicyName policy, string reason, string consequence);
+    private partial void LogFailed(Source address, PolicyName policy, string reason, string consequence);
+
+    /// <summary>Where keys are fetched, and how: two rules share what is fetched only where they agree on all of it.</summary>
+    /// <param name="Address">The address, whole.</param>
+    /// <param name="IsDiscovery">Whether it answers with an issuer's configuration, which names the address of the keys.</param>
+    /// <param name="Timeout">How long fetching may take.</param>
+    private readonly record struct Source(string Address, bool IsDiscovery, TimeSpan Timeout)
+    {
+        public Uri Uri => new(Address);
+
+        /// <summary>Where a rule has its keys from; null where that is nowhere.</summary>
+        public static Source? Of(JwtRule rule) => (rule.JwksUri ?? DiscoveryOf(rule.Issuer)) is { } address
+            ? new Source(address.AbsoluteUri, rule.JwksUri is null, rule.Timeout ?? DefaultTimeout)
+            : null;
+
+        /// <summary>For logs: without user and query, which may be secrets.</summary>
+        public override string ToString() => Uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
+
+        private static Uri? DiscoveryOf(string issuer) =>
+            Uri.TryCreate(issuer.TrimEnd('/') + Discovery, UriKind.Absolute, out Uri? address) && address.Scheme is "https" or "http" ? address : null;
+    }
 
     /// <summary>The keys at one address.</summary>
     private sealed class Entry

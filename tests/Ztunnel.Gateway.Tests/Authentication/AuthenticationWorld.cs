@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Net;
-using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.Mesh;
 using Ztunnel.Testing;
 
@@ -16,10 +15,12 @@ internal sealed class AuthenticationWorld : IDisposable
 
     public AuthenticationWorld()
     {
-        Authenticator = new RequestAuthenticator(new KeySetCache(new HttpMessageInvoker(Web), Time, NullLogger.Instance), Time);
+        Authenticator = new RequestAuthenticator(new KeySetCache(new HttpMessageInvoker(Web), Time, Log), Time);
     }
 
     public ManualTime Time { get; } = new();
+
+    public TextLog Log { get; } = new();
 
     public Issuer Issuer => Shared;
 
@@ -31,7 +32,8 @@ internal sealed class AuthenticationWorld : IDisposable
 
     public JwtRule Rule => new() { Policy = new PolicyName("default", "jwt"), Issuer = Name, Jwks = Issuer.Keys() };
 
-    public static JwtRule Copy(JwtRule rule, string? jwks = null, Uri? uri = null) => new() { Policy = rule.Policy, Issuer = rule.Issuer, Jwks = jwks, JwksUri = uri };
+    public static JwtRule Copy(JwtRule rule, string? jwks = null, Uri? uri = null, TimeSpan? timeout = null) =>
+        new() { Policy = rule.Policy, Issuer = rule.Issuer, Jwks = jwks, JwksUri = uri, Timeout = timeout };
 
     public string Good(string more = "", string algorithm = "RS256") => Issuer.Token($"\"iss\":\"{Name}\",\"sub\":\"alice\"{more}", algorithm);
 

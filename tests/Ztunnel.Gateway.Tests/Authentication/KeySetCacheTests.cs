@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Extensions.Logging;
 using Ztunnel.Mesh;
 using Ztunnel.Testing;
 
@@ -106,6 +107,51 @@ public sealed class KeySetCacheTests : IDisposable
         _world.Web.Pages[Address] = () => KeyServer.Json(answer == "long" ? new string(' ', 2 << 20) + _world.Issuer.Keys() : answer);
 
         Assert.Equal("401 Jwks remote fetch is failed", await _world.Answer(_rule, _world.Good()));
+    }
+
+    [Fact]
+    public async Task What_may_be_secret_in_an_address_is_not_logged()
+    {
+        const string Secret = "https://user:pass@keys.example:8443/jwks?api_key=hidden#part";
+        JwtRule rule = AuthenticationWorld.Copy(_rule, uri: new Uri(Secret));
+        Assert.Equal("401 Jwks remote fetch is failed", await _world.Answer(rule, _world.Good()));
+        _world.Web.Pages[new Uri(Secret).ToString()] = () => KeyServer.Json(_world.Issuer.Keys());
+        _world.Time.Advance(KeySetCache.Pause);
+        Assert.Equal("alice", await _world.Answer(rule, _world.Good()));
+
+        Assert.Equal([LogLevel.Warning, LogLevel.Debug], _world.Log.Lines.Select(line => line.Level));
+        Assert.All(_world.Log.Lines, line =>
+        {
+            Assert.Contains(" from https://keys.example:8443/jwks", line.Text, StringComparison.Ordinal);
+            Assert.DoesNotContain("pass", line.Text, StringComparison.Ordinal);
+            Assert.DoesNotContain("hidden", line.Text, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public async Task An_address_is_understood_as_each_rule_says()
+    {
+        const string Configuration = $"{AuthenticationWorld.Name}/.well-known/openid-configuration";
+        _world.Web.Pages[Configuration] = () => KeyServer.Json($"{{\"jwks_uri\":\"{Address}\"}}");
+        JwtRule mistaken = AuthenticationWorld.Copy(_rule, uri: new Uri(Configuration));
+
+        Assert.Equal("401 Jwks remote fetch is failed", await _world.Answer(mistaken, _world.Good()));
+        Assert.Equal("alice", await _world.Answer(AuthenticationWorld.Copy(_rule), _world.Good()));
+        Assert.Equal("401 Jwks remote fetch is failed", await _world.Answer(mistaken, _world.Good()));
+    }
+
+    [Fact]
+    public async Task A_rule_that_waits_for_longer_is_not_cut_short_by_another()
+    {
+        _world.Web.Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<string> hasty = _world.Answer(AuthenticationWorld.Copy(_rule, uri: new Uri(Address), timeout: TimeSpan.FromSeconds(1)), _world.Good());
+        Task<string> patient = _world.Answer(AuthenticationWorld.Copy(_rule, uri: new Uri(Address), timeout: TimeSpan.FromSeconds(30)), _world.Good());
+        await Eventually.Holds(() => _world.Web.Count() == 2);
+
+        _world.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal("401 Jwks remote fetch is failed", await hasty);
+        _world.Web.Gate.SetResult();
+        Assert.Equal("alice", await patient);
     }
 
     [Fact]
