@@ -66,6 +66,32 @@ public sealed class RedirectTests
         string NextHops() => string.Join(' ', Enumerable.Range(0, 2).Select(pick => world.Way(Vip, pick: pick).Split(' ')[1].Split(':')[0]));
     }
 
+    [Fact]
+    public void Ways_through_every_instance_to_every_port_stay_the_same_objects()
+    {
+        WaypointWorld world = new WaypointWorld().Put(null, Asks());
+        Route[] first = Ways();
+        Assert.Equal(60, first.Distinct(ReferenceEqualityComparer.Instance).Count());
+
+        Assert.Equal(60, Ways().Zip(first).Count(pair => ReferenceEquals(pair.First, pair.Second)));
+
+        Route[] Ways() => [.. Enumerable.Range(8001, 30).SelectMany(port => new[] { Way(world, port, 0), Way(world, port, 1) })];
+    }
+
+    [Fact]
+    public void A_client_that_tries_ports_does_not_have_them_all_kept()
+    {
+        WaypointWorld world = new WaypointWorld().Put(null, Asks());
+        Route first = Way(world, 1, 0);
+        for (int port = 2; port < 3000; port++)
+            Way(world, port, 0);
+
+        Assert.NotSame(first, Way(world, 1, 0));
+    }
+
+    private static Route.Tunnel Way(WaypointWorld world, int port, int pick) =>
+        Assert.IsType<Route.Tunnel>(world.Mesh.Decide(Client, new IPEndPoint(EndPoint(Server).Address, port), new Pick(pick)));
+
     [Theory]
     [InlineData(WaypointAuthority.Address, Vip, "10.96.0.20:80")]
     [InlineData(WaypointAuthority.Address, Vip6, "[fd00:10:96::20]:80")]
