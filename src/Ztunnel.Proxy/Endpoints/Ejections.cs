@@ -20,8 +20,14 @@ internal sealed class Ejections(EjectionOptions options, TimeProvider time)
     /// How much of its share of new connections an endpoint should get: 1 for a sound one, 0 for one that is passed over, and
     /// growing between for one that returns.
     /// </summary>
-    public double ShareOf(Endpoint endpoint) =>
-        _count == 0 || !_troubles.TryGetValue(endpoint, out Trouble? trouble) ? 1 : ShareAt(trouble, time.GetTimestamp());
+    public double ShareOf(Endpoint endpoint)
+    {
+        if (_count == 0)
+            return 1;
+        long now = time.GetTimestamp();
+        SweepUnlessBusy(now);
+        return _troubles.TryGetValue(endpoint, out Trouble? trouble) ? ShareAt(trouble, now) : 1;
+    }
 
     /// <summary>A connect to it failed, by no fault of ours.</summary>
     public void Failed(Endpoint endpoint)
@@ -102,12 +108,29 @@ internal sealed class Ejections(EjectionOptions options, TimeProvider time)
 
     private bool IsForgotten(Trouble trouble, long now) => time.GetElapsedTime(Math.Max(trouble.Until, trouble.LastFailure), now) > options.Return;
 
-    // Endpoints that went away would stay here for ever: nobody asks for them again.
+    /// <summary>The same for who cannot wait: somebody else is at it, or will be asked soon.</summary>
+    private void SweepUnlessBusy(long now)
+    {
+        if (!IsSweepDue(now) || !_writing.TryEnter())
+            return;
+        try
+        {
+            Sweep(now);
+        }
+        finally
+        {
+            _writing.Exit();
+        }
+    }
+
+    private bool IsSweepDue(long now) => time.GetElapsedTime(Volatile.Read(ref _swept), now) >= options.Return;
+
+    // Endpoints that went away would stay here for ever, at the cost of all others: nobody asks for them again.
     private void Sweep(long now)
     {
-        if (time.GetElapsedTime(_swept, now) < options.Return)
+        if (!IsSweepDue(now))
             return;
-        _swept = now;
+        Volatile.Write(ref _swept, now);
         foreach (KeyValuePair<Endpoint, Trouble> entry in _troubles)
         {
             if (IsForgotten(entry.Value, now))

@@ -1,3 +1,5 @@
+using Ztunnel.Mesh;
+
 namespace Ztunnel.Proxy.Tests;
 
 public sealed class EjectionsTests
@@ -99,6 +101,32 @@ public sealed class EjectionsTests
     }
 
     [Fact]
+    public void An_endpoint_that_went_away_costs_the_others_nothing_once_its_time_has_passed()
+    {
+        Endpoint[] endpoints = new World(2).Endpoints;
+        var time = new CountingTime();
+        var ejections = new Ejections(World.Options, time);
+        for (int i = 0; i < World.Options.Failures; i++)
+            ejections.Failed(endpoints[0]);
+
+        Assert.True(LooksAtTheClock());
+        time.Now = World.Options.First + World.Options.Return - TimeSpan.FromSeconds(1);
+        Assert.Equal(1, ejections.ShareOf(endpoints[1]));
+        Assert.True(LooksAtTheClock());
+        time.Now += World.Options.Return + TimeSpan.FromSeconds(1);
+        Assert.Equal(1, ejections.ShareOf(endpoints[1]));
+        Assert.False(LooksAtTheClock());
+
+        bool LooksAtTheClock()
+        {
+            int before = time.Looks;
+            ejections.ShareOf(endpoints[1]);
+            ejections.Succeeded(endpoints[1]);
+            return time.Looks > before;
+        }
+    }
+
+    [Fact]
     public void Loops_that_fail_at_once_lose_no_failure()
     {
         var world = new World(64);
@@ -106,5 +134,21 @@ public sealed class EjectionsTests
         Parallel.For(0, 3 * 64, i => world.Ejections.Failed(world.Endpoints[i % 64]));
 
         Assert.All(world.Endpoints, endpoint => Assert.Equal(0, world.Ejections.ShareOf(endpoint)));
+    }
+
+    /// <summary>Knows how often it was looked at.</summary>
+    private sealed class CountingTime : TimeProvider
+    {
+        public int Looks { get; private set; }
+
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp()
+        {
+            Looks++;
+            return Now.Ticks;
+        }
     }
 }
