@@ -78,9 +78,10 @@ public sealed class DiagnosticsServer : IAsyncDisposable
     private static Task Write(HttpContext context, Readiness readiness)
     {
         ReadinessState state = readiness.State;
-        if (state == ReadinessState.Ready)
+        string? fault = readiness.Fault;
+        if (state == ReadinessState.Ready && fault is null)
             return HttpEndpoint.Text(context, "ready\n");
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-        return HttpEndpoint.Text(context, state == ReadinessState.Starting ? "not ready: starting\n" : "not ready: draining\n");
+        return HttpEndpoint.Text(context, $"not ready: {(state == ReadinessState.Draining ? "draining" : fault ?? "starting")}\n");
     }
 }

@@ -17,11 +17,19 @@ public enum ReadinessState
 public sealed class Readiness
 {
     private volatile ReadinessState _state;
+    private volatile string? _fault;
 
     /// <summary>The state now; <see cref="ReadinessState.Starting"/> at first.</summary>
     public ReadinessState State
     {
         get => _state;
         set => _state = value;
+    }
+
+    /// <summary>Why it takes no traffic although it is <see cref="ReadinessState.Ready"/>, for a person; null while nothing is wrong.</summary>
+    public string? Fault
+    {
+        get => _fault;
+        set => _fault = value;
     }
 }

@@ -70,7 +70,8 @@ public sealed partial class GatewayAgent : IAsyncDisposable
         {
             if (agent._diagnostics is { } diagnostics)
                 await diagnostics.Start(stop);
-            agent._following = agent.Follow(new DirectorySource(options.Manifests, logger: loggers.CreateLogger<DirectorySource>()));
+            agent._following = new ManifestFollower(agent._translator, agent._readiness, agent._logger)
+                .Run(new DirectorySource(options.Manifests, logger: loggers.CreateLogger<DirectorySource>()), agent._stopping.Token);
             await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
             if (agent._following.IsFaulted)
                 await agent._following;
@@ -144,19 +145,6 @@ public sealed partial class GatewayAgent : IAsyncDisposable
         return own.Addresses();
     }
 
-    private async Task Follow(DirectorySource source)
-    {
-        try
-        {
-            await _translator.Run(source, _stopping.Token);
-        }
-        catch (Exception e) when (!_stopping.IsCancellationRequested)
-        {
-            LogFollowingFailed(e);
-            throw;
-        }
-    }
-
     private NodeSnapshots Snapshots(ICertificateAuthority authority) => new()
     {
         Node = _options.Name.ToString(),
@@ -186,7 +174,4 @@ public sealed partial class GatewayAgent : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "waiting for a pod of Gateway {Gateway} with one of our addresses ({Addresses})")]
     private partial void LogWaiting(GatewayName gateway, string addresses);
-
-    [LoggerMessage(Level = LogLevel.Critical, Message = "manifests are not followed any more")]
-    private partial void LogFollowingFailed(Exception error);
 }

@@ -93,7 +93,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
             if (predecessor is not null)
                 agent._readiness.State = ReadinessState.Ready;
             await agent._diagnostics.Start(stop);
-            agent._following = agent.Follow(new DirectorySource(options.Manifests, logger: loggers.CreateLogger<DirectorySource>()));
+            agent._following = new ManifestFollower(agent._translator, agent._readiness, agent._logger)
+                .Run(new DirectorySource(options.Manifests, logger: loggers.CreateLogger<DirectorySource>()), agent._stopping.Token);
             await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
             if (agent._following.IsFaulted)
                 await agent._following;
@@ -159,19 +160,6 @@ public sealed partial class NodeAgent : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private async Task Follow(DirectorySource source)
-    {
-        try
-        {
-            await _translator.Run(source, _stopping.Token);
-        }
-        catch (Exception e) when (!_stopping.IsCancellationRequested)
-        {
-            LogFollowingFailed(e);
-            throw;
-        }
-    }
-
     private NodeSnapshots Snapshots(ICertificateAuthority authority) => new()
     {
         Node = _options.Node,
@@ -194,7 +182,4 @@ public sealed partial class NodeAgent : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "stopped; {Broken} connections were broken off")]
     private partial void LogDrained(int broken);
-
-    [LoggerMessage(Level = LogLevel.Critical, Message = "manifests are not followed any more")]
-    private partial void LogFollowingFailed(Exception error);
 }

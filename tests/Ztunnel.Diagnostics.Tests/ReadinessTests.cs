@@ -17,6 +17,19 @@ public sealed class ReadinessTests
     }
 
     [Fact]
+    public async Task The_probe_fails_with_what_is_wrong_also_once_it_listens()
+    {
+        await using Node node = await Node.Start();
+        node.Readiness.Fault = "out of order";
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: out of order\n"), await Ask(node));
+        node.Readiness.State = ReadinessState.Ready;
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: out of order\n"), await Ask(node));
+        node.Readiness.State = ReadinessState.Draining;
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: draining\n"), await Ask(node));
+    }
+
+    [Fact]
     public async Task The_probe_answers_whatever_host_is_asked_for_and_has_no_other_page()
     {
         await using Node node = await Node.Start();

@@ -1,0 +1,59 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Diagnostics;
+using Ztunnel.Mesh;
+using Ztunnel.Resources;
+using Ztunnel.Testing;
+
+namespace Ztunnel.EndToEnd.Tests;
+
+/// <summary>An agent whose manifests are not followed any more must not look sound.</summary>
+public sealed class ManifestFollowerTests : IDisposable
+{
+    private readonly TextLog _log = new();
+    private readonly Readiness _readiness = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Translator _translator;
+    private readonly Task _following;
+
+    public ManifestFollowerTests()
+    {
+        _translator = new Translator(new MeshState(), new TranslatorOptions(), _log);
+        _following = new ManifestFollower(_translator, _readiness, _log).Run(new Source(_broken.Task), _stop.Token);
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    [Fact]
+    public async Task What_breaks_down_after_the_start_makes_the_agent_not_ready()
+    {
+        await _translator.Synced;
+        _readiness.State = ReadinessState.Ready;
+        Assert.Null(_readiness.Fault);
+
+        _broken.SetException(new IOException("the watch broke"));
+        await Assert.ThrowsAsync<IOException>(() => _following);
+        Assert.Equal("manifests are not followed any more", _readiness.Fault);
+        Assert.Contains("the watch broke", _log.At(LogLevel.Critical).Single(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_agent_that_is_stopped_has_no_fault()
+    {
+        await _translator.Synced;
+        await _stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _following);
+        Assert.Null(_readiness.Fault);
+        Assert.Empty(_log.At(LogLevel.Critical));
+    }
+
+    private sealed class Source(Task broken) : IResourceSource
+    {
+        public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            yield return new ResourceEvent.Synced();
+            await broken.WaitAsync(cancellationToken);
+        }
+    }
+}
