@@ -4,10 +4,10 @@ import os
 import time
 
 import loads
-from gateway_manifests import Token
+from gateway_manifests import HOST, Token
 from lab import Network
 from pairs import Certificates
-from proxies import Haproxy, Nginx, Ztunnel, ZtunnelWaypoint
+from proxies import PATH, Haproxy, Nginx, Ztunnel, ZtunnelWaypoint
 from report import GATEWAY, print_table
 
 CONTENDERS = ["ztunnel", "nginx", "haproxy"]
@@ -27,13 +27,24 @@ class Work:
 
     def run(self, proxy, seconds):
         middle, counters = sum(proxy.middle.cpu()), proxy.counters()
-        numbers = loads.http(proxy, proxy.url(self.tls), seconds, self._connections, *proxy.options(), *self._options)
+        numbers = self.put(proxy, seconds)
         numbers["middle"] = (sum(proxy.middle.cpu()) - middle) / numbers["requests"] * 1e6
         if counters:
             after = proxy.counters()
             numbers["allocated"] = (after["allocated"] - counters["allocated"]) / numbers["requests"]
             numbers["collections"] = after["gen0"] - counters["gen0"]
         return numbers
+
+
+    def put(self, proxy, seconds):
+        return loads.http(proxy, proxy.url(self.tls), seconds, self._connections, *proxy.options(), *self._options)
+
+
+class Resumptions(Work):
+    """Connections that resume a session, for which wrk has no option."""
+
+    def put(self, proxy, seconds):
+        return loads.resumptions(proxy, proxy.host, HOST, PATH, seconds)
 
 
 def compare(options, directory, record):
@@ -87,6 +98,7 @@ def build(options, directory, certificates, token):
         Work("plain", ingress),
         Work("tls", ingress, tls=True),
         Work("handshakes", ingress, True, 16, "-H", "Connection: close"),
+        Resumptions("resumptions", ingress, tls=True),
         Work("policy", guarded),
         Work("waypoint", mesh),
     ]

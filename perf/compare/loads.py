@@ -106,6 +106,12 @@ def http(pair, url, seconds, connections, *options):
     }
 
 
+def resumptions(pair, host, name, path, seconds):
+    """One HTTPS connection after the other, each resuming a session. CPU microseconds of the proxies a connection, and how many."""
+    out, user, system = _cost(pair, sys.executable, os.path.join(HERE, "resume.py"), host, "443", name, path, str(seconds))
+    return {"cpu": (user + system) / int(out) * 1e6, "requests": int(out)}
+
+
 def _cost(pair, *command):
     """Runs a client in the client's pod: what it printed, and the CPU seconds, user and system, it cost both proxies."""
     before = pair.cpu()

@@ -71,6 +71,7 @@ GATEWAY = [
     Row("  p99 ms", "tls", "p99", "{:.2f}"),
     Row("HTTPS, a connection and handshake a request, CPU us", "handshakes", "cpu", "{:.0f}"),
     Row("  connections/s", "handshakes", "rate", "{:.0f}"),
+    Row("HTTPS, a connection and resumption a request, CPU us", "resumptions", "cpu", "{:.0f}"),
     Row("HTTP with a token and policies, CPU us/request", "policy", "cpu", "{:.1f}"),
     Row("  bytes allocated a request", "policy", "allocated", "{:.0f}"),
     Row("waypoint between two nodes, its CPU us/request", "waypoint", "middle", "{:.1f}"),
