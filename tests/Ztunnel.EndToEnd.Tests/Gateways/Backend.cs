@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -28,6 +30,8 @@ internal sealed class Backend : IAsyncDisposable
     public const int HttpsPort = 8443;
 
     private const string ServerName = "sni";
+
+    private static readonly ConcurrentDictionary<string, StrongBox<int>> Times = new(StringComparer.Ordinal);
 
     private static readonly Lazy<X509Certificate2> Certificate = new(CreateCertificate);
 
@@ -101,6 +105,7 @@ internal sealed class Backend : IAsyncDisposable
             "trailers" => Trailers(http),
             "slow" => Slow(http),
             "ws" => Converse(http),
+            "flaky" => Relent(http, name),
             _ => Show(http, name),
         };
     }
@@ -175,8 +180,40 @@ internal sealed class Backend : IAsyncDisposable
         await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
     }
 
+    /// <summary>Fails as <c>?how=</c> says, by a status, a reset or silence, until it was asked more often than <c>?fails=</c>.</summary>
+    private static Task Relent(HttpContext http, string name)
+    {
+        string how = http.Request.Query["how"].ToString();
+        int asked = Times.GetOrAdd(Target(http, name), _ => new StrongBox<int>()).Value + 1;
+        if (asked > int.Parse(http.Request.Query["fails"].ToString(), CultureInfo.InvariantCulture))
+            return Show(http, name);
+        Note(http, name);
+        switch (how)
+        {
+            case "reset":
+                http.Abort();
+                return Task.CompletedTask;
+            case "silence":
+                return Slow(http);
+            default:
+                return Status(http, int.Parse(how, CultureInfo.InvariantCulture));
+        }
+    }
+
+    /// <summary>How often a pod was asked for a target, which names itself by <c>?id=</c>.</summary>
+    public static int Asked(string pod, string target) => Times.TryGetValue($"{pod} {target}", out StrongBox<int>? times) ? Volatile.Read(ref times.Value) : 0;
+
+    private static string Target(HttpContext http, string name) => $"{name} {http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}";
+
+    private static void Note(HttpContext http, string name)
+    {
+        if (http.Request.Query.ContainsKey("id"))
+            Interlocked.Increment(ref Times.GetOrAdd(Target(http, name), _ => new StrongBox<int>()).Value);
+    }
+
     private static async Task Show(HttpContext http, string name)
     {
+        Note(http, name);
         if (int.TryParse(http.Request.Query["delay"], CultureInfo.InvariantCulture, out int delay))
             await Task.Delay(delay, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
         var text = new StringBuilder();
