@@ -15,8 +15,8 @@ public sealed class OriginationTests(UpstreamLab lab)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData("out", 8443)]
-    [InlineData("three", 8444)]
+    [InlineData("out", 9443)]
+    [InlineData("three", 9444)]
     public async Task A_backend_outside_is_spoken_to_in_TLS_and_one_in_the_mesh_inside_the_tunnel(string pod, int port)
     {
         using var authority = new Authority();
@@ -33,8 +33,8 @@ public sealed class OriginationTests(UpstreamLab lab)
     public async Task A_backend_that_asks_for_a_certificate_gets_that_of_the_secret()
     {
         using var authority = new Authority();
-        await using LabProcess server = await Server(authority, "out", 8445, "-Verify", "1", "-verify_return_error");
-        await lab.Serve("mutual", "", "", "out:8445");
+        await using LabProcess server = await Server(authority, "out", 9445, "-Verify", "1", "-verify_return_error");
+        await lab.Serve("mutual", "", "", "out:9445");
         Trust("mutual", authority.Pem);
         lab.Rule("mutual", new TrafficPolicy { Tls = Simple("mutual") });
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await Ask("mutual")).Status);
@@ -55,8 +55,8 @@ public sealed class OriginationTests(UpstreamLab lab)
     {
         using var authority = new Authority();
         using var other = new Authority();
-        await using LabProcess server = await Server(authority, "out", 8446);
-        await lab.Serve("checked", "", "", "out:8446");
+        await using LabProcess server = await Server(authority, "out", 9446);
+        await lab.Serve("checked", "", "", "out:9446");
         Trust("checked", authority.Pem);
         await Refused(Simple("checked") with { SubjectAltNames = ["other.test", "spiffe://cluster.local/ns/a/sa/b"] }, "none of the names other.test");
         await Refused(Simple("checked") with { Sni = "other.test", SubjectAltNames = [] }, "another name than the server name");
