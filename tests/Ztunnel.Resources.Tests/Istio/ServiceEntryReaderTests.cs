@@ -49,7 +49,7 @@ public sealed class ServiceEntryReaderTests
         Assert.Equal([".", "other"], entry.ExportTo);
         Assert.Equal(["spiffe://x/y"], entry.SubjectAltNames);
         Assert.Equal([new AssignedAddress("api.example.com", IPAddress.Parse("240.240.0.9"))], entry.Assigned);
-        Assert.Empty(entry.NotEnforced);
+        Assert.Equal(["spec.subjectAltNames"], entry.NotEnforced);
     }
 
     [Theory]

@@ -129,6 +129,8 @@ internal static class ServiceEntryReader
     {
         if (entry.Resolution == EntryResolution.Dynamic)
             yield return "spec.resolution DYNAMIC_DNS";
+        if (entry.SubjectAltNames.Count > 0)
+            yield return spec["subjectAltNames"].Path;
         foreach (ServicePortSpec udp in entry.Ports.Where(port => port.Protocol == TransportProtocol.Udp))
             yield return $"spec.ports {udp.Name} (UDP)";
         foreach (string path in spec["endpoints"].Items().SelectMany(EntryEndpointReader.NotEnforced))
