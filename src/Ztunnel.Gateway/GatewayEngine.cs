@@ -141,6 +141,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         await _retry.DisposeAsync();
         await Drain(TimeSpan.Zero);
         await _server!.DisposeAsync();
+        _relays!.Dispose();
         _outside.Dispose();
         foreach (GatewayLoop on in _loops)
         {

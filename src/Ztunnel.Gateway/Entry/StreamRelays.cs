@@ -8,9 +8,10 @@ namespace Ztunnel.Gateway;
 /// Relays what comes to listeners that take connections as they are (TLSRoute, TCPRoute) to the backends of their routes. What may not
 /// go anywhere is reset: without a word of TLS, as Gateway API wants it.
 /// </summary>
-internal sealed class StreamRelays(GatewayPod pod, MeshState mesh, IReadOnlyList<GatewayLoop> loops, RawUpstream raw)
+internal sealed class StreamRelays(GatewayPod pod, MeshState mesh, IReadOnlyList<GatewayLoop> loops, RawUpstream raw) : IDisposable
 {
     private readonly ConcurrentDictionary<Channel, TaskCompletionSource> _open = new();
+    private readonly CancellationTokenSource _ended = new();
 
     /// <summary>Whether a connection to a listener leads anywhere, before more is done for it.</summary>
     public bool Leads(StreamListener listener, Entry.Listener entry) => listener.RuleFor(entry.ServerName) is not null && !IsDenied(listener, entry);
@@ -31,9 +32,9 @@ internal sealed class StreamRelays(GatewayPod pod, MeshState mesh, IReadOnlyList
         {
             // At once: the server may be the one that speaks first.
             var target = new RawTarget(service, backend.Port, null, entry.Client.Address);
-            await raw.Carry(target, loops[client.Loop.Index], () => client, () => IsDenied(listener, entry), CancellationToken.None);
+            await raw.Carry(target, loops[client.Loop.Index], () => client, () => IsDenied(listener, entry), _ended.Token);
         }
-        catch (ChannelException)
+        catch (Exception e) when (e is ChannelException or OperationCanceledException)
         {
             client.Dispose();
         }
@@ -48,10 +49,14 @@ internal sealed class StreamRelays(GatewayPod pod, MeshState mesh, IReadOnlyList
     public async Task Drain(TimeSpan patience)
     {
         await Task.WhenAny(Task.WhenAll(_open.Values.Select(end => end.Task)), Task.Delay(patience));
+        await _ended.CancelAsync();
         foreach (Channel client in _open.Keys)
             client.Loop.Post(static state => ((Channel)state!).Abort(new ChannelFailure(FailureKind.Local, "the gateway is stopping")), client);
         await Task.WhenAll(_open.Values.Select(end => end.Task));
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _ended.Dispose();
 
     /// <summary>Whether the policies refuse it, by what of them connections can be judged by: each Gateway that has the listener has to agree.</summary>
     private bool IsDenied(StreamListener listener, Entry.Listener entry)
