@@ -62,10 +62,11 @@ internal sealed class YamlTreeBuilder(string text, int linesBefore)
         return node;
     }
 
+    // Neither of these shows what stands there: it may be a secret that wants quotes.
     private YamlNode Alias(string name, int line, int column) =>
         !_anchors.TryGetValue(name, out YamlNode? node)
-            ? throw Fault(line, column, $"the alias *{YamlScalar.Show(name)} names no anchor")
-            : node ?? throw Fault(line, column, $"the alias *{YamlScalar.Show(name)} names what it stands in");
+            ? throw Fault(line, column, "an alias (*) that names no anchor; a text that begins with * needs quotes")
+            : node ?? throw Fault(line, column, "an alias (*) that names what it stands in");
 
     private static bool IsPlain(Scalar scalar, int line, int column)
     {
@@ -75,7 +76,7 @@ internal sealed class YamlTreeBuilder(string text, int linesBefore)
         {
             "tag:yaml.org,2002:str" => false,
             "tag:yaml.org,2002:int" or "tag:yaml.org,2002:bool" or "tag:yaml.org,2002:float" or "tag:yaml.org,2002:null" => true,
-            _ => throw Fault(line, column, $"the tag {YamlScalar.Show(scalar.Tag.Value)} has no meaning in a manifest"),
+            _ => throw Fault(line, column, "a tag (!) that has no meaning in a manifest; a text that begins with ! needs quotes"),
         };
     }
 
