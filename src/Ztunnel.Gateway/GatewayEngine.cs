@@ -158,6 +158,13 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         _refreshing.Dispose();
     }
 
+    /// <summary>The tunnels to the mesh there are now.</summary>
+    public async Task<IReadOnlyList<UpstreamTunnels>> Tunnels()
+    {
+        UpstreamTunnels[][] each = await Task.WhenAll(_loops.Select(on => on.Loop.RunAsync(() => Task.FromResult(on.Connector.Tunnels().ToArray()))));
+        return [.. each.SelectMany(tunnels => tunnels)];
+    }
+
     private Task Answer(HttpContext http) => _pipeline.Answer(http);
 
     private void OnWorkloadChange(WorkloadChange change)

@@ -47,6 +47,17 @@ internal static class DumpMapping
         };
     }
 
+    public static PoolDump ToDump(UpstreamTunnels tunnel) => new()
+    {
+        Worker = tunnel.Worker,
+        Source = tunnel.Source.ToString(),
+        NextHop = tunnel.NextHop.ToString(),
+        Expected = [tunnel.Destination.ToString()],
+        Connections = tunnel.Connections,
+        Streams = tunnel.Tunnels,
+        LastError = tunnel.LastFailure,
+    };
+
     public static PoolDump ToDump(TunnelSnapshot tunnel) => new()
     {
         Worker = tunnel.Worker,

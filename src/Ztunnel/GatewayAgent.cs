@@ -153,6 +153,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
         Certificates = _ => ValueTask.FromResult<IReadOnlyList<CertificateDump>>([.. _certificates.Snapshot().Select(DumpMapping.ToDump)]),
         Authority = () => DumpMapping.ToDump(authority),
         Upstreams = _ => ValueTask.FromResult<IReadOnlyList<UpstreamDump>>([.. (_engine?.Traffic ?? []).Select(DumpMapping.ToDump)]),
+        Pools = async _ => [.. (_engine is { } engine ? await engine.Tunnels() : []).Select(DumpMapping.ToDump)],
         Mirrors = () => _engine?.Mirrors is { } mirrors ? new MirrorDump(mirrors.Sent, mirrors.Failed, mirrors.Dropped) : null,
         PolicyObservations = policy => _engine?.Observations.Of(policy) is var (allowed, denied, audited) ? new PolicyObservationCounts(allowed, denied, audited) : null,
     };

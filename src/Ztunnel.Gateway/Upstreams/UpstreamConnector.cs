@@ -64,6 +64,16 @@ internal sealed class UpstreamConnector
     /// <summary>Lets go of the tunnels to a workload that is gone or is another now.</summary>
     public void Evict(string uid) => _tunnels.Evict(key => string.Equals(key.DestinationUid, uid, StringComparison.Ordinal));
 
+    /// <summary>The tunnels there are now.</summary>
+    public IEnumerable<UpstreamTunnels> Tunnels() => _tunnels.Snapshot().Select(peer => new UpstreamTunnels(
+        _loop.Index,
+        peer.Key.Source,
+        peer.Key.Destination,
+        peer.Key.NextHop,
+        peer.Connections.Count,
+        peer.Connections.Sum(connection => connection.OpenStreams),
+        peer.LastFailure?.Detail));
+
     /// <summary>Ends the tunnels in order.</summary>
     public Task Drain(TimeSpan patience) => _tunnels.DrainAsync(patience);
 

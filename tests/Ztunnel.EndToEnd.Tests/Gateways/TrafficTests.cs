@@ -253,6 +253,25 @@ public sealed class TrafficTests(UpstreamLab lab)
         Assert.Equal("HTTP/2", await client.GetStringAsync(new Uri("http://newer.test/"), Stop));
     }
 
+    [Fact]
+    public async Task The_dump_shows_the_tunnels_to_the_mesh()
+    {
+        var release = new TaskCompletionSource();
+        lab.WhenAsked("tunnels.test", (_, _) => release.Task);
+        await lab.Serve("tunnels", "", "", "three");
+        using HttpClient client = lab.Client();
+        Task<HttpResponseMessage> open = Get(client, "tunnels");
+        string nextHop = $"{lab.Mesh.Pod("three").IPv4}:15008";
+        await MeshLab.Eventually("the tunnel to be shown", async () =>
+            (await NodeDiagnostics.Dump(lab.Mesh.Pod("gateway"))).GetProperty("pools").EnumerateArray().Any(pool =>
+                pool.GetProperty("nextHop").GetString() == nextHop
+                && pool.GetProperty("source").GetString() == "spiffe://cluster.local/ns/infra/sa/gateway"
+                && pool.GetProperty("expected")[0].GetString() == "spiffe://cluster.local/ns/default/sa/three"
+                && pool.GetProperty("streams").GetInt32() > 0));
+        release.SetResult();
+        Assert.Equal(HttpStatusCode.OK, (await open).StatusCode);
+    }
+
     private static Task<HttpResponseMessage> Get(HttpClient client, string name, params (string Name, string Value)[] headers)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, $"http://{name}.test/");
