@@ -49,7 +49,7 @@ internal static class PolicySection
         PolicyDump Common(IPolicy policy, ObjectKind kind, string action)
         {
             var key = new ObjectKey(kind, policy.Name.Namespace, policy.Name.Name);
-            string[] notes = [.. policy.Notes, .. kept.Contains(key) ? [LastGood] : Array.Empty<string>()];
+            string[] notes = [.. policy.Notes, .. node.Mesh.MissingTargetsOf(policy) is { } missing ? [missing] : Array.Empty<string>(), .. kept.Contains(key) ? [LastGood] : Array.Empty<string>()];
             return new PolicyDump
             {
                 Name = policy.Name.Name,
@@ -61,10 +61,10 @@ internal static class PolicySection
                     ? policy.Scope.Selector.Entries.ToDictionary(label => label.Key, label => label.Value, StringComparer.Ordinal)
                     : null,
                 Accepted = !mistaken.Contains(key.ToString()),
-                Enforcement = policy.Enforcement.ToString(),
+                OnConnections = policy.Enforcement.ToString(),
                 EnforcedAt = EnforcedAt(policy) is { Length: > 0 } places ? places : null,
                 Notes = notes.Length == 0 ? null : notes,
-                Workloads = selected.GetValueOrDefault(policy),
+                Workloads = policy.Attached ? null : selected.GetValueOrDefault(policy),
             };
         }
 

@@ -102,9 +102,9 @@ public sealed class ResourceInventory
 
     /// <summary>
     /// Notes a problem that shows only when an object is translated, in place of the one it had at that field; null takes it
-    /// back. Without a field it is about the object.
+    /// back. Without a field it is about the object. A remark leaves the object as it is.
     /// </summary>
-    internal void SetProblem(ObjectKey key, string? field, string? message)
+    internal void SetProblem(ObjectKey key, string? field, string? message, bool remark = false)
     {
         ResourceProblem? found = null;
         lock (_lock)
@@ -118,7 +118,7 @@ public sealed class ResourceInventory
             if (message is not null)
             {
                 Origin origin = _objects.GetValueOrDefault(key) ?? new Origin("", 0);
-                found = new ResourceProblem { Source = origin.Source, Line = origin.Line, Object = key.ToString(), Field = field, Message = message };
+                found = new ResourceProblem { Source = origin.Source, Line = origin.Line, Object = key.ToString(), Field = field, Message = message, IsRemark = remark };
                 all = all.Add(found);
             }
 

@@ -31,6 +31,7 @@ public sealed partial class Translator
     private readonly GatewayTranslation _gateways;
     private readonly GatewayApiTranslation _gatewayApi;
     private readonly AddressConflicts _conflicts;
+    private readonly AttachedPolicies _attached;
     private readonly Dictionary<string, SourceReport> _reports = new(StringComparer.Ordinal);
     private readonly Dictionary<ObjectKey, KubernetesObject> _objects = [];
     private readonly HashSet<ObjectKey> _faulty = [];
@@ -68,6 +69,7 @@ public sealed partial class Translator
             Host = mesh.ServiceByHostname,
         });
         _conflicts = new AddressConflicts(Inventory);
+        _attached = new AttachedPolicies(mesh, Inventory);
     }
 
     /// <summary>What objects there are and what is wrong with them.</summary>
@@ -151,7 +153,11 @@ public sealed partial class Translator
         _synced.TrySetResult();
     }
 
-    private void Settle() => _gatewayApi.Settle(ContainSettling);
+    private void Settle()
+    {
+        _gatewayApi.Settle(ContainSettling);
+        _attached.Settle();
+    }
 
     /// <summary>
     /// A fault of ours, or of an observer of the mesh, at one object must not keep all others from being followed. The object is
@@ -206,6 +212,7 @@ public sealed partial class Translator
             return;
         _objects[key] = @object;
         _conflicts.Change(key, AddressesOf(old), AddressesOf(@object));
+        _attached.Follow(key);
         switch (@object)
         {
             case NamespaceObject:
@@ -240,6 +247,7 @@ public sealed partial class Translator
             case AuthorizationPolicyObject policy:
                 AuthorizationPolicy translated = PolicyTranslation.Authorization(policy, _options);
                 _policies.Put(translated);
+                _attached.Put(key, translated);
                 if (!translated.DroppedAttributes.IsEmpty && !IsSameSpec(policy, old))
                     LogPartlyEnforced(key, string.Join(", ", translated.DroppedAttributes), string.Join("; ", translated.Notes));
                 break;
@@ -247,7 +255,9 @@ public sealed partial class Translator
                 _policies.Put(PolicyTranslation.PeerAuthentication(policy, _options));
                 break;
             case RequestAuthenticationObject policy:
-                _policies.Put(PolicyTranslation.RequestAuthentication(policy, _options));
+                RequestAuthentication authentication = PolicyTranslation.RequestAuthentication(policy, _options);
+                _policies.Put(authentication);
+                _attached.Put(key, authentication);
                 break;
             case GatewayObject gateway:
                 _gateways.Put(gateway);
@@ -308,6 +318,8 @@ public sealed partial class Translator
         if (!_objects.Remove(key, out KubernetesObject? old))
             return;
         _conflicts.Change(key, AddressesOf(old), []);
+        _attached.Remove(key);
+        _attached.Follow(key);
         Inventory.Remove(key);
         switch (old)
         {

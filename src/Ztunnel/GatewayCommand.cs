@@ -5,6 +5,7 @@ using Ztunnel.Diagnostics;
 using Ztunnel.Identity;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
+using Ztunnel.Resources;
 
 namespace Ztunnel;
 
@@ -15,6 +16,8 @@ internal static partial class GatewayCommand
     {
         var name = new Option<string>("--name") { Description = "The Gateway's name.", Required = true };
         var @namespace = new Option<string>("--namespace") { Description = "The Gateway's namespace.", Required = true };
+        NameFlag.Demand(name, KubernetesSyntax.SubdomainFault);
+        NameFlag.Demand(@namespace, KubernetesSyntax.LabelFault);
         var manifests = new Option<DirectoryInfo>("--manifests") { Description = "Directory of Kubernetes YAML, watched.", Required = true };
         var netns = new Option<string?>("--netns")
         {
@@ -25,8 +28,8 @@ internal static partial class GatewayCommand
             Description = "Signing certificate in Istio's cacerts layout (ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem), "
                 + "with the root of the nodes it is to reach. Without it the gateway makes a root of its own.",
         };
-        var trustDomain = new Option<string>("--trust-domain") { Description = "Trust domain of all identities.", DefaultValueFactory = _ => "cluster.local" };
-        var aliases = new Option<string[]>("--trust-domain-alias") { Description = "A former trust domain whose identities and principals still count. May be given several times." };
+        Option<string> trustDomain = NameFlag.TrustDomain();
+        Option<string[]> aliases = NameFlag.TrustDomainAliases();
         var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
         Option<int> workers = NumberFlag.Create("--workers", Environment.ProcessorCount, 1, 256, "Worker threads, one event loop each.");
         Option<double> drain = NumberFlag.Create("--drain-seconds", 5.0, 0, 86_400, "How long a stop waits for requests under way.");

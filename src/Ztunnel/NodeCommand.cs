@@ -24,8 +24,8 @@ internal static partial class NodeCommand
             Description = "Signing certificate in Istio's cacerts layout (ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem). "
                 + "Nodes that are to reach each other need the same root. Without it the node makes a root of its own.",
         };
-        var trustDomain = new Option<string>("--trust-domain") { Description = "Trust domain of all identities.", DefaultValueFactory = _ => "cluster.local" };
-        var aliases = new Option<string[]>("--trust-domain-alias") { Description = "A former trust domain whose identities and principals still count. May be given several times." };
+        Option<string> trustDomain = NameFlag.TrustDomain();
+        Option<string[]> aliases = NameFlag.TrustDomainAliases();
         var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
         Option<int> workers = NumberFlag.Create("--workers", Environment.ProcessorCount, 1, 256, "Worker threads, one event loop each.");
         Option<double> drain = NumberFlag.Create("--drain-seconds", 5.0, 0, 86_400, "How long a stop waits for open connections.");

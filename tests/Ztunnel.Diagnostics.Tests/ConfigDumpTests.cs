@@ -155,16 +155,16 @@ public sealed class ConfigDumpTests
         Assert.Equal(
             """
             [{"name":"everywhere","namespace":"istio-system","scope":"Global","action":"Permissive","kind":"PeerAuthentication",
-            "dryRun":false,"accepted":true,"enforcement":"Full","enforcedAt":["nodes"],"workloads":1},
+            "dryRun":false,"accepted":true,"onConnections":"Full","enforcedAt":["nodes"],"workloads":1},
             {"name":"ports","namespace":"web","scope":"WorkloadSelector","action":"Strict","kind":"PeerAuthentication",
-            "selector":{"app":"httpbin"},"ports":{"9090":"Permissive"},"dryRun":false,"accepted":false,"enforcement":"Full",
+            "selector":{"app":"httpbin"},"ports":{"9090":"Permissive"},"dryRun":false,"accepted":false,"onConnections":"Full",
             "enforcedAt":["nodes"],"notes":["has mistakes: what is enforced is its last version without"],"workloads":1},
             {"name":"tokens","namespace":"web","scope":"Namespace","action":"Authenticate","kind":"RequestAuthentication",
-            "dryRun":false,"accepted":true,"enforcement":"None",
+            "dryRun":false,"accepted":true,"onConnections":"None",
             "enforcedAt":["Service web/httpbin: AncestorNotBound, Service web/httpbin is not bound to a waypoint","Gateway web/none: TargetNotFound"],
-            "notes":["is attached to Service httpbin, Gateway none: enforced there on requests, not on connections"],"workloads":0},
+            "notes":["names Service httpbin, Gateway none as its target: about requests there, not about connections","names Gateway web/none, which does not exist: enforced nowhere"]},
             {"name":"try","namespace":"web","scope":"Namespace","action":"Deny","kind":"AuthorizationPolicy","dryRun":true,
-            "accepted":true,"enforcement":"Partial","enforcedAt":["nodes"],"droppedAttributes":["methods"],
+            "accepted":true,"onConnections":"Partial","enforcedAt":["nodes"],"droppedAttributes":["methods"],
             "notes":["only requests have these attributes, and a waypoint can look at them: methods. The DENY rules with them are enforced without them and so refuse more than they ask"],
             "workloads":1,"observed":{"wouldAllow":7,"wouldDeny":3,"audited":0}}]
             """.ReplaceLineEndings(""),

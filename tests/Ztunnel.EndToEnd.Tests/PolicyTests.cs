@@ -129,7 +129,7 @@ public sealed class PolicyTests(PolicyTests.SharedLab shared) : IClassFixture<Po
         Assert.Equal("client stranger neighbour", await Lab.Reached());
         JsonElement policy = Assert.Single(await Lab.Policies());
         Assert.True(policy.GetProperty("accepted").GetBoolean());
-        Assert.Equal("Partial", policy.GetProperty("enforcement").GetString());
+        Assert.Equal("Partial", policy.GetProperty("onConnections").GetString());
         Assert.Equal("methods", Assert.Single(policy.GetProperty("droppedAttributes").EnumerateArray()).GetString());
         Assert.Equal(1, policy.GetProperty("workloads").GetInt32());
     }

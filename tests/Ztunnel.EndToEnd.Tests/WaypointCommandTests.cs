@@ -73,6 +73,51 @@ public sealed class WaypointCommandTests : IDisposable
     }
 
     [Fact]
+    public void Apply_warns_until_a_ready_pod_and_the_Service_are_there()
+    {
+        Run("apply", "-n", "shop");
+        Assert.Equal("warning: no pod serves shop/waypoint yet: what is bound to it is refused until one does\n", Warned());
+
+        string pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: wp, namespace: shop, labels: {gateway.networking.k8s.io/gateway-name: waypoint}}\n"
+            + "spec: {nodeName: node-a}\nstatus: {podIPs: [{ip: 10.244.1.9}]READY}\n";
+        _manifests.Write("pod.yaml", pod.Replace("READY", ", conditions: [{type: Ready, status: \"False\"}]", StringComparison.Ordinal));
+        Run("apply", "-n", "shop");
+        Assert.StartsWith("warning: no pod that serves shop/waypoint is ready yet:", Warned(), StringComparison.Ordinal);
+        _manifests.Write("pod.yaml", pod.Replace("READY", "", StringComparison.Ordinal));
+        Run("apply", "-n", "shop");
+        Assert.StartsWith("warning: there is no Service shop/waypoint yet, by which its pods are found:", Warned(), StringComparison.Ordinal);
+        _manifests.Write("service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: waypoint, namespace: shop}\n"
+            + "spec: {clusterIP: 10.96.0.8, selector: {gateway.networking.k8s.io/gateway-name: waypoint}, ports: [{port: 15008}]}\n");
+        Run("apply", "-n", "shop");
+        Assert.Empty(Warned());
+    }
+
+    [Fact]
+    public void Delete_warns_of_what_is_still_labelled_and_says_when_there_is_nothing()
+    {
+        Run("apply", "-n", "shop", "--enroll-namespace");
+        _manifests.Write("far.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: far, namespace: away, labels: {istio.io/use-waypoint: waypoint, istio.io/use-waypoint-namespace: shop}}\n"
+            + "spec: {clusterIP: 10.96.0.9, ports: [{port: 80}]}\n");
+        Warned();
+        Assert.Equal(0, Run("delete", "-n", "shop", "--all"));
+        Assert.Equal("warning: still labelled for shop/waypoint, so that what is bound by it is refused: Namespace shop, Service away/far\n", Warned());
+
+        Said();
+        Assert.Equal(0, Run("delete", "-n", "shop", "--all"));
+        Assert.Equal("No waypoints found in namespace shop.\n", Said());
+        Assert.Empty(Warned());
+    }
+
+    [Fact]
+    public void What_is_no_directory_is_called_so()
+    {
+        string absent = System.IO.Path.Combine(_manifests.Path, "absent");
+
+        Assert.Equal(1, RunIn(absent, "list"));
+        Assert.Equal($"error: --manifests: {absent} is not a directory\n", Warned());
+    }
+
+    [Fact]
     public void A_namespace_with_another_waypoint_is_not_bound_anew_unless_that_is_said()
     {
         Run("apply", "-n", "shop", "--enroll-namespace");
@@ -103,15 +148,21 @@ public sealed class WaypointCommandTests : IDisposable
         Assert.Single(Directory.GetFiles(_manifests.Path));
     }
 
-    private int Run(params string[] arguments) =>
+    private int Run(params string[] arguments) => RunIn(_manifests.Path, arguments);
+
+    private int RunIn(string manifests, params string[] arguments) =>
         WaypointCommand.Create(_output, _error)
-            .Parse(arguments is ["generate", ..] ? arguments : [.. arguments, "--manifests", _manifests.Path])
+            .Parse(arguments is ["generate", ..] ? arguments : [.. arguments, "--manifests", manifests])
             .Invoke(new System.CommandLine.InvocationConfiguration { Output = _output, Error = _error });
 
-    private string Said()
+    private string Said() => Taken(_output);
+
+    private string Warned() => Taken(_error);
+
+    private static string Taken(StringWriter from)
     {
-        string said = _output.ToString();
-        _output.GetStringBuilder().Clear();
+        string said = from.ToString();
+        from.GetStringBuilder().Clear();
         return said;
     }
 }

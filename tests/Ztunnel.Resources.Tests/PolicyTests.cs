@@ -166,9 +166,36 @@ public sealed class PolicyTests
         Assert.Equal("DeniedByPolicy mesh/a", world.Answer("shop/cart 10.0.1.1 80", "far"));
     }
 
+    [Fact]
+    public void A_target_that_does_not_exist_is_told_once_until_it_does()
+    {
+        const string Told = "AuthorizationPolicy default/a: spec.targetRefs: names Gateway default/waypoynt, which does not exist: enforced nowhere";
+        string policy = Policy("a", "DENY", Everyone, spec: "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: waypoynt}]");
+        string gateway = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: waypoynt, namespace: default}\n"
+            + "spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}\n";
+
+        var world = new World([.. Pods, policy]);
+        world.Put(Policy("b", "DENY", Everyone), policy);
+        ResourceProblem problem = Assert.Single(world.Translator.Inventory.Snapshot().Problems);
+        Assert.EndsWith(Told, problem.ToString(), StringComparison.Ordinal);
+        Assert.True(problem.IsRemark);
+        Assert.Equal(1, Warnings());
+
+        world.Put(gateway);
+        Assert.Empty(world.Problems);
+        world.Remove(gateway);
+        Assert.EndsWith(Told, Assert.Single(world.Problems), StringComparison.Ordinal);
+        Assert.Equal(2, Warnings());
+
+        world.Put(Policy("a", "DENY", Everyone));
+        Assert.Empty(world.Problems);
+
+        int Warnings() => world.Log.At(LogLevel.Warning).Count(line => line.EndsWith(Told, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("CUSTOM", "provider: {name: authz}", "the CUSTOM action asks an external authorizer, and there is none: gateways refuse the requests it matches, and it has no effect on connections")]
-    [InlineData("DENY", "targetRefs: [{kind: Service, name: web}, {kind: Service, name: db}]", "is attached to Service web, Service db: enforced there on requests, not on connections")]
+    [InlineData("DENY", "targetRefs: [{kind: Service, name: web}, {kind: Service, name: db}]", "names Service web, Service db as its target: about requests there, not about connections")]
     public void What_is_not_enforced_on_connections_says_so(string action, string spec, string note)
     {
         var world = new World([.. Pods, Policy("a", action, Everyone, spec: spec)]);

@@ -30,8 +30,8 @@ public sealed record PolicyDump
     /// <summary>Ours: false when there are mistakes in it, which <see cref="ConfigDump.Resources"/> names.</summary>
     public required bool Accepted { get; init; }
 
-    /// <summary>Ours: <c>Full</c>, <c>Partial</c> or <c>None</c>: how much of it is enforced on connections.</summary>
-    public required string Enforcement { get; init; }
+    /// <summary>Ours: <c>Full</c>, <c>Partial</c> or <c>None</c>: how much of it nodes enforce on connections.</summary>
+    public required string OnConnections { get; init; }
 
     /// <summary>
     /// Ours: where it is enforced: <c>nodes</c>, on connections to its workloads; <c>Gateway namespace/name</c>, on requests; or what
@@ -45,8 +45,8 @@ public sealed record PolicyDump
     /// <summary>Ours: what to know about how it is enforced.</summary>
     public IReadOnlyList<string>? Notes { get; init; }
 
-    /// <summary>Ours: how many workloads of the mesh it is about, on all nodes.</summary>
-    public required int Workloads { get; init; }
+    /// <summary>Ours: how many workloads of the mesh it is about, on all nodes; null for one that names its targets, which is not about workloads.</summary>
+    public required int? Workloads { get; init; }
 
     /// <summary>Ours: of a dry-run or AUDIT policy what it found of this node's connections since it was last changed.</summary>
     public ObservedDump? Observed { get; init; }

@@ -51,13 +51,27 @@ public sealed partial class MeshState
         return [.. policy.Attachments.Select(PlacementOf)];
     }
 
+    /// <summary>
+    /// What to tell of a policy that names targets that do not exist, as a sentence without its subject; null when all are there.
+    /// </summary>
+    public string? MissingTargetsOf(IPolicy policy)
+    {
+        IReadOnlyList<PolicyPlacement> placements = PlacementsOf(policy);
+        PolicyPlacement[] missing = [.. placements.Where(placement => placement.Fault == PolicyPlacement.TargetNotFound)];
+        if (missing.Length == 0)
+            return null;
+        string names = string.Join(" and ", missing.Select(placement => placement.Attachment));
+        string consequence = placements.Any(placement => placement.Fault is null) ? "not enforced there" : "enforced nowhere";
+        return $"names {names}, which {(missing.Length == 1 ? "does" : "do")} not exist: {consequence}";
+    }
+
     private PolicyPlacement PlacementOf(PolicyAttachment attachment)
     {
         switch (attachment.Kind)
         {
             case PolicyAttachmentKind.Gateway:
                 var name = new GatewayName(attachment.Namespace, attachment.Name);
-                return _gateways.Find(name) is not null ? new(attachment, name, null) : new(attachment, null, "TargetNotFound");
+                return _gateways.Find(name) is not null ? new(attachment, name, null) : new(attachment, null, PolicyPlacement.TargetNotFound);
             case PolicyAttachmentKind.GatewayClass:
                 return new PolicyPlacement(attachment, null, null);
             default:
@@ -65,7 +79,7 @@ public sealed partial class MeshState
                     ? ServicesOfEntry(attachment.Namespace, attachment.Name)
                     : ServiceByName(new ServiceName(attachment.Namespace, attachment.Name)) is { } service ? [service] : [];
                 if (services.IsEmpty)
-                    return new PolicyPlacement(attachment, null, "TargetNotFound");
+                    return new PolicyPlacement(attachment, null, PolicyPlacement.TargetNotFound);
                 return services.Select(WaypointOf).FirstOrDefault(binding => binding is { Bound: true }) is { } binding
                     ? new PolicyPlacement(attachment, binding.Waypoint, null)
                     : new PolicyPlacement(attachment, null, $"AncestorNotBound, {attachment} is not bound to a waypoint");

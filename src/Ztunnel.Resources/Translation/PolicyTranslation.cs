@@ -59,7 +59,7 @@ internal static class PolicyTranslation
             Notes =
             [
                 policy.Targets.Count > 0
-                    ? $"is attached to {Names(policy.Targets)}: enforced there on requests, not on connections"
+                    ? AboutRequests(policy.Targets)
                     : "is enforced on requests through the ingress gateways whose pods it is about; only a targetRef attaches it to a waypoint",
                 .. NotesOnTargets(policy.Metadata, policy.Targets, options),
                 .. policy.StandsIn ? ["has mistakes and no earlier version: refuses every token until it is mended"] : Array.Empty<string>(),
@@ -121,12 +121,13 @@ internal static class PolicyTranslation
                 target.Attachment!.Value, target.Attachment == PolicyAttachmentKind.GatewayClass ? "" : metadata.Namespace, target.Name)),
     ];
 
-    private static string Names(ValueArray<PolicyTarget> targets) => string.Join(", ", targets.Select(target => $"{target.Kind} {target.Name}"));
+    private static string AboutRequests(ValueArray<PolicyTarget> targets) =>
+        $"names {string.Join(", ", targets.Select(target => $"{target.Kind} {target.Name}"))} as its target: about requests there, not about connections";
 
     private static IEnumerable<string> WhyNotOnConnections(AuthorizationPolicyObject policy, TranslatorOptions options)
     {
         if (policy.Targets.Count > 0)
-            return [$"is attached to {Names(policy.Targets)}: enforced there on requests, not on connections", .. NotesOnTargets(policy.Metadata, policy.Targets, options)];
+            return [AboutRequests(policy.Targets), .. NotesOnTargets(policy.Metadata, policy.Targets, options)];
         return policy.Action == PolicyAction.Custom
             ? ["the CUSTOM action asks an external authorizer, and there is none: gateways refuse the requests it matches, and it has no effect on connections"]
             : [];

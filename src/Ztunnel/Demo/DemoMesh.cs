@@ -50,6 +50,8 @@ internal sealed class DemoMesh : IAsyncDisposable
         DirectoryContents contents = DirectorySource.Read(manifests);
         if (contents.Problems.FirstOrDefault(problem => !problem.IsRemark) is { } problem)
             throw new DemoFailure(problem.ToString());
+        if (!contents.Objects.OfType<NodeObject>().Any())
+            throw new DemoFailure($"{manifests} has no Node: the demo is built from Nodes, Pods and Services");
 
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[bold]Building[/] the nodes and pods that {manifests} names, as network namespaces of this process");
         LabNetwork network = await LabNetwork.Build(LabPlan.From(contents.Objects), stop);

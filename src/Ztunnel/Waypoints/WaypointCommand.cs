@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Ztunnel.Mesh;
 using Ztunnel.Resources;
 
@@ -50,11 +49,15 @@ internal static class WaypointCommand
             NamespaceObject? @namespace = parsed.GetValue(enroll) ? Enrollable(editor, waypoint, parsed.GetValue(overwrite)) : null;
             editor.Write(key, $"waypoint-{waypoint.Namespace}-{waypoint.Name}.yaml", waypoint.ToYaml());
             output.WriteLine($"waypoint {waypoint.Namespace}/{waypoint.Name} {(isNew ? "created" : "configured")}");
-            if (@namespace is null)
-                return;
-            editor.SetLabel(@namespace.Key, WaypointLabels.UseWaypoint, waypoint.Name);
-            output.WriteLine($"namespace {waypoint.Namespace} labelled {WaypointLabels.UseWaypoint}: {waypoint.Name}");
-            if (@namespace.Metadata.Labels["istio.io/dataplane-mode"] is not "ambient")
+            if (@namespace is not null)
+            {
+                editor.SetLabel(@namespace.Key, WaypointLabels.UseWaypoint, waypoint.Name);
+                output.WriteLine($"namespace {waypoint.Namespace} labelled {WaypointLabels.UseWaypoint}: {waypoint.Name}");
+            }
+
+            if (WaypointUse.Of(editor.Objects, waypoint.Namespace).Single(use => use.Gateway.Key == key).WhyRefused(editor) is { } reason)
+                error.WriteLine($"warning: {reason}");
+            if (@namespace is not null && @namespace.Metadata.Labels["istio.io/dataplane-mode"] is not "ambient")
                 error.WriteLine($"warning: namespace {waypoint.Namespace} is not labelled istio.io/dataplane-mode: ambient, so its pods' traffic is not captured");
         }));
         return command;
@@ -71,7 +74,7 @@ internal static class WaypointCommand
             string? only = parsed.GetValue(all) ? null : parsed.GetRequiredValue(@namespace);
             IReadOnlyList<WaypointUse> waypoints = WaypointUse.Of(editor.Objects, only);
             if (waypoints.Count == 0)
-                output.WriteLine(only is null ? "No waypoints found." : $"No waypoints found in namespace {only}.");
+                output.WriteLine(only is null ? "No waypoints found." : NoneIn(only));
             else
                 Print([WaypointUse.Header(), .. waypoints.Select(waypoint => waypoint.Row())], output);
         }));
@@ -115,6 +118,8 @@ internal static class WaypointCommand
             string[] wanted = parsed.GetValue(all)
                 ? [.. editor.Objects.OfType<GatewayObject>().Where(IsWaypoint).Where(gateway => gateway.Metadata.Namespace == of).Select(gateway => gateway.Metadata.Name)]
                 : parsed.GetRequiredValue(names);
+            if (wanted.Length == 0)
+                output.WriteLine(NoneIn(of));
             foreach (string name in wanted)
             {
                 var key = new ObjectKey(ObjectKind.Gateway, of, name);
@@ -122,6 +127,9 @@ internal static class WaypointCommand
                     throw new ManifestEditException($"{key} is no waypoint: its class is {gateway.ClassName}");
                 editor.Remove(key);
                 output.WriteLine($"waypoint {of}/{name} deleted");
+                ObjectKey[] left = [.. WaypointUse.LabelledFor(new GatewayName(of, name), editor.Objects)];
+                if (left.Length > 0)
+                    error.WriteLine($"warning: still labelled for {of}/{name}, so that what is bound by it is refused: {Few(left)}");
             }
         }));
         return command;
@@ -146,10 +154,21 @@ internal static class WaypointCommand
             output.WriteLine(string.Join("   ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
     }
 
+    private static string NoneIn(string @namespace) => $"No waypoints found in namespace {@namespace}.";
+
+    private static string Few(ObjectKey[] keys)
+    {
+        const int Shown = 5;
+        string names = string.Join(", ", keys.Take(Shown));
+        return keys.Length > Shown ? $"{names} and {keys.Length - Shown} more" : names;
+    }
+
     private static int Change(TextWriter error, string manifests, Action<ManifestEditor> work)
     {
         try
         {
+            if (!Directory.Exists(manifests))
+                throw new DirectoryNotFoundException($"--manifests: {manifests} is not a directory");
             work(ManifestEditor.Open(manifests));
             return 0;
         }
@@ -170,19 +189,15 @@ internal static class WaypointCommand
         private readonly Option<string> _namespace = Namespace();
         private readonly Option<string> _name = new("--name") { Description = "The waypoint's name.", DefaultValueFactory = _ => DefaultName };
         private readonly Option<string?> _for = new("--for") { Description = "What it takes: service, workload, all or none; service where it says nothing." };
-        private readonly Option<string?> _revision = new("--revision", "-r") { Description = "The control plane's revision it is for." };
+        private readonly Option<string> _revision = new("--revision", "-r") { Description = "The control plane's revision it is for." };
 
         public WaypointDescriptionFlags()
         {
             _for.AcceptOnlyFromAmong("service", "workload", "all", "none");
-            _name.Validators.Add(result => Check(result, KubernetesSyntax.SubdomainFault));
-            _namespace.Validators.Add(result => Check(result, KubernetesSyntax.LabelFault));
-            _revision.Validators.Add(result => Check(result, KubernetesSyntax.LabelValueFault));
-            _name.Validators.Add(result =>
-            {
-                if (result.GetValueOrDefault<string>() is "none")
-                    result.AddError("--name: a waypoint cannot be called none, which says that there is to be none");
-            });
+            NameFlag.Demand(_name, KubernetesSyntax.SubdomainFault);
+            NameFlag.Demand(_name, name => name is "none" ? "a waypoint cannot be called none, which says that there is to be none" : null);
+            NameFlag.Demand(_namespace, KubernetesSyntax.LabelFault);
+            NameFlag.Demand(_revision, KubernetesSyntax.LabelValueFault);
         }
 
         public void AddTo(Command command)
@@ -195,11 +210,5 @@ internal static class WaypointCommand
 
         public WaypointManifest Read(ParseResult parsed) =>
             new(parsed.GetRequiredValue(_namespace), parsed.GetRequiredValue(_name), parsed.GetValue(_for), parsed.GetValue(_revision));
-
-        private static void Check(OptionResult result, Func<string, string?> fault)
-        {
-            if (result.GetValueOrDefault<string>() is { } value && fault(value) is { } message)
-                result.AddError($"{result.Option.Name}: {message}");
-        }
     }
 }

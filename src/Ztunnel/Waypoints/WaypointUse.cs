@@ -53,6 +53,28 @@ internal sealed class WaypointUse
         ];
     }
 
+    /// <summary>The objects that carry the label of a waypoint, whether it is there or not.</summary>
+    public static IEnumerable<ObjectKey> LabelledFor(GatewayName waypoint, IEnumerable<KubernetesObject> objects) => objects
+        .Where(@object => @object is NamespaceObject or ServiceObject or ServiceEntryObject or WorkloadEntryObject or PodObject)
+        .Where(@object => WaypointLabels.RequestOf(@object.Metadata.Labels, StringMap.Empty, @object is NamespaceObject ? @object.Metadata.Name : @object.Metadata.Namespace)
+            is WaypointRequest.Named named && named.Gateway == waypoint)
+        .Select(@object => @object.Key)
+        .Order(ObjectKey.Order);
+
+    /// <summary>Why what is bound to it is refused; null when it is not for want of a pod or of the Service by which its pods are found.</summary>
+    public string? WhyRefused(ManifestEditor manifests)
+    {
+        string name = $"{Gateway.Metadata.Namespace}/{Gateway.Metadata.Name}";
+        const string Refused = "what is bound to it is refused until";
+        if (Pods == 0)
+            return $"no pod serves {name} yet: {Refused} one does";
+        if (ReadyPods == 0)
+            return $"no pod that serves {name} is ready yet: {Refused} one is";
+        return manifests.Find(new ObjectKey(ObjectKind.Service, Gateway.Metadata.Namespace, Gateway.Metadata.Name)) is null
+            ? $"there is no Service {name} yet, by which its pods are found: {Refused} there is"
+            : null;
+    }
+
     /// <summary>The row of a table, as <see cref="Header"/> heads it.</summary>
     public string[] Row() =>
     [
