@@ -29,6 +29,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     private readonly TrafficTable _traffic;
     private readonly BackendForwarder _backends;
     private readonly RequestPipeline _pipeline;
+    private readonly RequestsUnderWay _underWay = new();
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _refreshing = new(1);
     private readonly Timer _retry;
@@ -41,6 +42,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     private IDisposable? _policyObservation;
     private volatile bool _stopping;
     private int _asked;
+    private string? _servesNothing;
 
     private GatewayEngine(
         GatewayOptions options, Workload pod, EventLoopGroup loops, MeshState mesh, CertificateStore certificates, AccessLog accessLog, ILoggerFactory loggers)
@@ -60,7 +62,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         var keys = new KeySetCache(_outside, TimeProvider.System, loggers.CreateLogger<KeySetCache>());
         Observations = new RequestObservations(loggers.CreateLogger<RequestObservations>());
         var guard = new RequestGuard(mesh, _pod, new RequestAuthenticator(keys, TimeProvider.System), Observations);
-        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, _backends, options.Limits, new RequestLog(accessLog));
+        _pipeline = new RequestPipeline(mesh, _pod, _loops, guard, _backends, options.Limits, _underWay, new RequestLog(accessLog, mesh, _underWay));
         _retry = new Timer(_ => Refresh(), null, Timeout.Infinite, Timeout.Infinite);
         certificates.Request(pod.Identity);
     }
@@ -122,13 +124,18 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     /// </summary>
     public async Task Drain(TimeSpan patience)
     {
+        bool first = !_stopping;
         _stopping = true;
-        _pipeline.Leaving = true;
+        _underWay.Stop(patience);
+        if (first)
+            LogStopping(patience.TotalSeconds, _underWay.Count);
         await _refreshing.WaitAsync();
         _ports!.Dispose();
         _refreshing.Release();
         await Task.WhenAll(_server!.Drain(patience), _waypoint!.Drain(patience), _relays!.Drain(patience));
         await Task.WhenAll(_loops.Select(on => on.Loop.RunAsync(() => on.Connector.Drain(TimeSpan.FromSeconds(1)))));
+        if (first)
+            LogStopped(_underWay.BrokenOff);
     }
 
     /// <summary>Stops at once. Use <see cref="Drain"/> first to stop in order.</summary>
@@ -222,6 +229,7 @@ public sealed partial class GatewayEngine : IAsyncDisposable
             bool all = _tls.Update(ports);
             _pod.Ports = ports;
             all &= _ports!.Update(gateways.Any(gateway => gateway.Waypoint));
+            TellIfNothingIsServed(gateways);
             if (!all)
                 TryAgainLater();
         }
@@ -236,6 +244,28 @@ public sealed partial class GatewayEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>Says so once for each reason: a gateway that waits at no port looks like one that is not there.</summary>
+    private void TellIfNothingIsServed(ImmutableArray<HttpGateway> gateways)
+    {
+        bool serves = _pod.Ports.PodPorts.Any() || gateways.Any(gateway => gateway.Waypoint);
+        string? reason = serves ? null : WhyNothingIsServed(gateways);
+        if (reason is not null && !string.Equals(reason, _servesNothing, StringComparison.Ordinal))
+            LogServesNothing(_pod.Workload, reason);
+        _servesNothing = reason;
+    }
+
+    private string WhyNothingIsServed(ImmutableArray<HttpGateway> gateways)
+    {
+        if (!gateways.IsEmpty)
+            return $"no listener of {string.Join(", ", gateways.Select(gateway => gateway.Name))} can be served, or no port of its service leads to this pod";
+        return _pod.Workload.Gateway switch
+        {
+            null => "it has no label gateway.networking.k8s.io/gateway-name, and is no endpoint of a service that a Gateway's spec.addresses names",
+            var own when _mesh.HttpGatewayOf(own) is not null => $"Gateway {own} is served by the services that its spec.addresses names, and this pod is an endpoint of none",
+            var own => $"Gateway {own} does not exist, has a class that is not served here, or has no listener that can be served",
+        };
+    }
+
     private void TryAgainLater()
     {
         try
@@ -247,6 +277,15 @@ public sealed partial class GatewayEngine : IAsyncDisposable
             // The engine has stopped meanwhile.
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "pod {Pod} serves no listener of any Gateway: {Reason}; what holds a Gateway up is said in `status` in /config_dump")]
+    private partial void LogServesNothing(Workload pod, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopping: waiting up to {Seconds} s for {Requests} requests")]
+    private partial void LogStopping(double seconds, int requests);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopped; {Requests} requests were broken off")]
+    private partial void LogStopped(int requests);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "a change could not be taken over, and will be tried again; what was served before goes on")]
     private partial void LogRefreshFailed(Exception error);

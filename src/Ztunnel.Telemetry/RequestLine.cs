@@ -22,8 +22,8 @@ internal sealed class RequestLine(DateTimeOffset time, RequestRecord record) : L
         if (record.UpstreamServiceTime is { } took)
             line.Text("upstream_service_time", string.Create(null, $"{took}ms"));
         line.Bare("upstream_host", record.UpstreamHost);
-        if (record.Service is { } service)
-            line.Text("upstream_cluster", string.Create(null, $"outbound|{record.ServicePort}||{service.Name}.{service.Namespace}"));
+        if (record.ServiceHost is { } host)
+            line.Text("upstream_cluster", string.Create(null, $"outbound|{record.ServicePort}||{host}"));
         if (record.Rule is { } rule)
             line.Text("route_name", string.Create(null, $"{rule.Route.Namespace}.{rule.Route.Name}.{(object?)rule.Name ?? rule.Index}"));
         line.Text("request_id", record.RequestId);

@@ -45,10 +45,10 @@ public sealed class RequestRecord
     /// <summary><c>upstream_host</c>: the endpoint that was tried last.</summary>
     public string? UpstreamHost { get; init; }
 
-    /// <summary><c>upstream_cluster</c>: the service it was routed to.</summary>
-    public ServiceName? Service { get; init; }
+    /// <summary><c>upstream_cluster</c>: the full DNS name of the service it was routed to; null where there is none.</summary>
+    public string? ServiceHost { get; init; }
 
-    /// <summary>The port of <see cref="Service"/>.</summary>
+    /// <summary>The port of <see cref="ServiceHost"/>.</summary>
     public ushort ServicePort { get; init; }
 
     /// <summary><c>route_name</c>: the rule it was routed by, as <c>namespace.name.index</c>.</summary>

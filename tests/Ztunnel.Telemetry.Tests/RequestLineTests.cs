@@ -14,7 +14,7 @@ public sealed class RequestLineTests
             "2026-03-01T12:00:00.123456Z\tinfo\taccess\trequest complete\t"
             + "method=\"GET\" path=\"/get?a=1\" protocol=\"HTTP/1.1\" authority=\"web.test\" response_code=200 response_flags=\"-\" "
             + "response_code_details=\"via_upstream\" bytes_received=0 bytes_sent=42 duration=\"15ms\" upstream_service_time=\"14ms\" "
-            + "upstream_host=10.2.0.2:8080 upstream_cluster=\"outbound|8000||httpbin.default\" route_name=\"default.web.1\" "
+            + "upstream_host=10.2.0.2:8080 upstream_cluster=\"outbound|8000||httpbin.default.svc.cluster.local\" route_name=\"default.web.1\" "
             + "request_id=\"abc\" x_forwarded_for=\"192.0.2.1\" user_agent=\"curl\\\"\\n\" downstream_remote_address=10.1.0.2:40000 "
             + "src.identity=\"spiffe://cluster.local/ns/default/sa/curl\" requested_server_name=\"web.test\"",
             line);
@@ -47,7 +47,7 @@ public sealed class RequestLineTests
         Duration = TimeSpan.FromMilliseconds(15.4),
         UpstreamServiceTime = 14,
         UpstreamHost = "10.2.0.2:8080",
-        Service = new ServiceName("default", "httpbin"),
+        ServiceHost = "httpbin.default.svc.cluster.local",
         ServicePort = 8000,
         Rule = new HttpRule { Route = new RouteName(RouteKind.Http, "default", "web"), Index = 1 },
         RequestId = "abc",

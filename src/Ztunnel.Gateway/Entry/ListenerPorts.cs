@@ -33,7 +33,11 @@ internal sealed partial class ListenerPorts(
         if (isWaypoint)
             wanted.Add(CaptureContract.HbonePort);
         foreach (ushort gone in _open.Keys.Except(wanted).ToArray())
+        {
             Close(gone);
+            LogListensNoMore(gone);
+        }
+
         bool all = true;
         foreach (ushort added in wanted.Except(_open.Keys).ToArray())
             all &= TryOpen(added, tunnels: isWaypoint && added == CaptureContract.HbonePort);
@@ -140,7 +144,7 @@ internal sealed partial class ListenerPorts(
             return;
         }
 
-        TlsConnection tls = await TlsConnection.AcceptAsync(connection, context, options.HandshakeTimeout);
+        TlsConnection tls = await Handshake(connection, context, entry);
         await intake.Admit(tls, entry with { ServerName = tls.ServerName }, local, tls.NegotiatedAlpn);
     }
 
@@ -161,16 +165,39 @@ internal sealed partial class ListenerPorts(
                 await relays.Relay(channel, listener, entry);
                 break;
             case StreamListener listener when relays.Leads(listener, entry) && certificates.Find(port.Number, listener, name) is { } context:
-                await relays.Relay(await TlsConnection.AcceptAsync(channel, context, options.HandshakeTimeout), listener, entry);
+                await relays.Relay(await Handshake(channel, context, entry), listener, entry);
                 break;
             default:
+                LogNoListener(entry.Client, name);
                 channel.Dispose();
                 break;
         }
     }
 
+    private async ValueTask<TlsConnection> Handshake(Channel connection, TlsContext context, Entry.Listener entry)
+    {
+        try
+        {
+            return await TlsConnection.AcceptAsync(connection, context, options.HandshakeTimeout);
+        }
+        catch (ChannelException e)
+        {
+            LogHandshakeFailed(entry.Client, entry.Port, e.Message);
+            throw;
+        }
+    }
+
     [LoggerMessage(Level = LogLevel.Information, Message = "listening on port {Port}")]
     private partial void LogListens(ushort port);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "no longer listening on port {Port}: no listener that can be served needs it; see `status` in /config_dump")]
+    private partial void LogListensNoMore(ushort port);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "the TLS handshake of {Client} at port {Port} failed: {Reason}")]
+    private partial void LogHandshakeFailed(IPEndPoint client, ushort port, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Client} was reset: no listener that can be served is for the server name {ServerName}")]
+    private partial void LogNoListener(IPEndPoint client, string? serverName);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "cannot listen on port {Port}, and will try again: {Reason}")]
     private partial void LogCannotListen(ushort port, string reason);

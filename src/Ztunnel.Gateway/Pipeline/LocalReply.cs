@@ -28,8 +28,8 @@ internal sealed record LocalReply(int Status, string Body = "", string? Flags = 
     /// <summary>The method is none that is passed on.</summary>
     public static readonly LocalReply MethodNotAllowed = new(StatusCodes.Status405MethodNotAllowed);
 
-    /// <summary>A rule or its backend cannot be used.</summary>
-    public static readonly LocalReply Fault = new(StatusCodes.Status500InternalServerError);
+    /// <summary>The rule has no backend.</summary>
+    public static readonly LocalReply NoBackend = new(StatusCodes.Status500InternalServerError, Details: "no_backend");
 
     /// <summary>No endpoint is there to take the request.</summary>
     public static readonly LocalReply NoHealthyUpstream = new(
@@ -77,6 +77,10 @@ internal sealed record LocalReply(int Status, string Body = "", string? Flags = 
 
     /// <summary>Whether the client is told that it is for want of room.</summary>
     public bool Overloaded { get; private init; }
+
+    /// <summary>A backend or filter cannot be used: <paramref name="what"/> says which of them in the log, and <paramref name="why"/> the reason.</summary>
+    public static LocalReply Fault(string what, string? why) =>
+        new(StatusCodes.Status500InternalServerError, Details: why is null ? what : $"{what}{{{why.Replace(' ', '_')}}}");
 
     /// <summary>Answers. A gRPC caller gets the status where it looks for it.</summary>
     public async Task Write(HttpContext http)

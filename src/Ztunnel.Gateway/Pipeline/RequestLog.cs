@@ -1,27 +1,34 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Ztunnel.Mesh;
 using Ztunnel.Telemetry;
 
 namespace Ztunnel.Gateway;
 
 /// <summary>Tells the access log of requests. Costs nothing while that is off.</summary>
-internal sealed class RequestLog(AccessLog log)
+internal sealed class RequestLog(AccessLog log, MeshState mesh, RequestsUnderWay underWay)
 {
     /// <summary>Begins to watch a request; null where nobody wants to know.</summary>
-    public Watch? Begin(Exchange exchange) => log.Enabled ? new Watch(log, exchange) : null;
+    public Watch? Begin(Exchange exchange) => log.Enabled ? new Watch(this, exchange) : null;
+
+    private bool TimeIsOver => underWay.TimeIsOver;
+
+    private void Write(RequestRecord record) => log.Write(record);
+
+    private string? HostnameOf(ServiceName? service) => service is null ? null : mesh.ServiceByName(service)?.Hostname;
 
     /// <summary>One request on its way.</summary>
     internal sealed class Watch
     {
-        private readonly AccessLog _log;
+        private readonly RequestLog _log;
         private readonly Exchange _exchange;
         private readonly string _target;
         private readonly long _started = Stopwatch.GetTimestamp();
         private readonly ByteCount _received = new();
         private readonly ByteCount _sent = new();
 
-        public Watch(AccessLog log, Exchange exchange)
+        public Watch(RequestLog log, Exchange exchange)
         {
             _log = log;
             _exchange = exchange;
@@ -38,6 +45,7 @@ internal sealed class RequestLog(AccessLog log)
             HttpContext http = _exchange.Http;
             HttpRequest request = http.Request;
             bool gone = http.RequestAborted.IsCancellationRequested && _exchange.Answered?.Flags is null && !_exchange.Broken;
+            bool cut = gone && _log.TimeIsOver;
             var tunnel = _exchange.Entry as Entry.Tunnel;
             _log.Write(new RequestRecord
             {
@@ -46,14 +54,14 @@ internal sealed class RequestLog(AccessLog log)
                 Protocol = request.Protocol,
                 Authority = request.Host.Value,
                 Status = gone && !http.Response.HasStarted ? 0 : http.Response.StatusCode,
-                Flags = gone ? "DC" : _exchange.Broken ? "UC" : _exchange.Answered?.Flags,
-                Details = gone ? "downstream_remote_disconnect" : _exchange.Answered?.Details ?? "via_upstream",
+                Flags = cut ? null : gone ? "DC" : _exchange.Broken ? "UC" : _exchange.Answered?.Flags,
+                Details = cut ? "drain_time_over" : gone ? "downstream_remote_disconnect" : _exchange.Answered?.Details ?? "via_upstream",
                 BytesReceived = _received.Bytes,
                 BytesSent = Sent(http),
                 Duration = Stopwatch.GetElapsedTime(_started),
                 UpstreamServiceTime = _exchange.UpstreamTook,
                 UpstreamHost = _exchange.UpstreamHost,
-                Service = _exchange.Service,
+                ServiceHost = _log.HostnameOf(_exchange.Service),
                 ServicePort = _exchange.Port,
                 Rule = _exchange.Rule,
                 RequestId = Text(request, EdgeHeaders.RequestId),

@@ -12,20 +12,37 @@ namespace Ztunnel.Gateway;
 /// by the policies, routed, filtered, and sent to a backend or answered here.
 /// </summary>
 internal sealed class RequestPipeline(
-    MeshState mesh, GatewayPod gateway, IReadOnlyList<GatewayLoop> loops, IRequestGuard guard, BackendForwarder backends, HttpLimits limits, RequestLog log)
+    MeshState mesh,
+    GatewayPod gateway,
+    IReadOnlyList<GatewayLoop> loops,
+    IRequestGuard guard,
+    BackendForwarder backends,
+    HttpLimits limits,
+    RequestsUnderWay underWay,
+    RequestLog log)
 {
     private readonly MinDataRate? _bodyRate = limits.BodyRate == 0 ? null : new MinDataRate(limits.BodyRate, limits.BodyGrace);
-
-    /// <summary>Whether the gateway is stopping, and clients are to come back elsewhere.</summary>
-    public bool Leaving { get; set; }
 
     /// <summary>Answers a request.</summary>
     public async Task Answer(HttpContext http)
     {
+        underWay.Enter();
+        try
+        {
+            await Serve(http);
+        }
+        finally
+        {
+            underWay.Leave(http.RequestAborted.IsCancellationRequested);
+        }
+    }
+
+    private async Task Serve(HttpContext http)
+    {
         ChannelConnection connection = http.Features.Get<ChannelConnection>()
             ?? throw new InvalidOperationException("A request that came over no connection of ours.");
         await new LoopSwitch(connection.Loop);
-        var exchange = new Exchange(http, connection, loops[connection.Loop.Index]) { Leaving = Leaving };
+        var exchange = new Exchange(http, connection, loops[connection.Loop.Index]) { Leaving = underWay.Stopping };
         RequestLog.Watch? watch = log.Begin(exchange);
         try
         {
@@ -180,8 +197,10 @@ internal sealed class RequestPipeline(
         exchange.Rule = rule;
         if (RuleFilters.Apply(rule.Filters, exchange, match.Match.Path, facts) is { } answered)
             return answered;
-        if (rule.Choose(Random.Shared.NextDouble()) is not { Fault: null, Service: { } service } backend)
-            return LocalReply.Fault;
+        if (rule.Choose(Random.Shared.NextDouble()) is not { } backend)
+            return LocalReply.NoBackend;
+        if (backend is not { Fault: null, Service: { } service })
+            return LocalReply.Fault("backend_fault", backend.Fault);
         if (RuleFilters.Apply(backend.Filters, exchange, match.Match.Path, facts) is { } answeredForBackend)
             return answeredForBackend;
         exchange.Service = service;

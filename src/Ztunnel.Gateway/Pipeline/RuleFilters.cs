@@ -34,8 +34,8 @@ internal static class RuleFilters
                     return Redirect(redirect, exchange, match, facts);
                 case HttpFilter.Cors cors when Cors(cors.Policy, exchange) is { } answer:
                     return answer;
-                case HttpFilter.Unusable:
-                    return LocalReply.Fault;
+                case HttpFilter.Unusable unusable:
+                    return LocalReply.Fault("filter_fault", unusable.Reason);
             }
         }
 

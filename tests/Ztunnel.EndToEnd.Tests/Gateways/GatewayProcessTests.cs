@@ -91,6 +91,22 @@ public sealed class GatewayProcessTests
 
         ProcessResult result = await gateway.WaitForExit(Stop).WaitAsync(MeshLab.Patience, Stop);
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        string said = result.Output + result.Error;
+        Assert.Contains("stopping: waiting up to 1 s for 1 requests", said, StringComparison.Ordinal);
+        Assert.Contains("stopped; 1 requests were broken off", said, StringComparison.Ordinal);
+        Assert.Contains("response_code=0 response_flags=\"-\" response_code_details=\"drain_time_over\"", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_gateway_that_loses_its_ports_says_so_and_why()
+    {
+        await using ProcessLab lab = await Lab();
+        await using LabProcess gateway = await Start(lab);
+
+        lab.Write("mesh.yaml", Manifests(lab.Network, ""));
+
+        await gateway.WaitForOutput("no longer listening on port 80", MeshLab.Patience, Stop);
+        await gateway.WaitForOutput("pod infra/gateway serves no listener of any Gateway: Gateway infra/edge does not exist", MeshLab.Patience, Stop);
     }
 
     [Fact]
@@ -160,17 +176,19 @@ public sealed class GatewayProcessTests
     private static async Task<ProcessLab> Lab()
     {
         ProcessLab lab = await ProcessLab.WithoutAgents(describe => describe.Node("a").Pod("gateway", "infra").Pod("backend", "outside").Pod("stranger", "outside"));
-        lab.Write("mesh.yaml", Yaml.Join(
-        [
-            Yaml.Namespace("infra", ambient: false),
-            Yaml.Namespace("outside", ambient: false),
-            .. lab.Network.Pods.Select(pod => Yaml.Pod(
-                pod, pod.Name == "gateway" ? "{gateway.networking.k8s.io/gateway-name: edge}" : null)),
-            Yaml.Service("web", "outside", "{app: backend}", 8080, "8080", "10.96.0.5"),
-            Documents,
-        ]));
+        lab.Write("mesh.yaml", Manifests(lab.Network, Documents));
         return lab;
     }
+
+    private static string Manifests(LabNetwork network, string more) => Yaml.Join(
+    [
+        Yaml.Namespace("infra", ambient: false),
+        Yaml.Namespace("outside", ambient: false),
+        .. network.Pods.Select(pod => Yaml.Pod(
+            pod, pod.Name == "gateway" ? "{gateway.networking.k8s.io/gateway-name: edge}" : null)),
+        Yaml.Service("web", "outside", "{app: backend}", 8080, "8080", "10.96.0.5"),
+        more,
+    ]);
 
     private static async Task<LabProcess> Start(ProcessLab lab, params string[] more)
     {

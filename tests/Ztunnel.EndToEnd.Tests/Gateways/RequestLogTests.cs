@@ -7,7 +7,7 @@ namespace Ztunnel.EndToEnd.Tests;
 public sealed class RequestLogTests(GatewayLab lab)
 {
     [Theory]
-    [InlineData("web.test", "/missing", "response_code=500 response_flags=\"-\" response_code_details=\"direct_response\"")]
+    [InlineData("web.test", "/missing", "response_code=500 response_flags=\"-\" response_code_details=\"backend_fault{Service_default/nowhere")]
     [InlineData("none.test", "/", "response_code=404 response_flags=\"NR\" response_code_details=\"route_not_found\"")]
     [InlineData("web.test", "/empty", "response_code=503 response_flags=\"UH\" response_code_details=\"no_healthy_upstream\"")]
     [InlineData("web.test", "/deaf", "response_code=503 response_flags=\"UF\" response_code_details=\"upstream_reset_before_response_started{remote_connection_failure}\"")]
@@ -33,7 +33,7 @@ public sealed class RequestLogTests(GatewayLab lab)
         string line = await lab.Mesh.Line("request complete", id);
         Assert.Contains("method=\"POST\" path=\"/duplex?access_token=REDACTED\"", line, StringComparison.Ordinal);
         Assert.Contains("bytes_received=10 bytes_sent=10 ", line, StringComparison.Ordinal);
-        Assert.Contains($"upstream_host={lab.Mesh.Pod("v1").IPv4}:8081 upstream_cluster=\"outbound|80||rpc.default\" route_name=\"default.web.", line, StringComparison.Ordinal);
+        Assert.Contains($"upstream_host={lab.Mesh.Pod("v1").IPv4}:8081 upstream_cluster=\"outbound|80||rpc.default.svc.cluster.local\" route_name=\"default.web.", line, StringComparison.Ordinal);
         Assert.DoesNotContain("src.identity", line, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", line, StringComparison.Ordinal);
     }
@@ -46,7 +46,7 @@ public sealed class RequestLogTests(GatewayLab lab)
 
         string line = await lab.Mesh.Line("request complete", id);
         Assert.Contains("src.identity=\"spiffe://cluster.local/ns/default/sa/client\"", line, StringComparison.Ordinal);
-        Assert.Contains("upstream_cluster=\"outbound|80||walled.default\" route_name=\"default.walled.0\"", line, StringComparison.Ordinal);
+        Assert.Contains("upstream_cluster=\"outbound|80||walled.default.svc.cluster.local\" route_name=\"default.walled.0\"", line, StringComparison.Ordinal);
     }
 
     [Fact]
