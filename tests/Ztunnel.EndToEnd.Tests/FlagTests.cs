@@ -30,6 +30,7 @@ public sealed class FlagTests
 
         Assert.Equal(1, exit);
         Assert.Contains(value, error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("exception", error.ToString(), StringComparison.OrdinalIgnoreCase);
     }
 
     [Theory]
