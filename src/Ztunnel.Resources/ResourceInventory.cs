@@ -82,6 +82,9 @@ public sealed class ResourceInventory
             return _statuses.GetValueOrDefault(key);
     }
 
+    /// <summary>What the status of some object is to say has been said anew, and may have changed. Raised on the thread that translates.</summary>
+    public event EventHandler? StatusChanged;
+
     /// <summary>Takes what the status of an object is to say; null when that is nothing.</summary>
     internal void SetStatus(ObjectKey key, GatewayApiStatus? status)
     {
@@ -92,6 +95,8 @@ public sealed class ResourceInventory
             else
                 _statuses[key] = status;
         }
+
+        StatusChanged?.Invoke(this, EventArgs.Empty);
     }
 
     internal void SetSynced()

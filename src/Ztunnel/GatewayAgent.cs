@@ -30,6 +30,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
     private readonly CertificateStore _certificates;
     private readonly DiagnosticsServer? _diagnostics;
     private GatewayEngine? _engine;
+    private ListenerWarnings? _warnings;
     private Task _following = Task.CompletedTask;
 
     private GatewayAgent(GatewayAgentOptions options, ICertificateAuthority authority, ILoggerFactory loggers)
@@ -78,6 +79,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
             Workload pod = await agent.FindPod(stop);
             agent._engine = await GatewayEngine.Start(
                 options.Engine, pod, agent._loops, agent._mesh, agent._certificates, agent._verifier, accessLog, loggers, stop);
+            agent._warnings = new ListenerWarnings(agent._translator.Inventory, options.Name, agent._logger);
             agent._readiness.State = ReadinessState.Ready;
             agent.LogStarted(options.Name, pod, pod.Identity);
             return agent;
@@ -103,6 +105,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        _warnings?.Dispose();
         await _stopping.CancelAsync();
         await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_engine is not null)

@@ -110,6 +110,18 @@ public sealed class GatewayProcessTests
     }
 
     [Fact]
+    public async Task A_listener_that_cannot_be_served_is_named_with_the_reason()
+    {
+        await using ProcessLab lab = await Lab();
+        await using LabProcess gateway = await Start(lab);
+
+        lab.Write("mesh.yaml", Manifests(lab.Network, Documents.Replace(
+            "listeners: [", "listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: lost}]}}, ", StringComparison.Ordinal)));
+
+        await gateway.WaitForOutput("listener https of Gateway infra/edge: ResolvedRefs=False/InvalidCertificateRef: ", MeshLab.Patience, Stop);
+    }
+
+    [Fact]
     public async Task It_says_that_it_is_ready_and_what_it_serves()
     {
         await using ProcessLab lab = await Lab();
