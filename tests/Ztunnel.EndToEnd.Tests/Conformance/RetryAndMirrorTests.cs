@@ -62,9 +62,11 @@ public sealed class RetryAndMirrorTests(ConformanceLab lab)
     [InlineData("fraction: {numerator: 25, denominator: 50}", 0.5)]
     public async Task HTTPRouteRequestPercentageMirror(string share, double expected)
     {
-        lab.Apply(Route("share", Shared, $"{{{Mark("share").Replace("filters: [", $"filters: [{Mirror("v2", share)}, ", StringComparison.Ordinal)}, backendRefs: [{To("v1")}]}}"));
+        // A mark of its own: the route of another share would do for a while, and copy as many as that says.
+        string mark = Guid.NewGuid().ToString();
+        lab.Apply(Route("share", Shared, $"{{{Mark(mark).Replace("filters: [", $"filters: [{Mirror("v2", share)}, ", StringComparison.Ordinal)}, backendRefs: [{To("v1")}]}}"));
         await lab.Accepted("HTTPRoute", "share");
-        await lab.Expect(Shared, "GET / -> v1; has x-mark: share");
+        await lab.Expect(Shared, $"GET / -> v1; has x-mark: {mark}");
         string target = $"/?id={Guid.NewGuid()}";
         Dictionary<string, int> primary = await Weights.Sample(200, _ => lab.Ask(Shared, target));
         Assert.Equal(200, primary["v1"]);

@@ -149,19 +149,20 @@ public sealed class SlowClientTests(SafetyLab lab)
         // A connection that has said nothing and is still open after a moment; null where it was refused.
         async Task<Socket?> Connect()
         {
-            Socket client = await lab.Connect(lab.Strict);
-            Task<int> ended = client.ReceiveAsync(new byte[1]);
+            Socket? client = null;
             try
             {
+                client = await lab.Connect(lab.Strict);
+                Task<int> ended = client.ReceiveAsync(new byte[1]);
                 if (await Task.WhenAny(ended, Task.Delay(Trickle, TestContext.Current.CancellationToken)) != ended || await ended > 0)
                     return client;
             }
             catch (SocketException)
             {
-                // Refused by RST.
+                // Refused by RST, perhaps before the connect was seen to succeed.
             }
 
-            client.Dispose();
+            client?.Dispose();
             return null;
         }
     }
