@@ -1,3 +1,5 @@
+using Ztunnel.Mesh;
+
 namespace Ztunnel.Gateway;
 
 /// <summary>Hashes that are the same in every instance of a gateway and after every start. Not against those who mean harm.</summary>
@@ -9,16 +11,9 @@ internal static class StableHash
         ulong hash = 0xCBF2_9CE4_8422_2325;
         foreach (char unit in text)
             hash = (hash ^ unit) * 0x0000_0100_0000_01B3;
-        return Mix(hash);
+        return BitMix.Of(hash);
     }
 
     /// <summary>One number of two, evenly spread.</summary>
-    public static ulong Combine(ulong a, ulong b) => Mix(a ^ Mix(b + 0x9E37_79B9_7F4A_7C15));
-
-    private static ulong Mix(ulong value)
-    {
-        value = (value ^ (value >> 30)) * 0xBF58_476D_1CE4_E5B9;
-        value = (value ^ (value >> 27)) * 0x94D0_49BB_1331_11EB;
-        return value ^ (value >> 31);
-    }
+    public static ulong Combine(ulong a, ulong b) => BitMix.Of(a ^ BitMix.Of(b + BitMix.Step));
 }

@@ -75,9 +75,9 @@ internal sealed class LeastConnectionsPicker(Ejections ejections, ulong seed) : 
         ulong most = 0;
         foreach (Endpoint candidate in choice.Candidates)
         {
-            ulong weight = Mix(affinity ^ candidate.Hash);
+            ulong weight = BitMix.Of(affinity ^ candidate.Hash);
             // The weight again decides who returns early to an endpoint that is let in by degrees: always the same clients.
-            if ((highest is null || weight > most) && WillDo(candidate, choice, tried, Mix(weight)))
+            if ((highest is null || weight > most) && WillDo(candidate, choice, tried, BitMix.Of(weight)))
             {
                 highest = candidate;
                 most = weight;
@@ -100,14 +100,7 @@ internal sealed class LeastConnectionsPicker(Ejections ejections, ulong seed) : 
     private int Below(int bound) => (int)Math.BigMul(Next(), (ulong)bound, out _);
 
     // SplitMix64 (Steele, Lea, Flood 2014): full period from any seed, including 0, and a handful of instructions.
-    private ulong Next() => Mix(_random += 0x9E37_79B9_7F4A_7C15);
-
-    private static ulong Mix(ulong z)
-    {
-        z = (z ^ (z >> 30)) * 0xBF58_476D_1CE4_E5B9;
-        z = (z ^ (z >> 27)) * 0x94D0_49BB_1331_11EB;
-        return z ^ (z >> 31);
-    }
+    private ulong Next() => BitMix.Of(_random += BitMix.Step);
 
     private sealed class Rest(LeastConnectionsPicker all, List<Endpoint> tried) : IEndpointPicker
     {
