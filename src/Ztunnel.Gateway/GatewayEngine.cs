@@ -166,9 +166,9 @@ public sealed partial class GatewayEngine : IAsyncDisposable
     }
 
     /// <summary>The tunnels to the mesh there are now.</summary>
-    public async Task<IReadOnlyList<UpstreamTunnels>> Tunnels()
+    public async Task<IReadOnlyList<TunnelSnapshot>> Tunnels()
     {
-        UpstreamTunnels[][] each = await Task.WhenAll(_loops.Select(on => on.Loop.RunAsync(() => Task.FromResult(on.Connector.Tunnels().ToArray()))));
+        TunnelSnapshot[][] each = await Task.WhenAll(_loops.Select(on => on.Loop.RunAsync(() => Task.FromResult(on.Connector.Tunnels().ToArray()))));
         return [.. each.SelectMany(tunnels => tunnels)];
     }
 

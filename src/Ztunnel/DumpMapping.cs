@@ -1,7 +1,7 @@
 using Ztunnel.Diagnostics;
 using Ztunnel.Gateway;
 using Ztunnel.Identity;
-using Ztunnel.Proxy;
+using Ztunnel.Telemetry;
 
 namespace Ztunnel;
 
@@ -46,17 +46,6 @@ internal static class DumpMapping
             TrustFault = authority.Trust.Fault,
         };
     }
-
-    public static PoolDump ToDump(UpstreamTunnels tunnel) => new()
-    {
-        Worker = tunnel.Worker,
-        Source = tunnel.Source.ToString(),
-        NextHop = tunnel.NextHop.ToString(),
-        Expected = [tunnel.Destination.ToString()],
-        Connections = tunnel.Connections,
-        Streams = tunnel.Tunnels,
-        LastError = tunnel.LastFailure,
-    };
 
     public static PoolDump ToDump(TunnelSnapshot tunnel) => new()
     {

@@ -3,6 +3,7 @@ using Ztunnel.Hbone.Pool;
 using Ztunnel.Identity;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
+using Ztunnel.Telemetry;
 
 namespace Ztunnel.Gateway;
 
@@ -65,7 +66,7 @@ internal sealed class UpstreamConnector
     public void Evict(string uid) => _tunnels.Evict(key => string.Equals(key.DestinationUid, uid, StringComparison.Ordinal));
 
     /// <summary>The tunnels there are now.</summary>
-    public IEnumerable<UpstreamTunnels> Tunnels() => _tunnels.Snapshot().Select(peer => new UpstreamTunnels(
+    public IEnumerable<TunnelSnapshot> Tunnels() => _tunnels.Snapshot().Select(peer => new TunnelSnapshot(
         _loop.Index,
         peer.Key.Source,
         peer.Key.Destination,
