@@ -15,6 +15,14 @@ internal static class Yaml
 
         """;
 
+    public static string GatewayClass(string name, string controller) => $$"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: GatewayClass
+        metadata: {name: {{name}}}
+        spec: {controllerName: istio.io/{{controller}}}
+
+        """;
+
     public static string Pod(LabPod pod, string? labels = null, bool ready = true, int? port = null, string? account = null) => $"""
         apiVersion: v1
         kind: Pod

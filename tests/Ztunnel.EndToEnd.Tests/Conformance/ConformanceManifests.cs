@@ -28,7 +28,7 @@ internal static class ConformanceManifests
             Service("app-v1", "app", 4, ip("app-v1")),
             Service("app-v2", "app", 5, ip("app-v2")),
             Service("web", "web", 6, ip("web")),
-            GatewayClass,
+            Yaml.GatewayClass("istio", "gateway-controller"),
             GatewayOf("same-namespace", "{name: http, port: 80, protocol: HTTP}"),
             GatewayOf("all-namespaces", "{name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}"),
             GatewayOf("backend-namespaces", "{name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {purpose: backend}}}}}"),
@@ -136,14 +136,6 @@ internal static class ConformanceManifests
         .Replace("ports: [{name: first,", "ports: [{name: other, port: 8080}, {name: first,", StringComparison.Ordinal);
 
     private static string Endpoint(string address) => $"{{addresses: [{address}], conditions: {{ready: true}}}}";
-
-    private const string GatewayClass = """
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: GatewayClass
-        metadata: {name: istio}
-        spec: {controllerName: istio.io/gateway-controller}
-
-        """;
 
     private const string Waypoint = """
         apiVersion: gateway.networking.k8s.io/v1

@@ -101,6 +101,8 @@ public sealed class GatewayLab : IAsyncLifetime
             Service("deaf", "", "http", "9", ip("v1")),
             Service("elsewhere", "", "http", "8080", ip("plain")).Replace("namespace: default", "namespace: outside", StringComparison.Ordinal),
             Service("front", "", "http", "8000", ip("gateway")).Replace("namespace: default", "namespace: infra", StringComparison.Ordinal),
+            Yaml.GatewayClass("istio", "gateway-controller"),
+            Yaml.GatewayClass("istio-waypoint", "mesh-controller"),
             Documents.Replace("WAYPOINT", ip("waypoint"), StringComparison.Ordinal),
             Secret("cert-a", "a.test", "one"),
             Secret("cert-b", "b.test", "one"),
@@ -144,16 +146,6 @@ public sealed class GatewayLab : IAsyncLifetime
     };
 
     private const string Documents = """
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: GatewayClass
-        metadata: {name: istio}
-        spec: {controllerName: istio.io/gateway-controller}
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: GatewayClass
-        metadata: {name: istio-waypoint}
-        spec: {controllerName: istio.io/mesh-controller}
-        ---
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway
         metadata: {name: edge, namespace: infra}

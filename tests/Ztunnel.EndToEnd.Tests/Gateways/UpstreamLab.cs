@@ -148,12 +148,8 @@ public sealed class UpstreamLab : IAsyncLifetime
         .. network.Pods.Select(pod => pod.Name == "gateway"
             ? Yaml.Pod(pod, "{istio.io/dataplane-mode: none, gateway.networking.k8s.io/gateway-name: edge}")
             : Yaml.Pod(pod)),
+        Yaml.GatewayClass("istio", "gateway-controller"),
         """
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: GatewayClass
-        metadata: {name: istio}
-        spec: {controllerName: istio.io/gateway-controller}
-        ---
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway
         metadata: {name: edge, namespace: infra}

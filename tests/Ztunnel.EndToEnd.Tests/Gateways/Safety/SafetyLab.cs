@@ -100,22 +100,14 @@ public sealed class SafetyLab : IAsyncLifetime
             "waypoint" => "{istio.io/dataplane-mode: none, gateway.networking.k8s.io/gateway-name: waypoint}",
             _ => null,
         })),
+        Yaml.GatewayClass("istio", "gateway-controller"),
+        Yaml.GatewayClass("istio-waypoint", "mesh-controller"),
         Documents.Replace("WAYPOINT", network.Pod("waypoint").IPv4.ToString(), StringComparison.Ordinal)
             .Replace("BACKEND", network.Pod("backend").IPv4.ToString(), StringComparison.Ordinal),
         GatewayLab.Secret("cert", "web.test", "one"),
     ]);
 
     private const string Documents = """
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: GatewayClass
-        metadata: {name: istio}
-        spec: {controllerName: istio.io/gateway-controller}
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: GatewayClass
-        metadata: {name: istio-waypoint}
-        spec: {controllerName: istio.io/mesh-controller}
-        ---
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway
         metadata: {name: waypoint, namespace: default, labels: {istio.io/waypoint-for: all}}
