@@ -10,9 +10,10 @@ internal interface IRequestGuard
     /// <summary>Judges a request by the policies that hold for it: its tokens first, then what it may do.</summary>
     /// <param name="context">The request. It is only read; what to change in it is in the decision.</param>
     /// <param name="entry">How it came.</param>
+    /// <param name="ports">What the gateway listened on when the request came; the one it is routed by.</param>
     /// <param name="method">Its method as a backend will see it.</param>
     /// <param name="path">Its path, normalised; the one it is routed by and sent on with.</param>
-    ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, string method, HttpPath path);
+    ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, PortTable ports, string method, HttpPath path);
 }
 
 /// <summary>What becomes of a request.</summary>

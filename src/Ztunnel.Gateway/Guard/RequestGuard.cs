@@ -15,10 +15,10 @@ internal sealed class RequestGuard(MeshState mesh, GatewayPod pod, RequestAuthen
         new(StatusCodes.Status400BadRequest, "", "MethodNotUpperCase", null, "the method is not in upper case, so that policies could not tell what it is");
 
     /// <inheritdoc/>
-    public ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, string method, HttpPath path)
+    public ValueTask<GuardDecision> Judge(HttpContext context, Entry entry, PortTable ports, string method, HttpPath path)
     {
         HttpPolicyScope scope = ScopeOf(pod, entry);
-        if (entry is not Entry.Listener listener || pod.Ports.Find(listener.Port)?.ListenerFor(context.Request.Host.Host) is not { } asked)
+        if (entry is not Entry.Listener listener || ports.Find(listener.Port)?.ListenerFor(context.Request.Host.Host) is not { } asked)
             return Judge(mesh.PoliciesFor(scope), context, entry, method, path);
         scope = scope with { Gateway = asked.Gateway };
         return asked.SharedWith.Count == 0
@@ -45,10 +45,6 @@ internal sealed class RequestGuard(MeshState mesh, GatewayPod pod, RequestAuthen
             own, new IPEndPoint(own.Addresses is [var address, ..] ? address : IPAddress.Any, listener.Port), listener.Client.Address, null),
         _ => throw new InvalidOperationException($"{entry} is no entry"),
     };
-
-    /// <summary>A question of a browser, which carries no token (Fetch, section 3.2.2).</summary>
-    private static bool IsPreflight(HttpRequest request) =>
-        HttpMethods.IsOptions(request.Method) && request.Headers.Origin.Count > 0 && request.Headers.AccessControlRequestMethod.Count > 0;
 
     private ValueTask<GuardDecision> Judge(HttpPolicies policies, HttpContext context, Entry entry, string method, HttpPath path)
     {
@@ -81,7 +77,8 @@ internal sealed class RequestGuard(MeshState mesh, GatewayPod pod, RequestAuthen
     private async ValueTask<GuardDecision> AuthenticateFirst(HttpPolicies policies, HttpContext context, Entry entry, string method, HttpPath path)
     {
         var headers = new RequestHeaders(context.Request.Headers);
-        AuthenticatedRequest authenticated = IsPreflight(context.Request)
+        // A browser's question carries no token (Fetch, section 3.2.2).
+        AuthenticatedRequest authenticated = CorsReply.IsPreflight(context.Request)
             ? RequestAuthenticator.Unverified(policies.TokenRules, headers)
             : await authenticator.Authenticate(policies.TokenRules, headers, context.Request.QueryString.Value ?? "", context.RequestAborted);
         return authenticated.Refusal is { } refusal

@@ -11,7 +11,7 @@ namespace Ztunnel.Gateway;
 /// One request on its way through the gateway: what filters made of it so far, and what is done to its headers where it
 /// leaves for the backend and where the answer leaves for the client.
 /// </summary>
-internal sealed class Exchange(HttpContext http, ChannelConnection connection, GatewayLoop on) : HttpTransformer
+internal sealed class Exchange(HttpContext http, ChannelConnection connection, GatewayLoop on, PortTable ports) : HttpTransformer
 {
     private const string ConnectionHeader = "Connection";
 
@@ -22,6 +22,9 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
 
     /// <summary>The request and its answer.</summary>
     public HttpContext Http => http;
+
+    /// <summary>What the gateway listened on when it came: it is judged and routed by the same listener, whatever changes meanwhile.</summary>
+    public PortTable Ports => ports;
 
     /// <summary>How it came in.</summary>
     public Entry Entry => connection.Entry;

@@ -42,7 +42,7 @@ internal sealed class RequestPipeline(
         ChannelConnection connection = http.Features.Get<ChannelConnection>()
             ?? throw new InvalidOperationException("A request that came over no connection of ours.");
         await new LoopSwitch(connection.Loop);
-        var exchange = new Exchange(http, connection, loops[connection.Loop.Index]) { Leaving = underWay.Stopping };
+        var exchange = new Exchange(http, connection, loops[connection.Loop.Index], gateway.Ports) { Leaving = underWay.Stopping };
         RequestLog.Watch? watch = log.Begin(exchange);
         try
         {
@@ -137,7 +137,7 @@ internal sealed class RequestPipeline(
     /// <summary>Asks the policies; not null where they refuse the request.</summary>
     private async ValueTask<LocalReply?> Judge(Exchange exchange, HttpPath path)
     {
-        GuardDecision decision = await guard.Judge(exchange.Http, exchange.Entry, exchange.Method, path);
+        GuardDecision decision = await guard.Judge(exchange.Http, exchange.Entry, exchange.Ports, exchange.Method, path);
         if (decision.Refusal is { } refusal)
         {
             if (refusal.Challenge is { } challenge)
@@ -171,7 +171,7 @@ internal sealed class RequestPipeline(
             Query = exchange.Query,
             Headers = new RequestHeaders(request.Headers),
         };
-        switch (RequestRouter.Decide(mesh, gateway.Ports, exchange.Entry, facts))
+        switch (RequestRouter.Decide(mesh, exchange.Ports, exchange.Entry, facts))
         {
             case RouteDecision.Reply reply:
                 return reply.Answer;

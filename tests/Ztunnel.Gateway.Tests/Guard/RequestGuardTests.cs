@@ -113,7 +113,7 @@ public sealed class RequestGuardTests : IDisposable
             {
                 DefaultHttpContext context = Context($"GET /{path}");
                 context.Request.Host = new HostString(host);
-                if ((await _guard.Judge(context, Listener(), "GET", Path($"/{path}"))).Refusal is null)
+                if ((await _guard.Judge(context, Listener(), _pod.Ports, "GET", Path($"/{path}"))).Refusal is null)
                     allowed += path;
             }
 
@@ -134,7 +134,7 @@ public sealed class RequestGuardTests : IDisposable
         DefaultHttpContext context = Context("GET /", "x-a: b");
         context.Request.QueryString = new QueryString($"?a=b&access_token={_world.Good()}");
 
-        GuardDecision decision = await _guard.Judge(context, Listener(), "GET", Path("/"));
+        GuardDecision decision = await _guard.Judge(context, Listener(), _pod.Ports, "GET", Path("/"));
         new GuardDecision { Headers = [new RequestHeader("x-a", null), new RequestHeader("x-b", "c")] }.ApplyTo(context.Request.Headers);
 
         Assert.Equal("a=b", decision.Query);
@@ -164,9 +164,9 @@ public sealed class RequestGuardTests : IDisposable
         var guard = new RequestGuard(_mesh, new GatewayPod(Pod) { Gateways = [waypoint] }, _world.Authenticator, _observations);
         var fromEdge = new Entry.Tunnel(Pod.Identity, IPEndPoint.Parse("10.96.0.1:80"), Web) { Client = IPEndPoint.Parse("10.0.0.1:1") };
 
-        Assert.Equal("403 RBAC: access denied", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 10.9.9.9, 203.0.113.7"), fromEdge, "GET", Path("/"))));
-        Assert.Equal("", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 203.0.113.7, 10.9.9.9"), fromEdge, "GET", Path("/"))));
-        Assert.Equal("", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 203.0.113.7"), fromEdge with { Peer = Shop }, "GET", Path("/"))));
+        Assert.Equal("403 RBAC: access denied", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 10.9.9.9, 203.0.113.7"), fromEdge, PortTable.Empty, "GET", Path("/"))));
+        Assert.Equal("", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 203.0.113.7, 10.9.9.9"), fromEdge, PortTable.Empty, "GET", Path("/"))));
+        Assert.Equal("", Said(await guard.Judge(Context("GET /", "x-forwarded-for: 203.0.113.7"), fromEdge with { Peer = Shop }, PortTable.Empty, "GET", Path("/"))));
     }
 
     [Fact]
@@ -203,9 +203,9 @@ public sealed class RequestGuardTests : IDisposable
     }
 
     private ValueTask<GuardDecision> Judge(string request, params string[] headers) =>
-        _guard.Judge(Context(request, headers), Listener(), request.Split(' ')[0], Path(request.Split(' ')[1]));
+        _guard.Judge(Context(request, headers), Listener(), _pod.Ports, request.Split(' ')[0], Path(request.Split(' ')[1]));
 
-    private ValueTask<GuardDecision> Judge(string request, Entry entry) => _guard.Judge(Context(request), entry, request.Split(' ')[0], Path(request.Split(' ')[1]));
+    private ValueTask<GuardDecision> Judge(string request, Entry entry) => _guard.Judge(Context(request), entry, _pod.Ports, request.Split(' ')[0], Path(request.Split(' ')[1]));
 
     private void PutTokens(JwtRule? rule = null) => _mesh.Policies.Put(new RequestAuthentication
     {
