@@ -13,7 +13,7 @@ using Ztunnel.Telemetry;
 namespace Ztunnel;
 
 /// <summary>
-/// One instance of a Gateway, put together: manifests into the model, the engine that serves them, its diagnostics. Several may
+/// One instance of a Gateway, put together: objects into the model, the engine that serves them, its diagnostics. Several may
 /// live in one process, each in its pod's network namespace.
 /// </summary>
 public sealed partial class GatewayAgent : IAsyncDisposable
@@ -56,23 +56,21 @@ public sealed partial class GatewayAgent : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts a gateway and returns when it has read its manifests, knows which pod it is, and serves. Throws
-    /// <see cref="IOException"/> when the manifests cannot be read.
+    /// Starts a gateway and returns when it knows the objects there are, knows which pod it is, and serves. Throws
+    /// <see cref="IOException"/> when the objects cannot be read.
     /// </summary>
     public static async Task<GatewayAgent> Start(
         GatewayAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggers);
-        if (!Directory.Exists(options.Manifests))
-            throw new DirectoryNotFoundException($"--manifests: {options.Manifests} is not a directory");
         var agent = new GatewayAgent(options, authority, loggers);
         try
         {
             if (agent._diagnostics is { } diagnostics)
                 await diagnostics.Start(stop);
-            agent._following = new ManifestFollower(agent._translator, agent._readiness, agent._logger)
-                .Run(new DirectorySource(options.Manifests, logger: loggers.CreateLogger<DirectorySource>()), agent._stopping.Token);
+            agent._following = new ResourceFollower(agent._translator, agent._readiness, agent._logger)
+                .Run(options.Source, agent._stopping.Token);
             await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
             if (agent._following.IsFaulted)
                 await agent._following;

@@ -11,8 +11,8 @@ public sealed record GatewayAgentOptions
     /// <summary>The Gateway's name and namespace.</summary>
     public required GatewayName Name { get; init; }
 
-    /// <summary>Directory of Kubernetes YAML.</summary>
-    public required string Manifests { get; init; }
+    /// <summary>Where the Kubernetes objects come from.</summary>
+    public required IResourceSource Source { get; init; }
 
     /// <summary>Trust domain of all identities.</summary>
     public string TrustDomain { get; init; } = "cluster.local";

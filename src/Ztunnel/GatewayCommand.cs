@@ -18,7 +18,7 @@ internal static partial class GatewayCommand
         var @namespace = new Option<string>("--namespace") { Description = "The Gateway's namespace.", Required = true };
         NameFlag.Demand(name, KubernetesSyntax.SubdomainFault);
         NameFlag.Demand(@namespace, KubernetesSyntax.LabelFault);
-        var manifests = new Option<DirectoryInfo>("--manifests") { Description = "Directory of Kubernetes YAML, watched.", Required = true };
+        var source = new SourceFlags();
         var netns = new Option<string?>("--netns")
         {
             Description = "Network namespace of the gateway's pod, such as /run/netns/gateway. Without it that of this process.",
@@ -37,15 +37,16 @@ internal static partial class GatewayCommand
         var log = new LogFlags("info,Microsoft=warn,Yarp=warn");
         var command = new Command("gateway", "Run one instance of a Gateway: an ingress gateway or a waypoint.")
         {
-            name, @namespace, manifests, netns, authority, trustDomain, aliases, root, workers, drain,
+            name, @namespace, netns, authority, trustDomain, aliases, root, workers, drain,
         };
+        source.AddTo(command);
         limits.AddTo(command);
         log.AddTo(command);
         command.SetAction((parsed, stop) => Run(
             new GatewayAgentOptions
             {
                 Name = new GatewayName(parsed.GetRequiredValue(@namespace), parsed.GetRequiredValue(name)),
-                Manifests = parsed.GetRequiredValue(manifests).FullName,
+                Source = source.Read(parsed),
                 TrustDomain = parsed.GetRequiredValue(trustDomain),
                 TrustDomainAliases = parsed.GetValue(aliases) ?? [],
                 RootNamespace = parsed.GetRequiredValue(root),

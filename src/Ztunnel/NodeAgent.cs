@@ -12,7 +12,7 @@ using Ztunnel.Telemetry;
 namespace Ztunnel;
 
 /// <summary>
-/// One node's agent, put together: manifests into the model, this node's ambient pods captured, their traffic proxied, all
+/// One node's agent, put together: objects into the model, this node's ambient pods captured, their traffic proxied, all
 /// of it shown by the diagnostics. Several may live in one process, as in the demo.
 /// </summary>
 public sealed partial class NodeAgent : IAsyncDisposable
@@ -75,16 +75,14 @@ public sealed partial class NodeAgent : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts an agent and returns when it has read its manifests and its diagnostics listen; pods are enrolled in the
-    /// background. Throws <see cref="IOException"/> when the manifests cannot be read or a diagnostics port is taken.
+    /// Starts an agent and returns when it knows the objects there are and its diagnostics listen; pods are enrolled in the
+    /// background. Throws <see cref="IOException"/> when the objects cannot be read or a diagnostics port is taken.
     /// </summary>
     public static async Task<NodeAgent> Start(
         NodeAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggers);
-        if (!Directory.Exists(options.Manifests))
-            throw new DirectoryNotFoundException($"--manifests: {options.Manifests} is not a directory");
         var agent = new NodeAgent(options, authority, accessLog, loggers);
         try
         {
@@ -93,8 +91,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
             if (predecessor is not null)
                 agent._readiness.State = ReadinessState.Ready;
             await agent._diagnostics.Start(stop);
-            agent._following = new ManifestFollower(agent._translator, agent._readiness, agent._logger)
-                .Run(new DirectorySource(options.Manifests, logger: loggers.CreateLogger<DirectorySource>()), agent._stopping.Token);
+            agent._following = new ResourceFollower(agent._translator, agent._readiness, agent._logger)
+                .Run(options.Source, agent._stopping.Token);
             await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
             if (agent._following.IsFaulted)
                 await agent._following;

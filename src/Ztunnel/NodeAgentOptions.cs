@@ -13,8 +13,8 @@ public sealed record NodeAgentOptions
     /// <summary>The node's name, as in the pods' <c>spec.nodeName</c>.</summary>
     public required string Node { get; init; }
 
-    /// <summary>Directory of Kubernetes YAML.</summary>
-    public required string Manifests { get; init; }
+    /// <summary>Where the Kubernetes objects come from.</summary>
+    public required IResourceSource Source { get; init; }
 
     /// <summary>Directory in which the pods' annotation <c>ztunnel.io/network-namespace</c> names namespaces.</summary>
     public string NamespaceDirectory { get; init; } = "/run/netns";

@@ -13,7 +13,7 @@ internal static partial class NodeCommand
     public static Command Create()
     {
         var node = new Option<string>("--node") { Description = "This node's name, as in the pods' spec.nodeName.", Required = true };
-        var manifests = new Option<DirectoryInfo>("--manifests") { Description = "Directory of Kubernetes YAML, watched.", Required = true };
+        var source = new SourceFlags();
         var namespaces = new Option<string>("--netns-dir")
         {
             Description = "Directory in which the pods' annotation ztunnel.io/network-namespace names network namespaces.",
@@ -47,8 +47,9 @@ internal static partial class NodeCommand
         var waypoints = new WaypointFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
-            node, manifests, namespaces, authority, trustDomain, aliases, root, workers, drain, release, probes, run, admin, readiness,
+            node, namespaces, authority, trustDomain, aliases, root, workers, drain, release, probes, run, admin, readiness,
         };
+        source.AddTo(command);
         log.AddTo(command);
         proxy.AddTo(command);
         waypoints.AddTo(command);
@@ -56,7 +57,7 @@ internal static partial class NodeCommand
             new NodeAgentOptions
             {
                 Node = parsed.GetRequiredValue(node),
-                Manifests = parsed.GetRequiredValue(manifests).FullName,
+                Source = source.Read(parsed),
                 NamespaceDirectory = parsed.GetRequiredValue(namespaces),
                 TrustDomain = parsed.GetRequiredValue(trustDomain),
                 TrustDomainAliases = parsed.GetValue(aliases) ?? [],

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Ztunnel.Lab;
 using Ztunnel.Proxy;
+using Ztunnel.Resources;
 
 namespace Ztunnel.EndToEnd.Tests;
 
@@ -97,7 +98,7 @@ public sealed partial class LongLifeTests
                 unchanged.Write("mesh.yaml", Manifests(network, "uid-of-the-first"));
                 return Manifests(network, "uid-of-the-first");
             },
-            options => options with { Workers = 1, Manifests = options.Node == "b" ? unchanged.Path : options.Manifests });
+            options => options with { Workers = 1, Source = options.Node == "b" ? new DirectorySource(unchanged.Path) : options.Source });
         LabPod client = mesh.Pod("client"), server = mesh.Pod("server");
         await using EchoServer echo = EchoServer.Start(server);
         string first = await TunnelOf(mesh, client, server);

@@ -3,6 +3,7 @@ using Ztunnel.Gateway;
 using Ztunnel.Identity;
 using Ztunnel.Lab;
 using Ztunnel.Mesh;
+using Ztunnel.Resources;
 using Ztunnel.Telemetry;
 
 namespace Ztunnel.EndToEnd.Tests;
@@ -79,7 +80,7 @@ internal sealed class MeshLab : IAsyncDisposable
         var options = new NodeAgentOptions
         {
             Node = node,
-            Manifests = _manifests.Path,
+            Source = new DirectorySource(_manifests.Path),
             NamespaceDirectory = Network.NamespaceDirectory,
             NodeNamespace = Network.Node(node).NetworkNamespace,
             Workers = 2,
@@ -94,7 +95,7 @@ internal sealed class MeshLab : IAsyncDisposable
         var options = new GatewayAgentOptions
         {
             Name = new GatewayName(pod.Namespace, gateway),
-            Manifests = _manifests.Path,
+            Source = new DirectorySource(_manifests.Path),
             Workers = 2,
             Engine = new GatewayOptions { Namespace = pod.NetworkNamespace },
         };

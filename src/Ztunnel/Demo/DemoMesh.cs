@@ -115,7 +115,7 @@ internal sealed class DemoMesh : IAsyncDisposable
             var options = new GatewayAgentOptions
             {
                 Name = new GatewayName(pod.Metadata.Namespace, gateway),
-                Manifests = Manifests,
+                Source = new DirectorySource(Manifests, logger: _loggers.CreateLogger<DirectorySource>()),
                 Workers = 1,
                 Engine = new GatewayOptions { Namespace = Network.Pod(pod.Metadata.Name).NetworkNamespace },
                 Diagnostics = new DiagnosticsOptions(),
@@ -132,7 +132,7 @@ internal sealed class DemoMesh : IAsyncDisposable
                 new NodeAgentOptions
                 {
                     Node = node.Name,
-                    Manifests = Manifests,
+                    Source = new DirectorySource(Manifests, logger: _loggers.CreateLogger<DirectorySource>()),
                     NamespaceDirectory = Network.NamespaceDirectory,
                     NodeNamespace = node.NetworkNamespace,
                     Workers = 1,

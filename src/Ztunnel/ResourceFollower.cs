@@ -8,7 +8,7 @@ namespace Ztunnel;
 /// Takes the manifests into the model for as long as an agent lives. Should that break down, the agent goes on with what it
 /// knows, and is not ready any more: it would serve routes and policies that nobody can change.
 /// </summary>
-internal sealed partial class ManifestFollower(Translator translator, Readiness readiness, ILogger logger)
+internal sealed partial class ResourceFollower(Translator translator, Readiness readiness, ILogger logger)
 {
     /// <summary>Follows a source until stopped. Throws what it breaks down by.</summary>
     public async Task Run(IResourceSource source, CancellationToken stop)

@@ -8,7 +8,7 @@ using Ztunnel.Testing;
 namespace Ztunnel.EndToEnd.Tests;
 
 /// <summary>An agent whose manifests are not followed any more must not look sound.</summary>
-public sealed class ManifestFollowerTests : IDisposable
+public sealed class ResourceFollowerTests : IDisposable
 {
     private readonly TextLog _log = new();
     private readonly Readiness _readiness = new();
@@ -17,10 +17,10 @@ public sealed class ManifestFollowerTests : IDisposable
     private readonly Translator _translator;
     private readonly Task _following;
 
-    public ManifestFollowerTests()
+    public ResourceFollowerTests()
     {
         _translator = new Translator(new MeshState(), new TranslatorOptions(), _log);
-        _following = new ManifestFollower(_translator, _readiness, _log).Run(new Source(_broken.Task), _stop.Token);
+        _following = new ResourceFollower(_translator, _readiness, _log).Run(new Source(_broken.Task), _stop.Token);
     }
 
     public void Dispose() => _stop.Dispose();
