@@ -17,6 +17,8 @@ namespace Ztunnel.EndToEnd.Tests;
 [SuppressMessage("Performance", "CA1812", Justification = "Made by xunit.")]
 public sealed class UpstreamLab : IAsyncLifetime
 {
+    private const string Served = "/.served";
+
     private readonly ConcurrentDictionary<string, Func<string, HttpContext, Task>> _answers = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<Backend> _backends = [];
     private MeshLab? _mesh;
@@ -66,17 +68,19 @@ public sealed class UpstreamLab : IAsyncLifetime
     internal void WhenAsked(string host, Func<string, HttpContext, Task> answer) => _answers[host] = answer;
 
     /// <summary>A client outside the mesh, whose every request goes to the gateway.</summary>
-    internal HttpClient Client() => new(new SocketsHttpHandler
+    internal HttpClient Client() => new(Handler()) { Timeout = TimeSpan.FromSeconds(60) };
+
+    private SocketsHttpHandler Handler() => new()
     {
         UseCookies = false,
+        AllowAutoRedirect = false,
         ConnectCallback = async (_, stop) =>
         {
             Socket socket = Mesh.Pod("stranger").NetworkNamespace.Run(() => new Socket(SocketType.Stream, ProtocolType.Tcp));
             await socket.ConnectAsync(new IPEndPoint(Mesh.Pod("gateway").IPv4, 80), stop);
             return new NetworkStream(socket, ownsSocket: true);
         },
-    })
-    { Timeout = TimeSpan.FromSeconds(60) };
+    };
 
     /// <summary>
     /// Writes a service <paramref name="name"/> with endpoints on those pods, a route <c>name.test</c> to it and whatever else, and
@@ -98,15 +102,22 @@ public sealed class UpstreamLab : IAsyncLifetime
             spec:
               parentRefs: [{name: edge, namespace: infra}]
               hostnames: [{{name}}.test]
-              rules: [{ {{rule}} backendRefs: [{name: {{name}}, port: 80}]}]
+              rules:
+              - { {{rule}} backendRefs: [{name: {{name}}, port: 80}]}
+              - matches: [{path: {type: Exact, value: "{{Served}}"} }]
+                filters: [{type: RequestRedirect, requestRedirect: {statusCode: 302} }]
 
             """,
             .. more.Length == 0 ? Array.Empty<string>() : [more],
         ]));
-        await MeshLab.Eventually(
-            $"{name}.test to be served",
-            () => Task.FromResult(Gateway.Mesh.HttpGateways.Any(gateway => gateway.Listeners.OfType<Mesh.HttpListener>().Any(listener =>
-                listener.Routes.Matches.Any(way => way.Hostname.ToString() == $"{name}.test")))));
+        // Asked of the gateway, which takes a change of its model a moment later, by a rule that troubles no backend.
+        using HttpMessageInvoker client = new(Handler());
+        await MeshLab.Eventually($"{name}.test to be served", async () =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{name}.test{Served}");
+            using HttpResponseMessage answer = await client.SendAsync(request, CancellationToken.None);
+            return answer.StatusCode == HttpStatusCode.Redirect;
+        });
     }
 
     /// <summary>A service with endpoints on pods.</summary>
