@@ -109,11 +109,18 @@ public sealed class LabNode : LabHost
 /// </summary>
 public sealed class LabPod : LabHost
 {
-    internal LabPod(LabNetwork lab, NetworkNamespace networkNamespace, PodPlan plan)
-        : base(lab, networkNamespace, plan.Addresses) => Plan = plan;
+    internal LabPod(LabNetwork lab, NetworkNamespace networkNamespace, PodPlan plan, string port)
+        : base(lab, networkNamespace, plan.Addresses)
+    {
+        Plan = plan;
+        Port = port;
+    }
 
     /// <summary>What it was built from.</summary>
     public PodPlan Plan { get; }
+
+    /// <summary>The name of its link's other end, on its node's bridge: no other pod of the lab has or had it.</summary>
+    internal string Port { get; }
 
     /// <summary>The pod's name.</summary>
     public string Name => Plan.Name;

@@ -14,13 +14,20 @@ public sealed class LabNetwork : IAsyncDisposable
     private readonly ProcessThread _processThread = new();
     private readonly NamespaceLinks _directory = NamespaceLinks.Create();
     private readonly NetworkNamespace _fabric = NetworkNamespace.Create();
+    private readonly Dictionary<string, PodAddresses> _addresses;
     private ImmutableArray<LabProcess> _processes = [];
+    private ImmutableArray<LabPod> _pods;
+    private int _podsMade;
 
     private LabNetwork(LabPlan plan)
     {
         Plan = plan;
         Nodes = [.. plan.Nodes.Select(node => new LabNode(this, NetworkNamespace.Create(), node))];
-        Pods = [.. plan.Pods.Select(pod => new LabPod(this, NetworkNamespace.Create(), pod))];
+        _pods = [.. plan.Pods.Select(NewPod)];
+        _addresses = plan.Nodes.ToDictionary(
+            node => node.Name,
+            node => new PodAddresses(node, plan.Pods.SelectMany(pod => pod.Addresses)),
+            StringComparer.Ordinal);
     }
 
     /// <summary>Whether this kernel has IPv6.</summary>
@@ -32,8 +39,8 @@ public sealed class LabNetwork : IAsyncDisposable
     /// <summary>The nodes.</summary>
     public ImmutableArray<LabNode> Nodes { get; }
 
-    /// <summary>The pods.</summary>
-    public ImmutableArray<LabPod> Pods { get; }
+    /// <summary>The pods there are now.</summary>
+    public ImmutableArray<LabPod> Pods => _pods;
 
     /// <summary>
     /// A directory with a link for each pod, named by <see cref="PodPlan.NamespaceName"/>, to its network namespace: what an
@@ -73,6 +80,57 @@ public sealed class LabNetwork : IAsyncDisposable
             await lab.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Adds a pod to a running lab, with addresses of its node's ranges that no pod has. Its link in
+    /// <see cref="NamespaceDirectory"/> has its name unless <paramref name="namespaceName"/> says another. Throws
+    /// <see cref="LabException"/> when there is such a link already, no such node, or no address left.
+    /// </summary>
+    public async Task<LabPod> AddPod(
+        string node, string name, string @namespace = "default", string? namespaceName = null, CancellationToken cancellationToken = default)
+    {
+        LabNode on = Node(node);
+        var plan = new PodPlan
+        {
+            Name = name,
+            Namespace = @namespace,
+            Node = node,
+            Addresses = _addresses[node].Take(),
+            NamespaceName = namespaceName ?? name,
+        };
+        LabPod pod = NewPod(plan);
+        try
+        {
+            await Wiring.Attach(on, pod, cancellationToken);
+            _directory.LinkPod(plan.NamespaceName, pod.NetworkNamespace);
+        }
+        catch
+        {
+            pod.NetworkNamespace.Dispose();
+            _addresses[node].Return(plan.Addresses);
+            throw;
+        }
+
+        ImmutableInterlocked.Update(ref _pods, (all, added) => all.Add(added), pod);
+        return pod;
+    }
+
+    /// <summary>
+    /// Ends a pod's programs, takes it off the network and lets go of its namespace and its addresses. Whoever else holds the
+    /// namespace has one without a link to anywhere. Does nothing when it was removed before.
+    /// </summary>
+    public async Task RemovePod(LabPod pod)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        if (!ImmutableInterlocked.Update(ref _pods, (all, removed) => all.Remove(removed), pod))
+            return;
+        foreach (LabProcess process in _processes.Where(process => process.Host == pod))
+            await process.DisposeAsync();
+        _directory.UnlinkPod(pod.Plan.NamespaceName);
+        await Wiring.Detach(Node(pod.Plan.Node), pod, CancellationToken.None);
+        pod.NetworkNamespace.Dispose();
+        _addresses[pod.Plan.Node].Return(pod.Addresses);
     }
 
     /// <summary>The node of that name. Throws when there is none.</summary>
@@ -118,6 +176,8 @@ public sealed class LabNetwork : IAsyncDisposable
     internal Task<LabProcess> StartOnFabric(LabNode node, LabCommand command) => Start(new FabricPort(this, _fabric, node), command);
 
     internal string PortOf(LabNode node) => Wiring.FabricPort(Nodes.IndexOf(node));
+
+    private LabPod NewPod(PodPlan plan) => new(this, NetworkNamespace.Create(), plan, $"pod{Interlocked.Increment(ref _podsMade)}");
 
     internal async Task<LabProcess> Start(LabHost host, LabCommand command)
     {

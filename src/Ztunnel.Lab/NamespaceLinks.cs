@@ -30,7 +30,19 @@ internal sealed class NamespaceLinks : IDisposable
         return new NamespaceLinks(Directory.CreateTempSubdirectory($"{Prefix}{pid}-{StartTime(pid)}-").FullName);
     }
 
-    public void LinkPod(string name, NetworkNamespace target) => File.CreateSymbolicLink(Path.Combine(Pods, name), target.Path);
+    public void LinkPod(string name, NetworkNamespace target)
+    {
+        try
+        {
+            File.CreateSymbolicLink(Path.Combine(Pods, name), target.Path);
+        }
+        catch (IOException exception)
+        {
+            throw new LabException($"there is a network namespace '{name}' already ({exception.Message})");
+        }
+    }
+
+    public void UnlinkPod(string name) => File.Delete(Path.Combine(Pods, name));
 
     public void LinkNode(string name, NetworkNamespace target) => File.CreateSymbolicLink(Path.Combine(Nodes, name), target.Path);
 

@@ -36,6 +36,19 @@ internal static class Wiring
             await UntilUsable(node, node.Addresses.Concat(node.Plan.PodRanges.Select(NodePlan.GatewayOf)), cancellationToken);
     }
 
+    /// <summary>Puts a pod on the network of a lab that is built already.</summary>
+    public static async Task Attach(LabNode node, LabPod pod, CancellationToken cancellationToken)
+    {
+        pod.NetworkNamespace.Run(PreparePod);
+        await Configure(node.ToString(), node.NetworkNamespace, PortOf(pod), cancellationToken);
+        await Configure(pod.ToString(), pod.NetworkNamespace, PodLink(pod.Plan, node.Plan), cancellationToken);
+        await UntilUsable(pod, pod.Addresses, cancellationToken);
+    }
+
+    /// <summary>Takes a pod's link away, with both its ends and at once, whoever still holds its namespace.</summary>
+    public static Task Detach(LabNode node, LabPod pod, CancellationToken cancellationToken) =>
+        Configure(node.ToString(), node.NetworkNamespace, [$"link del {pod.Port}"], cancellationToken);
+
     /// <summary>
     /// The kernel makes an IPv6 address its own (a route of type local) some time after it took it, also without duplicate
     /// address detection; until then the host looks for itself on the link.
@@ -85,12 +98,15 @@ internal static class Wiring
             yield return $"addr add {Address(address, null)} dev eth0";
         foreach (string route in nodes.Where(other => other.Plan != node).SelectMany(other => RoutesTo(other.Plan, node)))
             yield return route;
-        for (int index = 0; index < pods.Length; index++)
-        {
-            yield return $"link add pod{index} type veth peer name eth0 netns {pods[index].NetworkNamespace.Path}";
-            yield return $"link set pod{index} master pods up";
-        }
+        foreach (string link in pods.SelectMany(PortOf))
+            yield return link;
     }
+
+    private static IEnumerable<string> PortOf(LabPod pod) =>
+    [
+        $"link add {pod.Port} type veth peer name eth0 netns {pod.NetworkNamespace.Path}",
+        $"link set {pod.Port} master pods up",
+    ];
 
     private static IEnumerable<string> RoutesTo(NodePlan other, NodePlan from)
     {
