@@ -83,7 +83,7 @@ public sealed class ResourceInventory
     }
 
     /// <summary>What the status of some object is to say has been said anew, and may have changed. Raised on the thread that translates.</summary>
-    public event EventHandler? StatusChanged;
+    public event EventHandler<StatusChangedEventArgs>? StatusChanged;
 
     /// <summary>Takes what the status of an object is to say; null when that is nothing.</summary>
     internal void SetStatus(ObjectKey key, GatewayApiStatus? status)
@@ -96,7 +96,7 @@ public sealed class ResourceInventory
                 _statuses[key] = status;
         }
 
-        StatusChanged?.Invoke(this, EventArgs.Empty);
+        StatusChanged?.Invoke(this, new StatusChangedEventArgs(key));
     }
 
     internal void SetSynced()

@@ -63,6 +63,7 @@ public sealed partial class Translator
         {
             Service = _services.Find,
             ServicesIn = _services.In,
+            Endpoints = mesh.EndpointsOf,
             Instances = gateway => [.. _pods.In(gateway.Namespace).Where(pod => WaypointLabels.InstanceOf(pod.Metadata.Labels, pod.Metadata.Namespace) == gateway)],
             NamespaceLabels = _namespaces.Of,
             Entry = _entries.Find,
@@ -243,6 +244,8 @@ public sealed partial class Translator
                 break;
             case EndpointSliceObject slice:
                 _services.Put(slice);
+                FollowEndpoints(old);
+                FollowEndpoints(slice);
                 break;
             case AuthorizationPolicyObject policy:
                 AuthorizationPolicy translated = PolicyTranslation.Authorization(policy, _options);
@@ -307,6 +310,12 @@ public sealed partial class Translator
         _gatewayApi.FollowService(name);
     }
 
+    private void FollowEndpoints(KubernetesObject? @object)
+    {
+        if (@object is EndpointSliceObject { ServiceName: { Length: > 0 } service } slice)
+            _gatewayApi.FollowEndpoints(new ServiceName(slice.Metadata.Namespace, service));
+    }
+
     private void FollowInstance(KubernetesObject? @object)
     {
         if (@object is PodObject pod && WaypointLabels.InstanceOf(pod.Metadata.Labels, pod.Metadata.Namespace) is { } gateway)
@@ -350,6 +359,7 @@ public sealed partial class Translator
                 break;
             case EndpointSliceObject:
                 _services.Remove(key);
+                FollowEndpoints(old);
                 break;
             case AuthorizationPolicyObject:
                 _policies.RemoveAuthorization(new PolicyName(key.Namespace, key.Name));

@@ -33,7 +33,11 @@ internal sealed partial class ListenerWarnings : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _inventory.StatusChanged -= OnStatusChanged;
 
-    private void OnStatusChanged(object? sender, EventArgs e) => Look();
+    private void OnStatusChanged(object? sender, StatusChangedEventArgs e)
+    {
+        if (e.Key == _key)
+            Look();
+    }
 
     private void Look()
     {

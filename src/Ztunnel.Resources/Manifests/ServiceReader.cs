@@ -6,13 +6,15 @@ namespace Ztunnel.Resources;
 /// <summary>Reads the body of a Service.</summary>
 internal static class ServiceReader
 {
-    private static readonly Dictionary<string, bool> IsExternalName = new(StringComparer.Ordinal)
+    private enum Type
     {
-        ["ClusterIP"] = false,
-        ["NodePort"] = false,
-        ["LoadBalancer"] = false,
-        ["ExternalName"] = true,
-    };
+        ClusterIP,
+        NodePort,
+        LoadBalancer,
+        ExternalName,
+    }
+
+    private static readonly Dictionary<string, Type> Types = Enum.GetValues<Type>().ToDictionary(type => type.ToString(), StringComparer.Ordinal);
 
     private static readonly Dictionary<string, bool> IsLocal = new(StringComparer.Ordinal) { ["Cluster"] = false, ["Local"] = true };
 
@@ -29,14 +31,16 @@ internal static class ServiceReader
         Field spec = root["spec"].Also(OfSpecs);
         if (!spec.Present)
             spec.Problem("is required");
-        bool externalName = spec["type"].OneOf(IsExternalName) ?? false;
+        Type type = spec["type"].OneOf(Types) ?? Type.ClusterIP;
         ServicePortSpec[] ports = ReadPorts(spec["ports"]);
         IPAddress[] clusterIps = ReadClusterIps(spec);
         return new ServiceObject
         {
             Metadata = metadata,
-            ExternalName = externalName,
-            ClusterIps = externalName ? [] : [.. clusterIps],
+            ExternalName = type == Type.ExternalName,
+            LoadBalanced = type == Type.LoadBalancer,
+            Ingress = [.. root["status"]["loadBalancer"]["ingress"].Items().Select(ReadIngress).OfType<GatewayAddress>()],
+            ClusterIps = type == Type.ExternalName ? [] : [.. clusterIps],
             Selector = spec["selector"].Strings(),
             Ports = [.. ports],
             PublishNotReadyAddresses = spec["publishNotReadyAddresses"].Flag() ?? false,
@@ -44,6 +48,13 @@ internal static class ServiceReader
             Distribution = spec["trafficDistribution"].OneOf(Distributions.OfFields),
             ClientAffinity = spec["sessionAffinity"].OneOf(IsClientIp) ?? false,
         };
+    }
+
+    private static GatewayAddress? ReadIngress(Field ingress)
+    {
+        if (ingress["ip"].Present)
+            return ingress["ip"].Address() is { } address ? new GatewayAddress(GatewayAddress.IPAddress, address.ToString()) : null;
+        return ingress["hostname"].Text(KubernetesSyntax.SubdomainFault) is { Length: > 0 } name ? new GatewayAddress(GatewayAddress.Hostname, name) : null;
     }
 
     private static IPAddress[] ReadClusterIps(Field spec)

@@ -12,6 +12,12 @@ public sealed record ServiceObject : KubernetesObject
     /// <summary>Whether it is of type <c>ExternalName</c>, a name in DNS and nothing else.</summary>
     public bool ExternalName { get; init; }
 
+    /// <summary>Whether it is of type <c>LoadBalancer</c>, so that something outside the cluster is to lead to it.</summary>
+    public bool LoadBalanced { get; init; }
+
+    /// <summary>Where that is, as far as it is there (<c>status.loadBalancer.ingress</c>).</summary>
+    public ValueArray<GatewayAddress> Ingress { get; init; } = [];
+
     /// <summary>The cluster IPs; none for a headless service.</summary>
     public ValueArray<IPAddress> ClusterIps { get; init; } = [];
 

@@ -31,6 +31,9 @@ public sealed record GatewayObject : KubernetesObject
 
     /// <summary><c>spec.infrastructure.parametersRef</c>, the kind of what parameters are taken from with its group; null for none.</summary>
     public string? ParametersKind { get; init; }
+
+    /// <summary>The name of that, in the Gateway's namespace; null for none.</summary>
+    public string? ParametersName { get; init; }
 }
 
 /// <summary>One of <c>spec.listeners</c> of a Gateway.</summary>

@@ -9,10 +9,15 @@ namespace Ztunnel.Resources;
 /// <param name="Assigned">Where it is reached.</param>
 /// <param name="Unsupported">The first kind of address that is asked for and not known; null for none.</param>
 /// <param name="Fault">Why it is not reached where it was asked to be, with Gateway API's reason; null when it is.</param>
+/// <param name="AssignedTo">What it is assigned to, as the end of a sentence; null where that is not known by name.</param>
 internal sealed record GatewayAddresses(
-    ImmutableArray<ServiceName>? Services, ValueArray<GatewayAddress> Assigned, string? Unsupported, (string Reason, string Message)? Fault)
+    ImmutableArray<ServiceName>? Services, ValueArray<GatewayAddress> Assigned, string? Unsupported, (string Reason, string Message)? Fault, string? AssignedTo = null)
 {
-    private const string NotUsable = "AddressNotUsable";
+    /// <summary>Gateway API's reason where an address can never work as it is.</summary>
+    public const string NotUsable = "AddressNotUsable";
+
+    /// <summary>Gateway API's reason where there is none yet.</summary>
+    public const string NotAssigned = "AddressNotAssigned";
 
     /// <summary>Works it out.</summary>
     /// <param name="gateway">The Gateway.</param>
@@ -50,6 +55,36 @@ internal sealed record GatewayAddresses(
         return new GatewayAddresses(serving, [.. assigned], unsupported, fault is null ? null : (NotUsable, fault));
     }
 
+    /// <summary>
+    /// As <see cref="Of"/> in a cluster, where Services are made for Gateways, endpoints for Services and load balancers for some.
+    /// </summary>
+    /// <param name="gateway">The Gateway.</param>
+    /// <param name="role">What it is.</param>
+    /// <param name="services">The services of the Gateway's namespace that <see cref="MayBeAt"/> says may have to do with it.</param>
+    /// <param name="pods">The pods that are labelled with its name.</param>
+    /// <param name="endpoints">The endpoints of a service.</param>
+    /// <param name="clusterDomain">The DNS domain of services.</param>
+    public static GatewayAddresses InCluster(
+        GatewayObject gateway,
+        GatewayRole role,
+        IReadOnlyCollection<ServiceObject> services,
+        IReadOnlyCollection<PodObject> pods,
+        Func<ServiceName, ImmutableArray<Endpoint>> endpoints,
+        string clusterDomain)
+    {
+        GatewayAddresses plain = Of(gateway, services, pods, clusterDomain);
+        GatewayAddress[] asked = [.. gateway.RequestedAddresses.Where(address => address.Value.Length > 0)];
+        // Whether an address is had can be seen of the address.
+        if (plain.Services is null || asked.Any(address => address.Type != GatewayAddress.Hostname))
+            return plain;
+        string[] made = MadeFor(gateway);
+        string name = made.FirstOrDefault(candidate => services.Any(service => service.Metadata.Name == candidate)) ?? made[0];
+        IEnumerable<ServiceName> names = asked.Length > 0 ? plain.Services : [new ServiceName(gateway.Metadata.Namespace, name)];
+        var reach = ClusterAddresses.Of(gateway, role, names, services, endpoints, clusterDomain);
+        bool complete = asked.Length == plain.Services.Value.Length || asked.Length == 0;
+        return plain with { Assigned = reach.Addresses, Fault = complete ? reach.Fault : plain.Fault, AssignedTo = reach.AssignedTo };
+    }
+
     /// <summary>Whether a service of a Gateway's namespace may have to do with where it is: by name, or by an address that is asked for.</summary>
     public static bool MayBeAt(GatewayObject gateway, string service)
     {
@@ -76,14 +111,14 @@ internal sealed record GatewayAddresses(
         IEnumerable<IPAddress> addresses = made is { ClusterIps.Count: > 0 } ? made.ClusterIps : pods.SelectMany(pod => pod.Addresses);
         ValueArray<GatewayAddress> assigned = [.. addresses.Select(address => new GatewayAddress(GatewayAddress.IPAddress, address.ToString()))];
         string missing = $"no Service is called {string.Join(" or ", names)}, and no pod is labelled {WaypointLabels.GatewayInstance}: {gateway.Metadata.Name}";
-        return new GatewayAddresses([], assigned, unsupported, assigned.Count > 0 ? null : ("AddressNotAssigned", missing));
+        return new GatewayAddresses([], assigned, unsupported, assigned.Count > 0 ? null : (NotAssigned, missing));
     }
 
     private static bool IsPod(IReadOnlyCollection<PodObject> pods, GatewayAddress address) =>
         address.Type == GatewayAddress.IPAddress && pods.Any(pod => pod.Addresses.Contains(IPAddress.Parse(address.Value)));
 
     private static ServiceName? ByAddress(IReadOnlyCollection<ServiceObject> services, IPAddress address) =>
-        services.FirstOrDefault(service => service.ClusterIps.Contains(address)) is { } holder ? ObjectTranslation.NameOf(holder) : null;
+        services.FirstOrDefault(service => service.ClusterIps.Contains(address) || service.Ingress.Any(at => at.Value == address.ToString())) is { } holder ? ObjectTranslation.NameOf(holder) : null;
 
     private static string? MissingPort(GatewayObject gateway, ServiceObject service) =>
         gateway.Listeners.FirstOrDefault(listener => !service.Ports.Any(port => port.Port == listener.Port)) is { } unserved

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Ztunnel.Mesh;
 
 namespace Ztunnel.Resources;
@@ -10,6 +11,9 @@ internal sealed class GatewayApiObjects
 
     /// <summary>The services of a namespace.</summary>
     public required Func<string, IReadOnlyCollection<ServiceObject>> ServicesIn { get; init; }
+
+    /// <summary>The endpoints of a service.</summary>
+    public required Func<ServiceName, ImmutableArray<Endpoint>> Endpoints { get; init; }
 
     /// <summary>The pods that are labelled as instances of a Gateway.</summary>
     public required Func<GatewayName, IReadOnlyCollection<PodObject>> Instances { get; init; }

@@ -143,8 +143,12 @@ internal sealed class GatewayApiTranslation
         if (_routesOfServices.Of(key).Any())
             _dueServices.Add(key);
         _dueServices.UnionWith(EntriesIn(service.Namespace));
-        _dueGateways.UnionWith(_gatewaysIn.Of(service.Namespace).Where(gateway => GatewayAddresses.MayBeAt(_gateways[gateway], service.Name)));
+        FollowEndpoints(service);
     }
+
+    /// <summary>Takes note of a service that has other endpoints, by which Gateways may be there or not.</summary>
+    public void FollowEndpoints(ServiceName service) =>
+        _dueGateways.UnionWith(_gatewaysIn.Of(service.Namespace).Where(gateway => GatewayAddresses.MayBeAt(_gateways[gateway], service.Name)));
 
     /// <summary>Takes note of a ServiceEntry that came, changed or went, and of the hosts it has or had.</summary>
     public void FollowEntry(ObjectKey entry, IEnumerable<string> hosts)
@@ -267,7 +271,10 @@ internal sealed class GatewayApiTranslation
                select RouteAttachment.Attach(route, index, gateway, listeners, _objects.NamespaceLabels(route.Metadata.Namespace)),
         ];
         ServiceObject[] services = [.. _objects.ServicesIn(name.Namespace).Where(service => GatewayAddresses.MayBeAt(gateway, service.Metadata.Name))];
-        var addresses = GatewayAddresses.Of(gateway, services, _objects.Instances(name), _options.ClusterDomain);
+        IReadOnlyCollection<PodObject> pods = _objects.Instances(name);
+        GatewayAddresses addresses = _options.DeriveEndpoints
+            ? GatewayAddresses.Of(gateway, services, pods, _options.ClusterDomain)
+            : GatewayAddresses.InCluster(gateway, role, services, pods, _objects.Endpoints, _options.ClusterDomain);
         var settlement = GatewaySettlement.Of(gateway, role, listeners, addresses, attachments, route => Resolve(route, mesh: false));
         if (settlement.Served is { } served)
             _mesh.Put(served);

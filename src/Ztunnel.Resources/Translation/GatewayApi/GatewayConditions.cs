@@ -4,9 +4,9 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Resources;
 
 /// <summary>The conditions of a Gateway.</summary>
-internal static class GatewayConditions
+public static class GatewayConditions
 {
-    public static ValueArray<StatusCondition> Of(GatewayObject gateway, GatewayRole role, ImmutableArray<ListenerState> listeners, GatewayAddresses addresses)
+    internal static ValueArray<StatusCondition> Of(GatewayObject gateway, GatewayRole role, ImmutableArray<ListenerState> listeners, GatewayAddresses addresses)
     {
         if (role == GatewayRole.Remote)
         {
@@ -22,8 +22,11 @@ internal static class GatewayConditions
     }
 
     /// <summary>What is wrong with where a Gateway's parameters are to come from; null if nothing.</summary>
-    public static string? ParametersFault(this GatewayObject gateway) =>
-        gateway.ParametersKind is null or "ConfigMap" ? null : $"parameters of kind {gateway.ParametersKind} are not known";
+    public static string? ParametersFault(this GatewayObject gateway)
+    {
+        ArgumentNullException.ThrowIfNull(gateway);
+        return gateway.ParametersKind is null or "ConfigMap" ? null : $"parameters of kind {gateway.ParametersKind} are not known";
+    }
 
     private static StatusCondition Accepted(GatewayObject gateway, ImmutableArray<ListenerState> listeners, GatewayAddresses addresses)
     {
@@ -48,6 +51,6 @@ internal static class GatewayConditions
             return new StatusCondition(Type, false, "Invalid", "None of the Gateway's listeners can be served");
         return addresses.Fault is { } fault
             ? new StatusCondition(Type, false, fault.Reason, fault.Message)
-            : new StatusCondition(Type, true, "Programmed", "Resource programmed");
+            : new StatusCondition(Type, true, "Programmed", addresses.AssignedTo is { } to ? $"Resource programmed, {to}" : "Resource programmed");
     }
 }

@@ -1,7 +1,7 @@
 namespace Ztunnel.Resources;
 
 /// <summary>What a Gateway is to us.</summary>
-internal enum GatewayRole
+public enum GatewayRole
 {
     /// <summary>Somebody else's.</summary>
     Other,

@@ -1,0 +1,15 @@
+using System.Text.Json.Nodes;
+using Ztunnel.Kubernetes;
+
+namespace Ztunnel.Control;
+
+/// <summary>One of the objects that a Gateway is to have, as it is applied: with the fields that are ours and no others.</summary>
+/// <param name="Resource">What it is.</param>
+/// <param name="Namespace">Its namespace, the Gateway's.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Body">The whole object, without status.</param>
+public sealed record MadeObject(ApiResource Resource, string Namespace, string Name, JsonObject Body)
+{
+    /// <summary>The form messages use: <c>Deployment namespace/name</c>.</summary>
+    public override string ToString() => $"{Resource.Kind} {Namespace}/{Name}";
+}
