@@ -23,11 +23,7 @@ internal static partial class GatewayCommand
         {
             Description = "Network namespace of the gateway's pod, such as /run/netns/gateway. Without it that of this process.",
         };
-        var authority = new Option<DirectoryInfo?>("--ca-directory")
-        {
-            Description = "Signing certificate in Istio's cacerts layout (ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem), "
-                + "with the root of the nodes it is to reach. Without it the gateway makes a root of its own.",
-        };
+        var authority = new AuthorityFlags();
         Option<string> trustDomain = NameFlag.TrustDomain();
         Option<string[]> aliases = NameFlag.TrustDomainAliases();
         var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
@@ -37,9 +33,10 @@ internal static partial class GatewayCommand
         var log = new LogFlags("info,Microsoft=warn,Yarp=warn");
         var command = new Command("gateway", "Run one instance of a Gateway: an ingress gateway or a waypoint.")
         {
-            name, @namespace, netns, authority, trustDomain, aliases, root, workers, drain,
+            name, @namespace, netns, trustDomain, aliases, root, workers, drain,
         };
         source.AddTo(command);
+        authority.AddTo(command);
         limits.AddTo(command);
         log.AddTo(command);
         command.SetAction((parsed, stop) => Run(
@@ -56,13 +53,13 @@ internal static partial class GatewayCommand
                 Diagnostics = new DiagnosticsOptions { Admin = [new IPEndPoint(IPAddress.Loopback, DiagnosticsOptions.AdminPort)] },
             },
             parsed.GetValue(netns),
-            parsed.GetValue(authority)?.FullName,
+            authority.Read(parsed, impersonate: false),
             log.Open(parsed),
             stop));
         return command;
     }
 
-    private static async Task<int> Run(GatewayAgentOptions options, string? netns, string? authorityDirectory, RoleLog output, CancellationToken stop)
+    private static async Task<int> Run(GatewayAgentOptions options, string? netns, AuthorityChoice choice, RoleLog output, CancellationToken stop)
     {
         using RoleLog log = output;
         ILoggerFactory loggers = log.Loggers;
@@ -70,9 +67,7 @@ internal static partial class GatewayCommand
         try
         {
             using NetworkNamespace? pod = netns is null ? null : NetworkNamespace.Open(netns);
-            using BuiltInCertificateAuthority authority = authorityDirectory is null
-                ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
-                : BuiltInCertificateAuthority.Load(authorityDirectory, logger: loggers.CreateLogger<BuiltInCertificateAuthority>());
+            using ICertificateAuthority authority = choice.Open(options.TrustDomain, loggers);
             await using GatewayAgent agent = await GatewayAgent.Start(
                 options with { Engine = options.Engine with { Namespace = pod } }, authority, log.Access, loggers, stop);
             await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

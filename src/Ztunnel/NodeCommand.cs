@@ -19,11 +19,7 @@ internal static partial class NodeCommand
             Description = "Directory in which the pods' annotation ztunnel.io/network-namespace names network namespaces.",
             DefaultValueFactory = _ => "/run/netns",
         };
-        var authority = new Option<DirectoryInfo?>("--ca-directory")
-        {
-            Description = "Signing certificate in Istio's cacerts layout (ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem). "
-                + "Nodes that are to reach each other need the same root. Without it the node makes a root of its own.",
-        };
+        var authority = new AuthorityFlags();
         Option<string> trustDomain = NameFlag.TrustDomain();
         Option<string[]> aliases = NameFlag.TrustDomainAliases();
         var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
@@ -47,9 +43,10 @@ internal static partial class NodeCommand
         var waypoints = new WaypointFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
-            node, namespaces, authority, trustDomain, aliases, root, workers, drain, release, probes, run, admin, readiness,
+            node, namespaces, trustDomain, aliases, root, workers, drain, release, probes, run, admin, readiness,
         };
         source.AddTo(command);
+        authority.AddTo(command);
         log.AddTo(command);
         proxy.AddTo(command);
         waypoints.AddTo(command);
@@ -75,22 +72,20 @@ internal static partial class NodeCommand
                     Readiness = [IPEndPoint.Parse(parsed.GetRequiredValue(readiness))],
                 },
             },
-            parsed.GetValue(authority)?.FullName,
+            authority.Read(parsed, impersonate: true),
             log.Open(parsed),
             stop));
         return command;
     }
 
-    private static async Task<int> Run(NodeAgentOptions options, string? authorityDirectory, RoleLog output, CancellationToken stop)
+    private static async Task<int> Run(NodeAgentOptions options, AuthorityChoice choice, RoleLog output, CancellationToken stop)
     {
         using RoleLog log = output;
         ILoggerFactory loggers = log.Loggers;
         ILogger logger = loggers.CreateLogger("Ztunnel.Node");
         try
         {
-            using BuiltInCertificateAuthority authority = authorityDirectory is null
-                ? BuiltInCertificateAuthority.CreateInMemory(options.TrustDomain)
-                : BuiltInCertificateAuthority.Load(authorityDirectory, logger: loggers.CreateLogger<BuiltInCertificateAuthority>());
+            using ICertificateAuthority authority = choice.Open(options.TrustDomain, loggers);
             await using NodeAgent agent = await NodeAgent.Start(options, authority, log.Access, loggers, stop);
             await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, stop), agent.HandedOver);
             await agent.Drain();

@@ -51,6 +51,25 @@ public sealed class FlagTests
         Assert.Contains($"got \"{value}\"", error.ToString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--ca-address: must be HOST:PORT", "--ca-address", "http://ca:15012")]
+    [InlineData("--ca-address: must be HOST:PORT", "--ca-address", "https://ca:15012/path")]
+    [InlineData("exclude each other", "--ca-address", "ca:15012", "--ca-directory", "/etc/ca")]
+    [InlineData("--ca-token is about the authority of --ca-address", "--ca-token", "/token")]
+    [InlineData("--ca-root is about the authority of --ca-address", "--ca-root", "/root.pem")]
+    public void Certificates_have_one_source(string mistake, params string[] flags)
+    {
+        foreach ((Command command, string[] names) in new[]
+        {
+            (NodeCommand.Create(), new[] { "--node", "a" }),
+            (GatewayCommand.Create(), ["--name", "edge", "--namespace", "infra"]),
+        })
+        {
+            Assert.Contains(command.Parse([.. names, "--manifests", ".", .. flags]).Errors, e => e.Message.Contains(mistake, StringComparison.Ordinal));
+            Assert.Empty(command.Parse([.. names, "--manifests", ".", "--ca-address", "ca.istio-system.svc:15012", "--ca-token", "/token"]).Errors);
+        }
+    }
+
     [Fact]
     public async Task A_demo_of_nothing_says_what_is_missing()
     {

@@ -4,7 +4,7 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Identity.Tests;
 
 /// <summary>An authority that signs for real, after whatever a test has it do first.</summary>
-internal sealed class ScriptedAuthority(TimeProvider time, CertificateAuthorityOptions? options = null) : ICertificateAuthority, IDisposable
+internal sealed class ScriptedAuthority(TimeProvider time, CertificateAuthorityOptions? options = null) : ICertificateAuthority
 {
     private readonly BuiltInCertificateAuthority _signer = BuiltInCertificateAuthority.CreateInMemory("cluster.local", options, time);
     private int _underWay;

@@ -10,7 +10,7 @@ namespace Ztunnel.Identity;
 /// The certificate authority inside this process. Its key is a fresh ECDSA P-256 one that never leaves memory, or comes
 /// from a directory in the layout of Istio's <c>cacerts</c> secret, whose changes are followed. Nothing is ever written to disk.
 /// </summary>
-public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority, IDisposable
+public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority
 {
     private readonly Lock _gate = new();
     private readonly CertificateAuthorityOptions _options;
@@ -60,20 +60,8 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
             throw new ArgumentException($"'{trustDomain}' is not a trust domain: {reason}", nameof(trustDomain));
         options ??= new CertificateAuthorityOptions();
         time ??= TimeProvider.System;
-        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var name = new X500DistinguishedNameBuilder();
-        name.AddOrganizationName(trustDomain);
-        name.AddCommonName("Ztunnel root");
-        var request = new CertificateRequest(name.Build(), key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, critical: true));
-        const X509KeyUsageFlags signs = X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign;
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(signs, critical: true));
-        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
-        // X509-SVID section 3.2: a signing certificate names its trust domain and has no path.
-        request.CertificateExtensions.Add(SigningRequest.UriExtension($"spiffe://{trustDomain}", critical: false));
-        DateTimeOffset now = time.GetUtcNow();
-        using X509Certificate2 root = request.CreateSelfSigned(
-            now - CertificateAuthorityOptions.ClockSkew, now + options.RootLifetime);
+        (X509Certificate2 root, ECDsa key) = SigningIdentity.MakeRoot(trustDomain, time.GetUtcNow(), options.RootLifetime);
+        using X509Certificate2 owned = root;
         var parsed = ParsedCertificate.Read(root.RawData);
         return new BuiltInCertificateAuthority(
             new SigningIdentity(root, key, [parsed]), new TrustBundle(new TrustRoots([parsed])), options, time, logger);
@@ -90,7 +78,7 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
         ArgumentException.ThrowIfNullOrEmpty(directory);
         options ??= new CertificateAuthorityOptions();
         time ??= TimeProvider.System;
-        var files = new SigningDirectory(directory);
+        var files = SigningFiles.InDirectory(directory);
         BuiltInCertificateAuthority? authority = null;
         // The key is not watched, to leave it unread: a new key always comes with a new certificate. Where it comes later than
         // that, the certificate is tried again until it does.
@@ -131,33 +119,11 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
 
     private IssuedCertificate Sign(SpiffeId identity, ReadOnlyMemory<byte> signingRequest)
     {
-        PublicKey key = SigningRequest.Check(identity, signingRequest);
-        X509Extension[] extensions =
-        [
-            new X509BasicConstraintsExtension(false, false, 0, critical: true),
-            new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true),
-            new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false),
-            new X509SubjectKeyIdentifierExtension(key, critical: false),
-            SigningRequest.IdentityExtension(identity),
-        ];
-        DateTimeOffset now = _time.GetUtcNow();
         lock (_gate)
-        {
-            if (now < _signer.NotBefore || now >= _signer.NotAfter)
-            {
-                throw new IssuanceException(
-                    IssuanceFailure.AuthorityExpired,
-                    $"the authority's own certificates are valid from {_signer.NotBefore:u} to {_signer.NotAfter:u}, not now");
-            }
-
-            DateTimeOffset notBefore = Later(now - CertificateAuthorityOptions.ClockSkew, _signer.NotBefore);
-            DateTimeOffset notAfter = Earlier(now + _options.LeafLifetime, _signer.NotAfter);
-            byte[] leaf = _signer.Sign(key, extensions, notBefore, notAfter);
-            return new IssuedCertificate([leaf, .. _signer.Intermediates]);
-        }
+            return _signer.Issue(identity, signingRequest, _options.LeafLifetime, _time.GetUtcNow());
     }
 
-    private bool Reload(SigningDirectory files)
+    private bool Reload(SigningFiles files)
     {
         try
         {
@@ -181,10 +147,6 @@ public sealed partial class BuiltInCertificateAuthority : ICertificateAuthority,
             return false;
         }
     }
-
-    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
-
-    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "certificate authority reloaded from {File}")]
     private partial void LogReloaded(string file);

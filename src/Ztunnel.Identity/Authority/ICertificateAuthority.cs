@@ -3,10 +3,10 @@ using Ztunnel.Mesh;
 namespace Ztunnel.Identity;
 
 /// <summary>
-/// Who signs workload certificates: the built-in authority here, a remote one later. Safe from any thread; several
+/// Who signs workload certificates: the built-in authority, or one that is asked over the network. Safe from any thread; several
 /// requests may be under way at once.
 /// </summary>
-public interface ICertificateAuthority
+public interface ICertificateAuthority : IDisposable
 {
     /// <summary>The roots peers are to be verified by, kept current by the authority.</summary>
     TrustBundle Trust { get; }

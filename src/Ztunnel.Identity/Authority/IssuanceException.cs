@@ -24,6 +24,18 @@ public enum IssuanceFailure
     /// <summary>The authority could not be asked, or failed.</summary>
     Unavailable,
 
+    /// <summary>The authority does not believe who we say we are: our token has expired, or is for another audience.</summary>
+    Unauthenticated,
+
+    /// <summary>The authority knows who we are and does not let us have a certificate for that identity.</summary>
+    PermissionDenied,
+
+    /// <summary>The token by which the authority would know us cannot be read.</summary>
+    TokenUnreadable,
+
+    /// <summary>Who answers at the authority's address does not prove to be the authority.</summary>
+    UntrustedAuthority,
+
     /// <summary>
     /// The authority answered with something that is not a usable certificate for the identity and key asked for.
     /// </summary>

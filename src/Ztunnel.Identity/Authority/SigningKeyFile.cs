@@ -4,20 +4,19 @@ using System.Text;
 
 namespace Ztunnel.Identity;
 
-/// <summary>The PEM file of a signing key: ECDSA or RSA, PKCS#8 or the older forms, and never quoted in an error.</summary>
-/// <param name="file">The key's path.</param>
-/// <param name="certificateFile">The path of the certificate it must belong to, for errors.</param>
+/// <summary>The PEM text of a signing key: ECDSA or RSA, PKCS#8 or the older forms, and never quoted in an error.</summary>
+/// <param name="file">What the key's file is called in errors.</param>
+/// <param name="certificateFile">What the file of the certificate it must belong to is called in errors.</param>
 internal sealed class SigningKeyFile(string file, string certificateFile)
 {
     /// <summary>The least an RSA key may have, in bits, whether it signs or is certified.</summary>
     public const int SmallestRsaKey = 2048;
 
-    /// <summary>Loads the key; throws <see cref="CertificateFileException"/> unless it is the certificate's.</summary>
-    public AsymmetricAlgorithm Load(X509Certificate2 certificate)
+    /// <summary>Takes the key from the file's bytes; throws <see cref="CertificateFileException"/> unless it is the certificate's.</summary>
+    public AsymmetricAlgorithm Load(ReadOnlySpan<byte> bytes, X509Certificate2 certificate)
     {
-        byte[] bytes = CertificateFile.ReadBytes(file);
-        char[] text = Encoding.UTF8.GetChars(bytes);
-        CryptographicOperations.ZeroMemory(bytes);
+        char[] text = new char[Encoding.UTF8.GetCharCount(bytes)];
+        Encoding.UTF8.GetChars(bytes, text);
         try
         {
             AsymmetricAlgorithm key = ImportKey(text, certificate);

@@ -58,6 +58,10 @@ internal static class SigningRequest
         return request.PublicKey;
     }
 
+    /// <summary>The DER of SubjectPublicKeyInfo in a request of our own making.</summary>
+    public static byte[] KeyOf(ReadOnlyMemory<byte> der) =>
+        CertificateRequest.LoadSigningRequest(der.Span, HashAlgorithmName.SHA256, out _).PublicKey.ExportSubjectPublicKeyInfo();
+
     private static CertificateRequest? TryLoad(ReadOnlyMemory<byte> der, CertificateRequestLoadOptions options)
     {
         try

@@ -26,9 +26,12 @@ internal static class CertificateFile
     }
 
     /// <summary>All certificates of a file, in its order; none is an error unless <paramref name="mayBeEmpty"/>.</summary>
-    public static ImmutableArray<ParsedCertificate> ReadCertificates(string file, bool mayBeEmpty = false)
+    public static ImmutableArray<ParsedCertificate> ReadCertificates(string file, bool mayBeEmpty = false) =>
+        ParseCertificates(file, System.Text.Encoding.UTF8.GetString(ReadBytes(file)), mayBeEmpty);
+
+    /// <summary>All certificates of a text that came from where <paramref name="file"/> says, which need not be a file.</summary>
+    public static ImmutableArray<ParsedCertificate> ParseCertificates(string file, ReadOnlySpan<char> text, bool mayBeEmpty = false)
     {
-        ReadOnlySpan<char> text = System.Text.Encoding.UTF8.GetString(ReadBytes(file));
         if (mayBeEmpty && text.IsWhiteSpace())
             return [];
         ImmutableArray<ParsedCertificate>.Builder certificates = ImmutableArray.CreateBuilder<ParsedCertificate>();

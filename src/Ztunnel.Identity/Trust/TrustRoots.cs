@@ -43,6 +43,8 @@ public sealed class TrustRoots
         return false;
     }
 
+    internal ImmutableArray<ParsedCertificate> Parsed => _roots;
+
     /// <summary>Whether a chain presented with <paramref name="last"/> at its end claims to lead to one of these.</summary>
     internal bool AreIssuerOf(ParsedCertificate last) =>
         _roots.Any(root => last.NamesAsIssuer(root) || last.Der.Span.SequenceEqual(root.Der.Span));
@@ -51,9 +53,11 @@ public sealed class TrustRoots
     /// Reads every certificate of a PEM file. Expired roots are left out while another is good: rotation leaves them
     /// behind, and nothing can be verified by them. Throws <see cref="CertificateFileException"/>.
     /// </summary>
-    internal static TrustRoots Load(string file, DateTimeOffset now)
+    internal static TrustRoots Load(string file, DateTimeOffset now) => Of(file, CertificateFile.ReadCertificates(file), now);
+
+    /// <summary>As <see cref="Load"/>, of what was read already from where <paramref name="file"/> says.</summary>
+    internal static TrustRoots Of(string file, ImmutableArray<ParsedCertificate> all, DateTimeOffset now)
     {
-        ImmutableArray<ParsedCertificate> all = CertificateFile.ReadCertificates(file);
         foreach (ParsedCertificate root in all)
             CertificateFile.ThrowUnlessMaySign(file, root);
         ImmutableArray<ParsedCertificate> live = all.RemoveAll(root => now >= root.NotAfter);

@@ -6,7 +6,7 @@ using Ztunnel.Testing;
 
 namespace Ztunnel.Identity.Tests;
 
-public sealed class SigningDirectoryTests : IDisposable
+public sealed class SigningFilesTests : IDisposable
 {
     private static readonly SpiffeId Curl = SpiffeId.Parse("spiffe://cluster.local/ns/demo/sa/curl");
     private static readonly CertificateAuthorityOptions Options = new() { WatchInterval = TimeSpan.FromSeconds(1) };
@@ -17,7 +17,7 @@ public sealed class SigningDirectoryTests : IDisposable
     private readonly Forge _root;
     private readonly Forge _intermediate;
 
-    public SigningDirectoryTests()
+    public SigningFilesTests()
     {
         _root = Forge.Root(_time.GetUtcNow());
         _intermediate = _root.Intermediate(_time.GetUtcNow());
