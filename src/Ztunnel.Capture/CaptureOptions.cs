@@ -8,7 +8,13 @@ public sealed record CaptureOptions
     /// <summary>The agent's node: pods of other nodes are not its business.</summary>
     public required string Node { get; init; }
 
-    /// <summary>Where relative names of network namespaces are looked up.</summary>
+    /// <summary>
+    /// Where the node's /proc is, by which pods' network namespaces are found: for objects from the API. Null to find them by
+    /// the pods' annotation, which for objects from the API would be believing whoever made the pod.
+    /// </summary>
+    public string? Proc { get; init; }
+
+    /// <summary>Where relative names of network namespaces are looked up, where pods name them.</summary>
     public string NamespaceDirectory { get; init; } = "/var/run/netns";
 
     /// <summary>

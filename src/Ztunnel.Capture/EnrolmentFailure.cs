@@ -1,3 +1,5 @@
+using Ztunnel.IO;
+
 namespace Ztunnel.Capture;
 
 /// <summary>Why a pod that should be in the mesh is not: the closed set of reasons that logs, metrics and diagnostics print.</summary>
@@ -6,8 +8,11 @@ public enum EnrolmentFailure
     /// <summary>Nothing names the pod's network namespace (annotation <c>ztunnel.io/network-namespace</c>).</summary>
     NamespaceNotNamed,
 
-    /// <summary>Nothing is where the pod's network namespace should be.</summary>
+    /// <summary>Nothing is where the pod's network namespace should be, or no process of the pod runs in one of its own.</summary>
     NamespaceAbsent,
+
+    /// <summary>The pod's processes are in another pod's network namespace only: in one in which that pod's were first.</summary>
+    NamespaceForeign,
 
     /// <summary>Something is there, but not a network namespace.</summary>
     NotANetworkNamespace,
@@ -41,4 +46,15 @@ public enum EnrolmentFailure
 internal sealed class EnrolmentException(EnrolmentFailure reason, string detail, Exception? inner = null) : Exception(detail, inner)
 {
     public EnrolmentFailure Reason { get; } = reason;
+
+    /// <summary>What a namespace that cannot be used is to the pod that is to be in it.</summary>
+    public static EnrolmentException Of(NetworkNamespaceException failure) => new(
+        failure.Failure switch
+        {
+            NetworkNamespaceFailure.Absent => EnrolmentFailure.NamespaceAbsent,
+            NetworkNamespaceFailure.NotANetworkNamespace => EnrolmentFailure.NotANetworkNamespace,
+            _ => EnrolmentFailure.NamespaceUnusable,
+        },
+        failure.Message,
+        failure);
 }

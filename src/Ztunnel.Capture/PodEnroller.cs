@@ -23,6 +23,7 @@ public sealed class PodEnroller : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ITimer _sweep;
     private IDisposable? _observation;
+    private bool _following;
 
     /// <summary>Makes an enroller that does nothing until it has a model to follow.</summary>
     /// <param name="options">Which pods, and how.</param>
@@ -47,6 +48,7 @@ public sealed class PodEnroller : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(mesh);
         _observation = mesh.Observe(Changed);
+        _following = true;
         Settled = Settle();
     }
 
@@ -134,9 +136,13 @@ public sealed class PodEnroller : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether a pod not in the mesh is one that was, as far as an earlier agent is concerned.</summary>
+    /// <summary>
+    /// Whether a pod not in the mesh is one that was, as far as an earlier agent is concerned. Where pods do not name their
+    /// namespaces that may be any that ran before this agent did.
+    /// </summary>
     private bool MayHoldRules(WorkloadChange change) =>
-        change is { Old: null, New: { HostNetwork: false, NetworkNamespace: not null } pod } && pod.Node == _around.Options.Node;
+        change is { Old: null, New: { HostNetwork: false } pod } && pod.Node == _around.Options.Node
+        && (_around.Options.Proc is null ? pod.NetworkNamespace is not null : !_following && !pod.Addresses.IsEmpty);
 
     private void Begin(Workload workload, bool wanted)
     {

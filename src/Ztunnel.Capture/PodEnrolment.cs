@@ -111,7 +111,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
         try
         {
             await Finish(stopping);
-            if (_enrolled is not null && (!wanted || !IsStill(_enrolled, workload)))
+            if (_enrolled is not null && (!wanted || !await IsStill(_enrolled, workload, stopping)))
                 await Leave(workload, stopping);
             if (!wanted)
             {
@@ -146,28 +146,56 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
             return Timeout.InfiniteTimeSpan;
         }
 
-        using Turn turn = await Turn.Take(around.Turns, stopping);
+        // Before its turn: all pods that wait are looked for together.
+        NetworkNamespace ns = (await around.Namespaces.Find(workload, stopping)).Namespace;
+        using Turn turn = await TakeTurn(ns, stopping);
         if (Target() != (workload, true))
+        {
+            ns.Dispose();
             return TimeSpan.Zero;
-        NetworkNamespace ns = around.Namespaces.Claim(workload);
-        _clean = false;
-        Enrolled entering;
-        try
-        {
-            entering = new Enrolled(workload, ns, await Listen(workload, ns, stopping));
-        }
-        catch
-        {
-            LetGo(ns);
-            throw;
         }
 
+        Enrolled entering = await Open(workload, ns, stopping);
         await Capture(entering, stopping);
         _enrolled = entering;
         LetProbesThrough(entering, workload, stopping);
         Report(workload, new EnrolmentState.Enrolled());
         CaptureLog.Enrolled(around.Logger, workload, ns.Path);
         return Timeout.InfiniteTimeSpan;
+    }
+
+    private async Task<Turn> TakeTurn(NetworkNamespace ns, CancellationToken stopping)
+    {
+        try
+        {
+            return await Turn.Take(around.Turns, stopping);
+        }
+        catch
+        {
+            ns.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Claims the namespace and opens the listeners in it; when that fails it is let go of.</summary>
+    private async Task<Enrolled> Open(Workload workload, NetworkNamespace ns, CancellationToken stopping)
+    {
+        bool claimed = false;
+        try
+        {
+            around.Namespaces.Claim(workload, ns);
+            claimed = true;
+            _clean = false;
+            return new Enrolled(workload, ns, await Listen(workload, ns, stopping));
+        }
+        catch
+        {
+            if (claimed)
+                LetGo(ns);
+            else
+                ns.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
@@ -305,13 +333,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
     {
         if (_clean || _enrolled is not null || _leaving.Count > 0)
             return;
-        using Turn turn = await Turn.Take(around.Turns, stopping);
-        NetworkNamespace ns;
-        try
-        {
-            ns = around.Namespaces.Claim(workload);
-        }
-        catch (EnrolmentException)
+        if (await ClaimToClean(workload, stopping) is not { } ns)
         {
             _clean = true;
             return;
@@ -319,6 +341,7 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
 
         try
         {
+            using Turn turn = await Turn.Take(around.Turns, stopping);
             if (await PodFirewall.IsPresent(ns, stopping))
             {
                 await PodFirewall.Remove(ns, stopping);
@@ -333,9 +356,26 @@ internal sealed class PodEnrolment(PodEnrolment.Surroundings around, Workload wo
         }
     }
 
+    private async Task<NetworkNamespace?> ClaimToClean(Workload workload, CancellationToken stopping)
+    {
+        NetworkNamespace? ns = null;
+        try
+        {
+            ns = (await around.Namespaces.Find(workload, stopping)).Namespace;
+            around.Namespaces.Claim(workload, ns);
+            return ns;
+        }
+        catch (EnrolmentException)
+        {
+            ns?.Dispose();
+            return null;
+        }
+    }
+
     /// <summary>Whether a pod can stay enrolled as it is: in the namespace it is in, under the identity its listeners speak under.</summary>
-    private bool IsStill(Enrolled enrolled, Workload workload) =>
-        enrolled.Workload.Identity == workload.Identity && around.Namespaces.IsStill(enrolled.Namespace, enrolled.Workload, workload);
+    private async Task<bool> IsStill(Enrolled enrolled, Workload workload, CancellationToken stopping) =>
+        enrolled.Workload.Identity == workload.Identity
+        && await around.Namespaces.IsStill(enrolled.Namespace, enrolled.Workload, workload, stopping);
 
     private void LetGo(NetworkNamespace ns)
     {

@@ -64,6 +64,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         var capture = new CaptureOptions
         {
             Node = options.Node,
+            Proc = options.Proc,
             NamespaceDirectory = options.NamespaceDirectory,
             NodeNamespace = options.NodeNamespace,
             Probes = options.Probes,

@@ -16,6 +16,12 @@ public sealed record NodeAgentOptions
     /// <summary>Where the Kubernetes objects come from.</summary>
     public required IResourceSource Source { get; init; }
 
+    /// <summary>
+    /// Where the node's /proc is, by which pods' network namespaces are found; null to believe the pods' annotation
+    /// <c>ztunnel.io/network-namespace</c>, which is for manifests only.
+    /// </summary>
+    public string? Proc { get; init; }
+
     /// <summary>Directory in which the pods' annotation <c>ztunnel.io/network-namespace</c> names namespaces.</summary>
     public string NamespaceDirectory { get; init; } = "/run/netns";
 

@@ -20,6 +20,7 @@ internal static partial class NodeCommand
             DefaultValueFactory = _ => "/run/netns",
         };
         var authority = new AuthorityFlags();
+        var enrolment = new EnrolmentFlags();
         Option<string> trustDomain = NameFlag.TrustDomain();
         Option<string[]> aliases = NameFlag.TrustDomainAliases();
         var root = new Option<string>("--root-namespace") { Description = "Namespace whose policies are about the whole mesh.", DefaultValueFactory = _ => "istio-system" };
@@ -47,11 +48,12 @@ internal static partial class NodeCommand
         };
         source.AddTo(command);
         authority.AddTo(command);
+        enrolment.AddTo(command);
         log.AddTo(command);
         proxy.AddTo(command);
         waypoints.AddTo(command);
         command.SetAction((parsed, stop) => Run(
-            new NodeAgentOptions
+            enrolment.Read(parsed, new NodeAgentOptions
             {
                 Node = parsed.GetRequiredValue(node),
                 Source = source.Read(parsed),
@@ -71,7 +73,7 @@ internal static partial class NodeCommand
                     Admin = [IPEndPoint.Parse(parsed.GetRequiredValue(admin))],
                     Readiness = [IPEndPoint.Parse(parsed.GetRequiredValue(readiness))],
                 },
-            },
+            }),
             authority.Read(parsed, impersonate: true),
             log.Open(parsed),
             stop));
