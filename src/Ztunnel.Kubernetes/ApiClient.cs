@@ -39,6 +39,9 @@ public sealed partial class ApiClient : IDisposable
 
     internal TimeProvider Time => _time;
 
+    /// <summary>Whether the server has said that it does not stream lists.</summary>
+    internal bool RefusesStreamingLists { get; set; }
+
     /// <summary>Reads an object, or a collection whole.</summary>
     public Task<JsonNode> Get(ApiPath path, CancellationToken cancellationToken) => Call(new ApiRequest(HttpMethod.Get, path), cancellationToken);
 

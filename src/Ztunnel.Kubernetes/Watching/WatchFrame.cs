@@ -1,0 +1,59 @@
+using System.Text.Json;
+
+namespace Ztunnel.Kubernetes;
+
+/// <summary>One event of a watch as the server sends it (meta/v1 WatchEvent). Throws <see cref="JsonException"/> where it is none.</summary>
+internal readonly struct WatchFrame
+{
+    private const string InitialEnd = "k8s.io/initial-events-end";
+
+    private readonly string _type;
+    private readonly bool _table;
+
+    public WatchFrame(JsonElement frame, bool asTable)
+    {
+        _type = Text(frame, "type") ?? throw new JsonException("an event has no type");
+        Object = Property(frame, "object") ?? throw new JsonException("an event has no object");
+        _table = asTable;
+    }
+
+    /// <summary>The object as it stands in the event: a table around it included.</summary>
+    public JsonElement Object { get; }
+
+    public bool IsError => _type is "ERROR";
+
+    public bool IsBookmark => _type is "BOOKMARK";
+
+    public bool IsDeleted => _type is "DELETED";
+
+    /// <summary>The names of the columns, where the event gives them: the first one does.</summary>
+    public IReadOnlyList<string>? Columns => _table && Property(Object, "columnDefinitions") is { } columns ? ListPage.ColumnsOf(columns) : null;
+
+    /// <summary>The object, or the row that it is.</summary>
+    public JsonElement Item => _table ? Row ?? throw new JsonException("a table has no row") : Object;
+
+    /// <summary>Whether this bookmark ends what was there at the beginning.</summary>
+    public bool EndsInitial => Annotated(Metadata(Object, false)) || (_table && Row is { } row && Annotated(Metadata(row, true)));
+
+    public string Version =>
+        (_table && Row is { } row ? Text(Metadata(row, true), "resourceVersion") : null)
+        ?? Text(Metadata(Object, false), "resourceVersion")
+        ?? throw new JsonException("an event has no resourceVersion");
+
+    private JsonElement? Row =>
+        Property(Object, "rows") is { ValueKind: JsonValueKind.Array } rows && rows.GetArrayLength() > 0 ? rows[0] : null;
+
+    public static JsonElement Metadata(JsonElement item, bool asRow) =>
+        (asRow ? Property(item, "object") : item) is { } @object && Property(@object, "metadata") is { } metadata
+            ? metadata
+            : throw new JsonException("an object has no metadata");
+
+    public static JsonElement? Property(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    public static string? Text(JsonElement element, string name) =>
+        Property(element, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+
+    private static bool Annotated(JsonElement metadata) =>
+        Property(metadata, "annotations") is { } annotations && Text(annotations, InitialEnd) is "true";
+}
