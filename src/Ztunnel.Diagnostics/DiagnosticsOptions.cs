@@ -22,6 +22,15 @@ public sealed record DiagnosticsOptions
     public IReadOnlyList<IPEndPoint> Readiness { get; init; } = [DefaultReadiness];
 
     /// <summary>
+    /// Completes once what does the work has come round: <c>/healthz/live</c> waits for it, so that a process that hangs is
+    /// replaced.
+    /// </summary>
+    public Func<Task> Turn { get; init; } = static () => Task.CompletedTask;
+
+    /// <summary>How long <c>/healthz/live</c> waits for <see cref="Turn"/>.</summary>
+    public TimeSpan TurnPatience { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
     /// Makes the bound (not yet listening) socket for an address: given when the node lives in another network namespace
     /// than the process. Null binds in the process's own.
     /// </summary>

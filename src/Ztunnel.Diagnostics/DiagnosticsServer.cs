@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Ztunnel.Diagnostics;
 
 /// <summary>
-/// The node's HTTP face for probes and people: <c>/healthz/ready</c> on the readiness port, and on the loopback admin port
+/// The node's HTTP face for probes and people: <c>/healthz/ready</c> and <c>/healthz/live</c> on the readiness port, and on the loopback admin port
 /// the <c>/config_dump</c> that <c>istioctl ztunnel-config</c> reads. It runs on the thread pool; no event loop waits for it.
 /// </summary>
 public sealed class DiagnosticsServer : IAsyncDisposable
@@ -42,7 +42,11 @@ public sealed class DiagnosticsServer : IAsyncDisposable
         _readiness = new HttpEndpoint(
             options.Readiness,
             options.Bind,
-            new Dictionary<string, Page>(StringComparer.Ordinal) { ["/healthz/ready"] = context => Write(context, readiness) },
+            new Dictionary<string, Page>(StringComparer.Ordinal)
+            {
+                ["/healthz/ready"] = context => Write(context, readiness),
+                ["/healthz/live"] = context => WriteLive(context, options),
+            },
             hosts: null,
             loggers);
     }
@@ -73,6 +77,20 @@ public sealed class DiagnosticsServer : IAsyncDisposable
         context.Response.ContentType = "application/json";
         await JsonSerializer.SerializeAsync(
             context.Response.BodyWriter, document, ConfigDumpJson.Default.ConfigDump, context.RequestAborted);
+    }
+
+    private static async Task WriteLive(HttpContext context, DiagnosticsOptions options)
+    {
+        try
+        {
+            await options.Turn().WaitAsync(options.TurnPatience, context.RequestAborted);
+            await HttpEndpoint.Text(context, "live\n");
+        }
+        catch (TimeoutException)
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            await HttpEndpoint.Text(context, "stuck: the event loops do not turn\n");
+        }
     }
 
     private static Task Write(HttpContext context, Readiness readiness)

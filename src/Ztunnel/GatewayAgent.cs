@@ -52,7 +52,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
         _verifier = new MeshPeerVerifier([options.TrustDomain, .. options.TrustDomainAliases]);
         _certificates = new CertificateStore(authority, _verifier, logger: loggers.CreateLogger<CertificateStore>());
         if (options.Diagnostics is { } diagnostics)
-            _diagnostics = new DiagnosticsServer(Snapshots(authority), _readiness, diagnostics with { Bind = BindInPod }, loggers);
+            _diagnostics = new DiagnosticsServer(Snapshots(authority), _readiness, diagnostics with { Bind = BindInPod, Turn = Turn }, loggers);
     }
 
     /// <summary>
@@ -91,6 +91,9 @@ public sealed partial class GatewayAgent : IAsyncDisposable
 
     /// <summary>The mesh as this gateway knows it.</summary>
     public MeshState Mesh => _mesh;
+
+    /// <summary>Completes once each event loop has come round, so that none of them is stuck.</summary>
+    public Task Turn() => _loops.Turn();
 
     /// <summary>Stops in order: not ready any more, accepts nothing, tells clients, waits for requests under way up to the drain time.</summary>
     public async Task Drain()

@@ -64,13 +64,16 @@ internal static partial class GatewayCommand
         using RoleLog log = output;
         ILoggerFactory loggers = log.Loggers;
         ILogger logger = loggers.CreateLogger("Ztunnel.Gateway");
+        await using SystemdNotifier systemd = SystemdNotifier.Find(Environment.GetEnvironmentVariable, loggers.CreateLogger<SystemdNotifier>());
         try
         {
             using NetworkNamespace? pod = netns is null ? null : NetworkNamespace.Open(netns);
             using ICertificateAuthority authority = choice.Open(options.TrustDomain, loggers);
             await using GatewayAgent agent = await GatewayAgent.Start(
                 options with { Engine = options.Engine with { Namespace = pod } }, authority, log.Access, loggers, stop);
+            systemd.Ready($"gateway {options.Name}", agent.Turn);
             await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            systemd.Stopping("waiting for requests under way");
             await agent.Drain();
             return 0;
         }

@@ -72,7 +72,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         _enroller = new PodEnroller(
             capture, new PodListeners(_proxy, options.DrainTime), _loops.Loops[0], loggers.CreateLogger<PodEnroller>());
         _diagnostics = new DiagnosticsServer(
-            Snapshots(authority), _readiness, options.Diagnostics with { Bind = BindDiagnostics }, loggers);
+            Snapshots(authority), _readiness, options.Diagnostics with { Bind = BindDiagnostics, Turn = Turn }, loggers);
     }
 
     /// <summary>
@@ -115,6 +115,9 @@ public sealed partial class NodeAgent : IAsyncDisposable
 
     /// <summary>The mesh as this node knows it.</summary>
     public MeshState Mesh => _mesh;
+
+    /// <summary>Completes once each event loop has come round, so that none of them is stuck.</summary>
+    public Task Turn() => _loops.Turn();
 
     /// <summary>Where this node's pods stand.</summary>
     public ImmutableArray<PodStatus> Pods => _enroller.Snapshot();

@@ -42,12 +42,14 @@ internal static partial class NodeCommand
         var log = new LogFlags("info,Microsoft=warn");
         var proxy = new ProxyFlags();
         var waypoints = new WaypointFlags();
+        var supervision = new SupervisionFlags();
         var command = new Command("node", "Run the agent of one node.")
         {
             node, namespaces, trustDomain, aliases, root, workers, drain, release, probes, run, admin, readiness,
         };
         source.AddTo(command);
         authority.AddTo(command);
+        supervision.AddTo(command);
         enrolment.AddTo(command);
         log.AddTo(command);
         proxy.AddTo(command);
@@ -75,22 +77,35 @@ internal static partial class NodeCommand
                 },
             }),
             authority.Read(parsed, impersonate: true),
+            supervision.Read(parsed),
             log.Open(parsed),
             stop));
         return command;
     }
 
-    private static async Task<int> Run(NodeAgentOptions options, AuthorityChoice choice, RoleLog output, CancellationToken stop)
+    private static async Task<int> Run(
+        NodeAgentOptions options, AuthorityChoice choice, Supervision supervision, RoleLog output, CancellationToken stop)
     {
         using RoleLog log = output;
         ILoggerFactory loggers = log.Loggers;
         ILogger logger = loggers.CreateLogger("Ztunnel.Node");
+        await using SystemdNotifier systemd = SystemdNotifier.Find(Environment.GetEnvironmentVariable, loggers.CreateLogger<SystemdNotifier>());
         try
         {
+            using ReadyFile ready = ReadyFile.Open(supervision.ReadyFile);
             using ICertificateAuthority authority = choice.Open(options.TrustDomain, loggers);
-            await using NodeAgent agent = await NodeAgent.Start(options, authority, log.Access, loggers, stop);
-            await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, stop), agent.HandedOver);
-            await agent.Drain();
+            Task stopped = Task.Delay(Timeout.InfiniteTimeSpan, stop);
+            await using (NodeAgent agent = await NodeAgent.Start(options, authority, log.Access, loggers, stop))
+            {
+                ready.Ready();
+                systemd.Ready($"agent of node {options.Node}", agent.Turn);
+                await Task.WhenAny(stopped, agent.HandedOver);
+                systemd.Stopping("waiting for open connections");
+                await agent.Drain();
+            }
+
+            if (supervision.WaitWhenSucceeded)
+                await stopped.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return 0;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -30,6 +30,20 @@ public sealed class ReadinessTests
     }
 
     [Fact]
+    public async Task The_probe_of_liveness_holds_while_the_work_comes_round_whatever_readiness_says()
+    {
+        var stuck = new TaskCompletionSource();
+        await using Node node = await Node.Start(
+            new NodeSnapshots { Node = "node-a", Mesh = new Mesh.MeshState() },
+            Node.OnLoopback with { Turn = () => stuck.Task, TurnPatience = TimeSpan.FromMilliseconds(50) });
+        node.Readiness.State = ReadinessState.Draining;
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "stuck: the event loops do not turn\n"), await Ask(node, "/healthz/live"));
+        stuck.SetResult();
+        Assert.Equal((HttpStatusCode.OK, "live\n"), await Ask(node, "/healthz/live"));
+    }
+
+    [Fact]
     public async Task The_probe_answers_whatever_host_is_asked_for_and_has_no_other_page()
     {
         await using Node node = await Node.Start();
@@ -56,9 +70,9 @@ public sealed class ReadinessTests
         Assert.StartsWith("192.0.2.1:15021: ", refused.Message, StringComparison.Ordinal);
     }
 
-    private static async Task<(HttpStatusCode Status, string Body)> Ask(Node node)
+    private static async Task<(HttpStatusCode Status, string Body)> Ask(Node node, string path = "/healthz/ready")
     {
-        using HttpResponseMessage response = await node.Probe.GetAsync("/healthz/ready", TestContext.Current.CancellationToken);
+        using HttpResponseMessage response = await node.Probe.GetAsync(path, TestContext.Current.CancellationToken);
         return (response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
 }

@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Ztunnel.Testing;
 
 namespace Ztunnel.EndToEnd.Tests;
 

@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using Ztunnel.IO;
 using Ztunnel.Lab;
 using Ztunnel.Mesh;
+using Ztunnel.Testing;
 
 namespace Ztunnel.EndToEnd.Tests;
 

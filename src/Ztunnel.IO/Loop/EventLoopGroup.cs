@@ -25,6 +25,24 @@ public sealed class EventLoopGroup : IDisposable
     /// <summary>The loop with the fewest connections now. Safe from any thread.</summary>
     public EventLoop LeastLoaded() => _loops.MinBy(loop => loop.Load)!;
 
+    /// <summary>
+    /// Completes once each loop has come round to what is posted now: none of them is stuck. While one is, it does not complete.
+    /// Safe from any thread.
+    /// </summary>
+    public Task Turn()
+    {
+        var turns = new TaskCompletionSource[_loops.Length];
+        for (int index = 0; index < turns.Length; index++)
+        {
+            turns[index] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            // A loop that has stopped has nothing left to do.
+            if (!_loops[index].TryPost(static turn => ((TaskCompletionSource)turn!).TrySetResult(), turns[index]))
+                turns[index].TrySetResult();
+        }
+
+        return Task.WhenAll(turns.Select(turn => turn.Task));
+    }
+
     /// <summary>Stops all loops and waits for their threads; see <see cref="EventLoop.Dispose"/>.</summary>
     public void Dispose()
     {
