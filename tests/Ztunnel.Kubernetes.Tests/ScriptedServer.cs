@@ -80,7 +80,8 @@ internal sealed record Asked(string Method, string PathAndQuery, string? Authori
 {
     public static async Task<Asked> Of(HttpContext context)
     {
-        using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
+        context.Request.EnableBuffering();
+        using var reader = new StreamReader(context.Request.Body, Encoding.UTF8, leaveOpen: true);
         HttpRequest request = context.Request;
         return new Asked(
             request.Method,
