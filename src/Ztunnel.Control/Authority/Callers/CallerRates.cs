@@ -1,0 +1,68 @@
+namespace Ztunnel.Control;
+
+/// <summary>How often a caller may ask: so many at once, and then so many a second.</summary>
+internal readonly record struct CallRate(double PerSecond, double Burst);
+
+/// <summary>Holds each caller to its rate, so that one that has gone mad leaves the authority to the others.</summary>
+internal sealed class CallerRates(TimeProvider time)
+{
+    private const int MostKept = 20_000;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Bucket> _buckets = new(StringComparer.Ordinal);
+
+    /// <summary>Takes one call of <paramref name="caller"/>'s; false where it has none left now.</summary>
+    public bool TryTake(string caller, CallRate rate)
+    {
+        long now = time.GetTimestamp();
+        lock (_gate)
+        {
+            if (!_buckets.TryGetValue(caller, out Bucket? bucket))
+            {
+                if (_buckets.Count >= MostKept)
+                    Forget(now);
+                _buckets[caller] = bucket = new Bucket(rate, now);
+            }
+
+            bucket.Fill(rate, time.GetElapsedTime(bucket.At, now), now);
+            return bucket.TryTake();
+        }
+    }
+
+    // A full bucket is as good as none.
+    private void Forget(long now)
+    {
+        foreach ((string caller, Bucket bucket) in _buckets)
+        {
+            bucket.Fill(bucket.Rate, time.GetElapsedTime(bucket.At, now), now);
+            if (bucket.IsFull)
+                _buckets.Remove(caller);
+        }
+    }
+
+    private sealed class Bucket(CallRate rate, long at)
+    {
+        private double _left = rate.Burst;
+
+        public CallRate Rate { get; private set; } = rate;
+
+        public long At { get; private set; } = at;
+
+        public bool IsFull => _left >= Rate.Burst;
+
+        public void Fill(CallRate rate, TimeSpan passed, long now)
+        {
+            Rate = rate;
+            _left = Math.Min(rate.Burst, _left + (passed.TotalSeconds * rate.PerSecond));
+            At = now;
+        }
+
+        public bool TryTake()
+        {
+            if (_left < 1)
+                return false;
+            _left--;
+            return true;
+        }
+    }
+}
