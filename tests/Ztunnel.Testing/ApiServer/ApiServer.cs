@@ -26,18 +26,23 @@ public sealed class ApiServer : IAsyncDisposable
         _kinds = new KindTable();
         Creation creation = new(store, options.Time);
         Deletion deletion = new(store, options.Time);
-        Change change = new(store, deletion);
+        Change change = new(store, deletion, options.Time);
+        Tokens tokens = new(store, options.Time);
+        Authentication authentication = new(options, tokens);
+        Api.Authorization authorization = new(store, _kinds, options.Rbac);
+        Reviews reviews = new(authentication, authorization, tokens);
         Counters = new ApiCounters();
         Faults = new ApiFaults(store, options.Time);
         Objects = new ApiObjects(store, _kinds, creation, change, deletion);
-        Reads reads = new(store);
         _dispatcher = new Dispatcher(
             _kinds,
             new Documents(_kinds, options),
-            reads,
+            new Reads(store),
             new Watches(store, options),
-            new WriteVerbs(store, creation, change, deletion),
-            new Authentication(options),
+            new WriteVerbs(store, creation, change, deletion, new Applying(store, creation, change, options.Time)),
+            new Subresources(store, change, deletion, tokens, reviews, options.Time),
+            authentication,
+            authorization,
             Counters,
             Faults,
             options.Time);

@@ -16,6 +16,9 @@ public sealed record ApiUser(string Name, string? Token = null)
     /// <summary>The groups the user is in.</summary>
     public ImmutableArray<string> Groups { get; init; } = [];
 
+    /// <summary>Whether the user is in a group.</summary>
+    public bool IsIn(string group) => Groups.Contains(group, StringComparer.Ordinal);
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 }
@@ -51,6 +54,9 @@ public sealed record ApiServerOptions
 
     /// <summary>Whether it is reached by https, with a certificate of an authority of its own; client certificates prove who asks.</summary>
     public bool Tls { get; init; }
+
+    /// <summary>Whether users may do only what roles and bindings say; otherwise everybody may do everything.</summary>
+    public bool Rbac { get; init; }
 
     /// <summary>How many changes of each kind of object are remembered for watches, at least.</summary>
     public int HistoryLength { get; init; } = 20_000;

@@ -96,8 +96,14 @@ internal sealed class Documents(KindTable kinds, ApiServerOptions options)
             main["categories"] = new JsonArray([.. kind.Categories.Select(name => (JsonNode)name)]);
         main["storageVersionHash"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(kind.Resource))[..8];
         yield return main;
-        if (kind.HasStatus)
-            yield return Resource(kind, "/status", ["get", "patch", "update"]);
+        foreach ((string name, string of, string group, string version, string[] verbs) in Subresources.Of(kind))
+        {
+            JsonObject below = Resource(kind, $"/{name}", verbs);
+            below["kind"] = of;
+            if (group.Length > 0)
+                (below["group"], below["version"]) = (group, version);
+            yield return below;
+        }
     }
 
     private static JsonObject Resource(ResourceKind kind, string subresource, string[] verbs) => new()

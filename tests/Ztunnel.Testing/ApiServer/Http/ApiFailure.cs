@@ -93,6 +93,17 @@ internal sealed class ApiFailure : Exception
         return status;
     }
 
+    /// <summary>What a Status says when it is about several fields.</summary>
+    public static JsonObject WithCauses(IReadOnlyList<Cause> causes) => new()
+    {
+        ["causes"] = new JsonArray([.. causes.Select(cause => new JsonObject
+        {
+            ["reason"] = cause.Reason,
+            ["message"] = cause.Message,
+            ["field"] = cause.Field,
+        })]),
+    };
+
     /// <summary>What a Status says of the object it is about.</summary>
     public static JsonObject About(ResourceKind kind, string name, IReadOnlyList<Cause>? causes = null)
     {
@@ -101,13 +112,7 @@ internal sealed class ApiFailure : Exception
             details["group"] = kind.Group;
         details["kind"] = kind.Plural;
         if (causes is { Count: > 0 })
-        {
-            details["causes"] = new JsonArray([.. causes.Select(cause => new JsonObject
-            {
-                ["reason"] = cause.Reason, ["message"] = cause.Message, ["field"] = cause.Field,
-            })]);
-        }
-
+            details["causes"] = WithCauses(causes)["causes"]!.DeepClone();
         return details;
     }
 }

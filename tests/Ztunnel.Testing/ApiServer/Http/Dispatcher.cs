@@ -4,8 +4,8 @@ namespace Ztunnel.Testing.Api;
 
 /// <summary>Takes each request to what answers it, and turns failures into Status objects.</summary>
 internal sealed class Dispatcher(
-    KindTable kinds, Documents documents, Reads reads, Watches watches, WriteVerbs writes, Authentication authentication, ApiCounters counters,
-    ApiFaults faults, TimeProvider time)
+    KindTable kinds, Documents documents, Reads reads, Watches watches, WriteVerbs writes, Subresources subresources,
+    Authentication authentication, Authorization authorization, ApiCounters counters, ApiFaults faults, TimeProvider time)
 {
     /// <summary>Answers a request.</summary>
     public async Task Answer(HttpContext http)
@@ -41,11 +41,14 @@ internal sealed class Dispatcher(
         }
     }
 
-    private Task Answer(Exchange exchange, Target target, string verb)
+    private async Task Answer(Exchange exchange, Target target, string verb)
     {
+        authorization.Check(exchange.User, target, verb);
         if (target.Kind.Answered && verb != "create")
             throw ApiFailure.MethodNotAllowed();
-        return verb switch
+        if (await subresources.Answer(exchange, target, verb))
+            return;
+        await (verb switch
         {
             "get" => reads.Get(exchange, target),
             "list" => reads.List(exchange, target),
@@ -56,7 +59,7 @@ internal sealed class Dispatcher(
             "delete" => writes.Delete(exchange, target),
             "deletecollection" => writes.DeleteCollection(exchange, target),
             _ => throw ApiFailure.MethodNotAllowed(),
-        };
+        });
     }
 
     private static string VerbOf(HttpRequest request, Target? target)

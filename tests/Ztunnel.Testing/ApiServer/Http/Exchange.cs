@@ -27,7 +27,8 @@ internal sealed class Exchange(HttpContext http, ApiCounters.Cell counted, TimeP
     public bool Asks(string name) => Query(name) is "true" or "1";
 
     /// <summary>How the request wants to write.</summary>
-    public WriteContext Write() => new(Manager(), DryRun());
+    public WriteContext Write(Target target) =>
+        new(new FieldManagers.Manager(Manager(), "Update", target.Kind.ApiVersion(target.Version), target.Subresource), DryRun());
 
     /// <summary>Whether nothing is to be kept.</summary>
     public bool DryRun() => Query("dryRun") switch
@@ -63,12 +64,15 @@ internal sealed class Exchange(HttpContext http, ApiCounters.Cell counted, TimeP
     /// <summary>The body as JSON; YAML is made JSON.</summary>
     public async Task<JsonObject> Body(params string[] types)
     {
-        string type = (http.Request.ContentType ?? "application/json").Split(';')[0].Trim();
+        string type = BodyType;
         string[] accepted = types.Length == 0 ? BodyTypes : types;
         if (!accepted.Contains(type))
             throw ApiFailure.UnsupportedMediaType(accepted);
         return Object(await Text(), type.EndsWith("yaml", StringComparison.Ordinal));
     }
+
+    /// <summary>The content type of the body, without parameters.</summary>
+    public string BodyType => (http.Request.ContentType ?? "application/json").Split(';')[0].Trim();
 
     /// <summary>The body as text.</summary>
     public async Task<string> Text()

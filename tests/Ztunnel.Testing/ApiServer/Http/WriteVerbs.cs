@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace Ztunnel.Testing.Api;
 
 /// <summary>The verbs that change something.</summary>
-internal sealed class WriteVerbs(Store store, Creation creation, Change change, Deletion deletion)
+internal sealed class WriteVerbs(Store store, Creation creation, Change change, Deletion deletion, Applying applying)
 {
     /// <summary>Creates an object.</summary>
     public async Task Create(Exchange exchange, Target target)
@@ -12,7 +12,7 @@ internal sealed class WriteVerbs(Store store, Creation creation, Change change, 
         if (!target.IsCollection)
             throw ApiFailure.MethodNotAllowed();
         JsonObject value = Incoming.Read(target.Kind, target.Version, await exchange.Body());
-        StoredObject made = creation.Create(target.Kind, target.Namespace, value, exchange.Write());
+        StoredObject made = creation.Create(target.Kind, target.Namespace, value, exchange.Write(target));
         await exchange.Answer(201, exchange.Form(target.Kind, target.Version).Single(made));
     }
 
@@ -22,7 +22,7 @@ internal sealed class WriteVerbs(Store store, Creation creation, Change change, 
         if (target.IsCollection)
             throw ApiFailure.MethodNotAllowed();
         JsonObject value = Incoming.Read(target.Kind, target.Version, await exchange.Body());
-        StoredObject kept = change.Update(target.Kind, target.Namespace, target.Name, IsStatus(target), _ => value, exchange.Write());
+        StoredObject kept = change.Update(target.Kind, target.Namespace, target.Name, IsStatus(target), _ => value, exchange.Write(target));
         await exchange.Answer(200, exchange.Form(target.Kind, target.Version).Single(kept));
     }
 
@@ -31,14 +31,22 @@ internal sealed class WriteVerbs(Store store, Creation creation, Change change, 
     {
         if (target.IsCollection)
             throw ApiFailure.MethodNotAllowed();
-        Func<JsonObject, JsonObject> patch = await PatchBody.Read(exchange);
+        bool status = IsStatus(target);
+        if (exchange.BodyType == Applying.MediaType)
+        {
+            (StoredObject applied, bool created) = await applying.Apply(exchange, target);
+            await exchange.Answer(created ? 201 : 200, exchange.Form(target.Kind, target.Version).Single(applied));
+            return;
+        }
+
+        Func<JsonObject, JsonObject> patch = await PatchBody.Read(exchange, target.Kind);
         StoredObject kept = change.Update(
             target.Kind,
             target.Namespace,
             target.Name,
-            IsStatus(target),
+            status,
             now => Incoming.ToKept(target.Kind, patch(Incoming.FromKept(target.Kind, target.Version, now))),
-            exchange.Write());
+            exchange.Write(target));
         await exchange.Answer(200, exchange.Form(target.Kind, target.Version).Single(kept));
     }
 

@@ -10,6 +10,7 @@ internal static class CoreKinds
         Namespaced = false,
         HasStatus = true,
         SelectableFields = ["status.phase"],
+        Shape = Shapes.Conditioned,
         Columns = "Status=status.phase; Age",
     };
 
@@ -17,16 +18,18 @@ internal static class CoreKinds
     {
         HasStatus = true,
         Categories = ["all"],
+        Shape = Shapes.Pod,
         SelectableFields = ["spec.nodeName", "status.phase", "spec.serviceAccountName", "spec.restartPolicy", "status.podIP", "spec.hostNetwork"],
     };
 
-    public static readonly ResourceKind ServiceAccounts = Core("serviceaccounts", "ServiceAccount", "sa");
+    public static readonly ResourceKind ServiceAccounts = Core("serviceaccounts", "ServiceAccount", "sa") with { Shape = Shapes.ServiceAccount };
 
     public static readonly ResourceKind Services = Core("services", "Service", "svc") with
     {
         HasStatus = true,
         Categories = ["all"],
         SelectableFields = ["spec.clusterIP", "spec.type"],
+        Shape = Shapes.Service,
     };
 
     public static readonly ResourceKind Secrets = Core("secrets", "Secret") with { SelectableFields = ["type"] };
@@ -38,6 +41,7 @@ internal static class CoreKinds
         Namespaced = false,
         HasStatus = true,
         SelectableFields = ["spec.unschedulable"],
+        Shape = Shapes.Node,
     };
 
     public static readonly ResourceKind Events = new()
@@ -107,21 +111,30 @@ internal static class CoreKinds
         Core("resourcequotas", "ResourceQuota", "quota") with { HasStatus = true },
         Core("limitranges", "LimitRange", "limits"),
         Deployments, ReplicaSets, StatefulSets, DaemonSets, EndpointSlices, Leases, TokenReviews, CustomResourceDefinitions,
+        Of("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview") with { Namespaced = false, Answered = true },
+        Of("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview") with { Namespaced = false, Answered = true },
+        Of("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview") with { Namespaced = false, Answered = true },
         Of("batch", "jobs", "Job") with { HasStatus = true, HasGeneration = true, Categories = ["all"] },
-        Of("policy", "poddisruptionbudgets", "PodDisruptionBudget", "pdb") with { HasStatus = true, HasGeneration = true },
+        Of("policy", "poddisruptionbudgets", "PodDisruptionBudget", "pdb") with
+        {
+            HasStatus = true,
+            HasGeneration = true,
+            Shape = Shapes.Selecting,
+        },
         Of("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "hpa") with
         {
+            Shape = Shapes.Conditioned,
             Versions = ["v2"], HasStatus = true, Categories = ["all"],
         },
         Of("rbac.authorization.k8s.io", "roles", "Role") with { Columns = "Created At=metadata.creationTimestamp" },
-        Of("rbac.authorization.k8s.io", "rolebindings", "RoleBinding") with { Columns = RoleColumn },
+        Of("rbac.authorization.k8s.io", "rolebindings", "RoleBinding") with { Columns = RoleColumn, Shape = Shapes.RoleBinding },
         Of("rbac.authorization.k8s.io", "clusterroles", "ClusterRole") with
         {
             Namespaced = false, Columns = "Created At=metadata.creationTimestamp",
         },
-        Of("rbac.authorization.k8s.io", "clusterrolebindings", "ClusterRoleBinding") with { Namespaced = false, Columns = RoleColumn },
+        Of("rbac.authorization.k8s.io", "clusterrolebindings", "ClusterRoleBinding") with { Namespaced = false, Columns = RoleColumn, Shape = Shapes.RoleBinding },
         Of("scheduling.k8s.io", "priorityclasses", "PriorityClass", "pc") with { Namespaced = false },
-        Of("networking.k8s.io", "networkpolicies", "NetworkPolicy", "netpol") with { HasGeneration = true },
+        Of("networking.k8s.io", "networkpolicies", "NetworkPolicy", "netpol") with { HasGeneration = true, Shape = Shapes.Selecting },
         Of("networking.k8s.io", "ingresses", "Ingress", "ing") with { HasStatus = true, HasGeneration = true },
         Of("admissionregistration.k8s.io", "validatingadmissionpolicies", "ValidatingAdmissionPolicy") with
         {
@@ -138,6 +151,7 @@ internal static class CoreKinds
         HasStatus = true,
         HasGeneration = true,
         Categories = ["all"],
+        Shape = Shapes.Template,
     };
 
     private static ResourceKind Of(string group, string plural, string kind, params string[] shortNames) => new()

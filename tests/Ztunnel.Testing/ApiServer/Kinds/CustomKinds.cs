@@ -9,6 +9,7 @@ internal static class CustomKinds
 
     public static readonly ResourceKind Gateways = GatewayApi("gateways", "Gateway", ["v1", "v1beta1"], "gtw") with
     {
+        Shape = Shapes.Gateway,
         Columns = "Class=spec.gatewayClassName; Address=status.addresses[0].value; Programmed=status.conditions[Programmed].status; Age",
     };
 
@@ -66,6 +67,7 @@ internal static class CustomKinds
         Custom = true,
         HasStatus = true,
         HasGeneration = true,
+        Shape = Shapes.Conditioned,
     };
 
     private static ResourceKind Istio(string group, string plural, string kind, params string[] shortNames) => new()

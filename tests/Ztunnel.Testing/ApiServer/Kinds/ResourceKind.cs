@@ -54,6 +54,9 @@ internal sealed record ResourceKind
     /// <summary>Makes an object of <see cref="KeptAs"/> of one of this kind, and the reverse.</summary>
     public (Action<JsonObject> ToKept, Action<JsonObject> FromKept)? Conversion { get; init; }
 
+    /// <summary>How its parts are merged and owned.</summary>
+    public Shape Shape { get; init; } = Shapes.Any;
+
     /// <summary>The columns of its tables after the name, as <see cref="TableColumn.Parse"/> reads them.</summary>
     public string Columns { get; init; } = "Age";
 

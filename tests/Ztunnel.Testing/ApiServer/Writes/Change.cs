@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Ztunnel.Testing.Api;
 
 /// <summary>Changes objects that are there.</summary>
-internal sealed class Change(Store store, Deletion deletion)
+internal sealed class Change(Store store, Deletion deletion, TimeProvider time)
 {
     /// <summary>
     /// Replaces an object by what <paramref name="edit"/> makes of it, both in the kept version, under the lock; the whole of it, or its
@@ -21,6 +21,10 @@ internal sealed class Change(Store store, Deletion deletion)
             Metadata.Keep(after, before);
             if (!context.Direct)
                 KeepOtherHalf(kind, after, before, status);
+            if (context.Tracks)
+                FieldOwnership.Track(kind, before, after, context.Manager, Metadata.Text(time.GetUtcNow()));
+            else if (context.Direct)
+                FieldManagers.Of(before).WriteTo(after);
             CountGeneration(kind, after, before);
             Metadata.Of(after)["resourceVersion"] = before["metadata"]!["resourceVersion"]!.DeepClone();
             if (JsonNode.DeepEquals(after, before))
