@@ -21,7 +21,7 @@ internal static class StatusSection
             Kind = key.Kind.Name,
             Object = key.Namespace.Length == 0 ? key.Name : $"{key.Namespace}/{key.Name}",
             ObservedGeneration = status.Generation > 0 ? status.Generation : null,
-            Conditions = isRoute ? null : Describe(isEntry ? status.Conditions.Concat(EntryConditions.Of(key, mesh)) : status.Conditions),
+            Conditions = isRoute ? null : Describe(isEntry ? status.Conditions.Concat(BindingConditions.OfEntry(key, StringMap.Empty, StringMap.Empty, mesh)) : status.Conditions),
             Addresses = isGateway ? [.. status.Addresses.Select(address => address.Value)]
                 : isEntry ? [.. status.AssignedAddresses.Select(assigned => assigned.Host.Length == 0 ? $"{assigned.Address}" : $"{assigned.Address} {assigned.Host}")]
                 : null,

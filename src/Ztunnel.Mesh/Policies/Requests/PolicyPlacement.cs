@@ -7,7 +7,7 @@ namespace Ztunnel.Mesh;
 public sealed record PolicyPlacement(PolicyAttachment Attachment, GatewayName? Gateway, string? Fault)
 {
     /// <summary>The <see cref="Fault"/> of one whose target does not exist.</summary>
-    internal const string TargetNotFound = "TargetNotFound";
+    public const string TargetNotFound = "TargetNotFound";
 
     /// <summary>The form diagnostics use: <c>Gateway namespace/name</c>, or what it is attached to and why that has no effect.</summary>
     public override string ToString() => Fault is not null ? $"{Attachment}: {Fault}"
