@@ -28,8 +28,7 @@ internal static class PodReader
 
     public static PodObject Read(ObjectMetadata metadata, Field root)
     {
-        if (!root.IsServed)
-            CheckNetworkNamespace(root["metadata"]["annotations"]);
+        CheckNetworkNamespace(root["metadata"]["annotations"]);
         Field spec = root["spec"].Also(OfSpecs), status = root["status"];
         return new PodObject
         {

@@ -26,6 +26,6 @@ app.kubernetes.io/version: {{ (first .).Chart.AppVersion | quote }}
 {{- range .Values.trustDomainAliases }}
 - --trust-domain-alias={{ . }}
 {{- end }}
-- --log-level={{ .Values.log.level }}
+- {{ printf "--log-level=%s" .Values.log.level | quote }}
 - --access-log={{ .Values.log.access }}
 {{- end -}}
