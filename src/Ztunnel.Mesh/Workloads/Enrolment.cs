@@ -21,6 +21,9 @@ public enum Enrolment
     /// <summary>The pod's namespace is kept out of the mesh by configuration (<c>kube-system</c> unless set otherwise).</summary>
     ExcludedNamespace,
 
+    /// <summary>In a cluster: the agent of the pod's node has not said that it captures the pod.</summary>
+    NotCaptured,
+
     /// <summary>The pod has run to its end, or is being deleted and no longer runs.</summary>
     Terminated,
 }

@@ -9,7 +9,8 @@ public static class EnrolmentRule
     private const string NoneMode = "none";
 
     /// <summary>
-    /// What cannot be captured stays out: a pod that has ended, shares its node's network or has a sidecar. Then the pod's own
+    /// What cannot be captured stays out: a pod that has ended, shares its node's network or has a sidecar. Then what the pod's
+    /// node has said of it counts, where that is what there is to go by; else the pod's own
     /// label counts, and where it says neither <c>ambient</c> nor <c>none</c>, its namespace's.
     /// </summary>
     public static Enrolment Decide(in EnrolmentFacts pod)
@@ -20,6 +21,8 @@ public static class EnrolmentRule
             return Enrolment.HostNetwork;
         if (pod.HasSidecar)
             return Enrolment.Sidecar;
+        if (pod.Redirected is { } redirected)
+            return redirected ? Enrolment.Ambient : Enrolment.NotCaptured;
         if (pod.NamespaceExcluded)
             return Enrolment.ExcludedNamespace;
         if (pod.PodMode is NoneMode)
@@ -37,6 +40,9 @@ public readonly record struct EnrolmentFacts
 
     /// <summary>The same label of the pod's namespace, or null.</summary>
     public string? NamespaceMode { get; init; }
+
+    /// <summary>Whether the agent of the pod's node says that it captures the pod; null where labels are what there is to go by.</summary>
+    public bool? Redirected { get; init; }
 
     /// <summary>Whether the pod uses its node's network.</summary>
     public bool HostNetwork { get; init; }

@@ -43,6 +43,9 @@ internal sealed class Field
     /// <summary>Whether the value is a string, not a number or the like.</summary>
     public bool IsText => _node is YamlScalar { Type: YamlScalarType.String };
 
+    /// <summary>Whether the object is from an API server.</summary>
+    public bool IsServed => _reading.IsServed;
+
     /// <summary>Whether it is a list without items.</summary>
     public bool IsEmptyList => _node is YamlSequence { Items.Count: 0 };
 

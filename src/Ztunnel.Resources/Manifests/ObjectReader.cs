@@ -73,12 +73,14 @@ internal static class ObjectReader
     public static (ObjectKey? Key, KubernetesObject? Object) Read(ObjectKind kind, Field root, ObjectReading reading)
     {
         ObjectKey? key = ReadKey(kind, root["metadata"], reading);
-        root.CheckKeys();
-        ObjectMetadata metadata = ReadMetadata(key, root["metadata"]);
+        if (!reading.IsServed)
+            root.CheckKeys();
+        ObjectMetadata metadata = ReadMetadata(key, root["metadata"], reading);
         KubernetesObject read = Readers[Key(kind)].Read(metadata, root);
-        root["metadata"].Unknown(UnknownFields.Tolerated);
+        root["metadata"].Unknown(reading.IsServed ? UnknownFields.Ignored : UnknownFields.Tolerated);
         root["status"].Unknown(UnknownFields.Ignored);
-        root.Also(OfObjects).CheckNames(IsPolicy(kind) ? UnknownFields.Refused : UnknownFields.Remarked);
+        UnknownFields others = reading.IsServed ? UnknownFields.Ignored : UnknownFields.Remarked;
+        root.Also(OfObjects).CheckNames(IsPolicy(kind) ? UnknownFields.Refused : others);
         if (key is null)
             return (null, null);
         return (key, reading.HasMistakes ? read.StandIn() : read);
@@ -107,11 +109,11 @@ internal static class ObjectReader
     }
 
     /// <summary>Whether every field of the kind's API is known, and one left out might open a door.</summary>
-    private static bool IsPolicy(ObjectKind kind) => kind.ApiVersion.StartsWith(PolicyGroup, StringComparison.Ordinal);
+    public static bool IsPolicy(ObjectKind kind) => kind.ApiVersion.StartsWith(PolicyGroup, StringComparison.Ordinal);
 
     private static (string ApiVersion, string Kind) Key(ObjectKind kind) => (kind.ApiVersion, kind.Name);
 
-    private static ObjectMetadata ReadMetadata(ObjectKey? key, Field metadata)
+    private static ObjectMetadata ReadMetadata(ObjectKey? key, Field metadata, ObjectReading reading)
     {
         metadata.Also(OfMetadata);
         foreach ((_, Field value) in metadata["labels"].Entries())
@@ -122,13 +124,16 @@ internal static class ObjectReader
             Namespace = key?.Namespace ?? "",
             Uid = metadata["uid"].Text() is { Length: > 0 } uid ? uid : null,
             Labels = metadata["labels"].Strings(),
-            Annotations = metadata["annotations"].Strings(name => !string.Equals(name, KubectlAnnotation, StringComparison.Ordinal)),
+            Annotations = metadata["annotations"].Strings(name => !IsLeftOut(name, reading)),
             Generation = metadata["generation"].Number(0, int.MaxValue, "a number from 0") ?? 0,
             Created = metadata["creationTimestamp"].Time(),
             Deleting = metadata["deletionTimestamp"].Time() is not null,
             Controller = ReadController(metadata["ownerReferences"]),
         };
     }
+
+    private static bool IsLeftOut(string annotation, ObjectReading reading) =>
+        annotation is KubectlAnnotation || (reading.IsServed && annotation is PodObject.NetworkNamespaceAnnotation);
 
     private static ControllerReference? ReadController(Field owners)
     {

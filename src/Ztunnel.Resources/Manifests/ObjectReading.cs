@@ -18,6 +18,9 @@ internal sealed class ObjectReading(string source)
     /// <summary>Whether no message may quote what stands in the object.</summary>
     public bool Discreet { get; set; }
 
+    /// <summary>Whether the object is from an API server, which has checked it by its schemas; see <see cref="ObjectJson"/>.</summary>
+    public bool IsServed { get; init; }
+
     /// <summary>Mistakes and remarks, as many as are told.</summary>
     public IReadOnlyList<ResourceProblem> Problems => _problems;
 

@@ -28,7 +28,8 @@ internal static class PodReader
 
     public static PodObject Read(ObjectMetadata metadata, Field root)
     {
-        CheckNetworkNamespace(root["metadata"]["annotations"]);
+        if (!root.IsServed)
+            CheckNetworkNamespace(root["metadata"]["annotations"]);
         Field spec = root["spec"].Also(OfSpecs), status = root["status"];
         return new PodObject
         {

@@ -124,7 +124,7 @@ internal static class ServiceReader
             return new TargetPort.Numbered(port);
         if (field.IsText)
         {
-            if (field.Text() is { } name && KubernetesSyntax.IsTargetPortName(name))
+            if (field.Text() is { } name && (field.IsServed ? KubernetesSyntax.IsPortName(name) : KubernetesSyntax.IsTargetPortName(name)))
                 return new TargetPort.Named(name);
             field.Expected(Expected);
             return null;

@@ -9,8 +9,20 @@ public sealed record PodObject : KubernetesObject
     /// <summary>The annotation of ours that names a pod's network namespace where no container runtime can be asked.</summary>
     public const string NetworkNamespaceAnnotation = "ztunnel.io/network-namespace";
 
+    /// <summary>The annotation by which the agent of a pod's node says that it captures the pod: its value is then <see cref="Redirected"/>.</summary>
+    public const string RedirectionAnnotation = "ambient.istio.io/redirection";
+
+    /// <summary>The value of <see cref="RedirectionAnnotation"/> of captured pods.</summary>
+    public const string Redirected = "enabled";
+
+    /// <summary>The annotation of ours that tells agents which read only the metadata of pods which service account one has.</summary>
+    public const string ServiceAccountAnnotation = "ztunnel.io/service-account";
+
     /// <inheritdoc/>
     public override ObjectKind Kind => ObjectKind.Pod;
+
+    /// <summary>Whether the agent of its node has said that it captures it.</summary>
+    public bool IsRedirected => Metadata.Annotations[RedirectionAnnotation] is Redirected;
 
     /// <summary><c>spec.nodeName</c>, empty while it is not scheduled.</summary>
     public string NodeName { get; init; } = "";

@@ -119,9 +119,13 @@ internal static class ObjectTranslation
     public static ServicePort Port(ServicePortSpec port) =>
         new(port.Name, port.Port, port.Target is TargetPort.Numbered target ? target.Port : (ushort)0, port.AppProtocol);
 
-    private static Enrolment EnrolmentOf(PodObject pod, StringMap namespaceLabels, TranslatorOptions options) =>
-        EnrolmentRule.Decide(new EnrolmentFacts
+    /// <summary>Whether it is in the mesh: as its labels ask, or for a pod of another node of a cluster as that node has it.</summary>
+    private static Enrolment EnrolmentOf(PodObject pod, StringMap namespaceLabels, TranslatorOptions options)
+    {
+        bool told = options.InCluster && !string.Equals(pod.NodeName, options.OwnNode, StringComparison.Ordinal);
+        return EnrolmentRule.Decide(new EnrolmentFacts
         {
+            Redirected = told ? pod.IsRedirected : null,
             PodMode = pod.Metadata.Labels[ModeLabel],
             NamespaceMode = namespaceLabels[ModeLabel],
             HostNetwork = pod.HostNetwork,
@@ -129,6 +133,7 @@ internal static class ObjectTranslation
             Terminated = pod.Terminated,
             NamespaceExcluded = options.ExcludedNamespaces.Contains(pod.Metadata.Namespace, StringComparer.Ordinal),
         });
+    }
 
     private static string WorkloadName(ObjectMetadata pod)
     {

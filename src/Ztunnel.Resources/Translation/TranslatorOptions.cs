@@ -29,6 +29,15 @@ public sealed record TranslatorOptions
     /// </summary>
     public bool DeriveEndpoints { get; init; } = true;
 
+    /// <summary>
+    /// Whether the objects are a cluster's: a pod of another node is in the mesh when that node's agent has said so, by the
+    /// annotation <see cref="PodObject.RedirectionAnnotation"/>, whatever its labels ask for. Of manifests the labels of all count.
+    /// </summary>
+    public bool InCluster { get; init; }
+
+    /// <summary>In a cluster, the node on whose pods the agent acts, so that of those the labels count; null where there is none.</summary>
+    public string? OwnNode { get; init; }
+
     /// <summary>Finds the addresses of endpoints that ServiceEntries give by names; without it they have none.</summary>
     public INameResolver? Names { get; init; }
 
