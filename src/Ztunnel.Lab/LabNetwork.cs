@@ -51,6 +51,9 @@ public sealed class LabNetwork : IAsyncDisposable
     /// <summary>As <see cref="NamespaceDirectory"/>, for the nodes by their names.</summary>
     public string NodeNamespaceDirectory => _directory.Nodes;
 
+    /// <summary>A directory for whatever a test needs as long as the lab is; it goes with it.</summary>
+    public string ScratchDirectory => _directory.Scratch;
+
     /// <summary>Builds the lab that <paramref name="describe"/> describes.</summary>
     public static Task<LabNetwork> Build(Action<LabBuilder> describe, CancellationToken cancellationToken = default)
     {

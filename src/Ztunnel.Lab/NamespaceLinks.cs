@@ -16,12 +16,15 @@ internal sealed class NamespaceLinks : IDisposable
     {
         _root = root;
         Pods = Directory.CreateDirectory(Path.Combine(root, "pods")).FullName;
+        Scratch = Directory.CreateDirectory(Path.Combine(root, "scratch")).FullName;
         Nodes = Directory.CreateDirectory(Path.Combine(root, "nodes")).FullName;
     }
 
     public string Pods { get; }
 
     public string Nodes { get; }
+
+    public string Scratch { get; }
 
     public static NamespaceLinks Create()
     {
