@@ -18,6 +18,7 @@ public sealed class ApiServer : IAsyncDisposable
 {
     private readonly KindTable _kinds;
     private readonly Dispatcher _dispatcher;
+    private readonly PodExec _exec = new();
     private WebApplication? _host;
 
     private ApiServer(ApiServerOptions options)
@@ -40,7 +41,7 @@ public sealed class ApiServer : IAsyncDisposable
             new Reads(store),
             new Watches(store, options),
             new WriteVerbs(store, creation, change, deletion, new Applying(store, creation, change, options.Time)),
-            new Subresources(store, change, deletion, tokens, reviews, options.Time),
+            new Subresources(store, change, deletion, tokens, reviews, _exec, options.Time),
             authentication,
             authorization,
             Counters,
@@ -56,6 +57,13 @@ public sealed class ApiServer : IAsyncDisposable
 
     /// <summary>Its objects, for set-up and inspection without requests.</summary>
     public ApiObjects Objects { get; }
+
+    /// <summary>What runs the commands of <c>kubectl exec</c>; null while there are no nodes.</summary>
+    public Func<PodCommand, CancellationToken, Task<PodCommandResult>>? Exec
+    {
+        get => _exec.Run;
+        set => _exec.Run = value;
+    }
 
     /// <summary>What goes wrong.</summary>
     public ApiFaults Faults { get; }
@@ -130,6 +138,7 @@ public sealed class ApiServer : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, port);
         });
         WebApplication host = builder.Build();
+        host.UseWebSockets();
         host.Run(_dispatcher.Answer);
         await host.StartAsync();
         _host = host;

@@ -33,7 +33,23 @@ public sealed class LabCluster : IAsyncDisposable
         Server = server;
         Front = new ApiFront(server.Address, Outside);
         Kubeconfig = Path.Combine(network.ScratchDirectory, "kubeconfig");
-        server.WriteKubeconfig(Kubeconfig);
+        File.WriteAllText(Kubeconfig, $"""
+            apiVersion: v1
+            kind: Config
+            current-context: lab
+            clusters:
+            - name: lab
+              cluster:
+                server: https://{Front.Address}
+                certificate-authority-data: {Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(Front.RootPem))}
+            users:
+            - name: admin
+              user: {"{"}token: {ApiUser.Admin.Token}{"}"}
+            contexts:
+            - name: lab
+              context: {"{"}cluster: lab, user: admin{"}"}
+
+            """);
         _http = new HttpClient { BaseAddress = server.Address, Timeout = Timeout.InfiniteTimeSpan };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiUser.Admin.Token);
         Api = new ClusterApi(_http);
@@ -42,6 +58,11 @@ public sealed class LabCluster : IAsyncDisposable
             ClusterKind.Deployments, ClusterKind.ReplicaSets, ClusterKind.DaemonSets);
         Dns = new ClusterDns(_cache, Outside);
         Images = images;
+        server.Exec = async (command, _) =>
+        {
+            ProcessResult result = await Exec(command.Namespace, command.Pod, command.Command);
+            return new PodCommandResult(result.ExitCode, result.Output, result.Error);
+        };
     }
 
     public LabNetwork Network { get; }
@@ -70,7 +91,7 @@ public sealed class LabCluster : IAsyncDisposable
             foreach (string node in nodes.Append(OutsideName))
                 lab.Node(node);
         });
-        ApiServer server = await ApiServer.Start();
+        ApiServer server = await ApiServer.Start(new ApiServerOptions { Rbac = true });
         var cluster = new LabCluster(network, server, images);
         try
         {
@@ -85,25 +106,25 @@ public sealed class LabCluster : IAsyncDisposable
     }
 
     /// <summary>Runs kubectl as a person on the host outside would. Throws with what it says when it fails.</summary>
-    public async Task<string> Kubectl(params ImmutableArray<string> arguments) => await Kubectl("", arguments);
+    public Task<string> Kubectl(params ImmutableArray<string> arguments) => Kubectl("", arguments);
 
     /// <summary>As the other, with <paramref name="input"/> for what <c>-f -</c> reads.</summary>
     public async Task<string> Kubectl(string input, ImmutableArray<string> arguments)
     {
-        ProcessResult result = await TryKubectl(input, arguments);
+        ProcessResult result = await Outside.Exec(AsAdministrator(new LabCommand("kubectl", arguments) { Input = input }));
         return result.ExitCode == 0
             ? result.Output
             : throw new LabException($"kubectl {string.Join(' ', arguments)}: {result.Output}{result.Error}");
     }
 
-    /// <summary>Runs kubectl and gives what came of it.</summary>
-    public async Task<ProcessResult> TryKubectl(string input, ImmutableArray<string> arguments)
+    /// <summary>A command with which kubectl, also below it, finds the cluster.</summary>
+    public LabCommand AsAdministrator(LabCommand command) => command with
     {
-        // In the machine's own network, where the server listens on loopback.
-        using NetworkNamespace here = NetworkNamespace.OpenCurrent();
-        using var deadline = new CancellationTokenSource(ForKubectl);
-        return await here.RunProcess("kubectl", ["--kubeconfig", Kubeconfig, "--cache-dir", Path.Combine(Network.ScratchDirectory, "kubectl"), .. arguments], input, deadline.Token);
-    }
+        Timeout = ForKubectl,
+        Environment = command.Environment
+            .SetItem("KUBECONFIG", Kubeconfig)
+            .SetItem("KUBECACHEDIR", Path.Combine(Network.ScratchDirectory, "kubectl")),
+    };
 
     /// <summary>Runs a command in the first container of a pod, with its files and network, as <c>kubectl exec</c> does.</summary>
     public async Task<ProcessResult> Exec(string @namespace, string pod, params ImmutableArray<string> command)
@@ -163,12 +184,12 @@ public sealed class LabCluster : IAsyncDisposable
         List<StandIn> standIns =
         [
             new Scheduler(Api, _cache), new DeploymentStandIn(Api, _cache), new ReplicaSetStandIn(Api, _cache),
-            new DaemonSetStandIn(Api, _cache), new EndpointSliceStandIn(Api, _cache), new LoadBalancerStandIn(Api, _cache),
+            new DaemonSetStandIn(Api, _cache), new EndpointSliceStandIn(Api, _cache), new ServiceAddressStandIn(Api, _cache),
         ];
-        await ServiceProxy.AddRoutes(Outside, _stop.Token, LoadBalancerStandIn.Range);
+        await ServiceProxy.AddRoutes(Outside, _stop.Token, ServiceAddressStandIn.Range);
         foreach (LabNode node in Network.Nodes.Where(node => node.Name != OutsideName))
         {
-            await ServiceProxy.AddRoutes(node, _stop.Token, ServiceRange, LoadBalancerStandIn.Range);
+            await ServiceProxy.AddRoutes(node, _stop.Token, ServiceRange, ServiceAddressStandIn.Range);
             var kubelet = new Kubelet(Api, _cache, Network, node, options);
             standIns.Add(kubelet);
             standIns.Add(new ServiceProxy(Api, _cache, node, announces: _kubelets.Count == 0));

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Ztunnel.Testing.Api;
 
 /// <summary>Paths below an object that are not the object itself: scale, token, binding, eviction, finalize.</summary>
-internal sealed class Subresources(Store store, Change change, Deletion deletion, Tokens tokens, Reviews reviews, TimeProvider time)
+internal sealed class Subresources(Store store, Change change, Deletion deletion, Tokens tokens, Reviews reviews, PodExec exec, TimeProvider time)
 {
     /// <summary>The subresources of a kind, as discovery lists them: name, kind, group and version, verbs.</summary>
     public static IEnumerable<(string Name, string Kind, string Group, string Version, string[] Verbs)> Of(ResourceKind kind)
@@ -19,6 +19,7 @@ internal sealed class Subresources(Store store, Change change, Deletion deletion
         if (kind != CoreKinds.Pods)
             yield break;
         yield return ("binding", "Binding", "", "", ["create"]);
+        yield return ("exec", "PodExecOptions", "", "", ["create", "get"]);
         yield return ("eviction", "Eviction", "policy", "v1", ["create"]);
     }
 
@@ -42,6 +43,7 @@ internal sealed class Subresources(Store store, Change change, Deletion deletion
             ("scale", "update" or "patch") => SetScale(exchange, target, verb),
             ("token", "create") => Token(exchange, target),
             ("binding", "create") => Bind(exchange, target),
+            ("exec", "get") => exec.Answer(exchange, target),
             ("eviction", "create") => Evict(exchange, target),
             ("finalize", "update") => Finalize(exchange, target),
             _ => throw ApiFailure.MethodNotAllowed(),

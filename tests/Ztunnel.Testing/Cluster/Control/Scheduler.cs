@@ -21,8 +21,14 @@ internal sealed class Scheduler(ClusterApi api, ClusterCache cache) : StandIn(ap
                 .FirstOrDefault()?.Name;
             if (node is null)
                 continue;
-            // The real one uses the binding subresource, which does just this.
-            await Patch(ClusterKind.Pods, pod, new() { ["spec"] = new JsonObject { ["nodeName"] = node } }, cancellationToken);
+            await Api.Create(ClusterKind.Pods.Named(pod.Namespace, pod.Name, "binding"), new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "Binding",
+                ["metadata"] = new JsonObject { ["name"] = pod.Name, ["namespace"] = pod.Namespace, ["uid"] = pod.Uid },
+                ["target"] = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = node },
+            }, cancellationToken);
+            Cache.Put(ClusterKind.Pods, await Api.Get(ClusterKind.Pods.Named(pod.Namespace, pod.Name), cancellationToken));
         }
     }
 

@@ -1,0 +1,51 @@
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Ztunnel.Testing.Api;
+
+/// <summary>
+/// <c>pods/NAME/exec</c> over a WebSocket (subprotocol <c>v5.channel.k8s.io</c>: the first byte of a message is its channel), for
+/// commands that end by themselves and read nothing.
+/// </summary>
+internal sealed class PodExec
+{
+    private const string Protocol = "v5.channel.k8s.io";
+    private const byte Output = 1, Error = 2, Outcome = 3;
+
+    /// <summary>What runs commands: the nodes of a cluster, where there are any.</summary>
+    public Func<PodCommand, CancellationToken, Task<PodCommandResult>>? Run { get; set; }
+
+    /// <summary>Answers an upgrade with what the command writes and how it ends.</summary>
+    public async Task Answer(Exchange exchange, Target target)
+    {
+        if (Run is null)
+            throw new ApiFailure(502, "InternalError", $"error dialing backend: no node runs pod {target.Namespace}/{target.Name}");
+        if (!exchange.Http.WebSockets.IsWebSocketRequest || !exchange.Http.WebSockets.WebSocketRequestedProtocols.Contains(Protocol))
+            throw ApiFailure.BadRequest("Upgrade request required");
+        string[] command = [.. exchange.Http.Request.Query["command"].OfType<string>()];
+        PodCommandResult result = await Run(new PodCommand(target.Namespace, target.Name, [.. command]), exchange.Gone);
+        using WebSocket socket = await exchange.Http.WebSockets.AcceptWebSocketAsync(Protocol);
+        await Send(socket, Output, result.Output, exchange.Gone);
+        await Send(socket, Error, result.Error, exchange.Gone);
+        await Send(socket, Outcome, Status(result.ExitCode).ToJsonString(), exchange.Gone);
+        await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, exchange.Gone);
+    }
+
+    private static async Task Send(WebSocket socket, byte channel, string text, CancellationToken cancellationToken)
+    {
+        if (text.Length > 0)
+            await socket.SendAsync((byte[])[channel, .. Encoding.UTF8.GetBytes(text)], WebSocketMessageType.Binary, endOfMessage: true, cancellationToken);
+    }
+
+    private static JsonObject Status(int code) => code == 0
+        ? new JsonObject { ["metadata"] = new JsonObject(), ["status"] = "Success" }
+        : new JsonObject
+        {
+            ["metadata"] = new JsonObject(),
+            ["status"] = "Failure",
+            ["reason"] = "NonZeroExitCode",
+            ["message"] = $"command terminated with non-zero exit code: exit status {code}",
+            ["details"] = new JsonObject { ["causes"] = new JsonArray(new JsonObject { ["reason"] = "ExitCode", ["message"] = $"{code}" }) },
+        };
+}
