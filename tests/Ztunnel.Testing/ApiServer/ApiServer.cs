@@ -16,28 +16,30 @@ namespace Ztunnel.Testing;
 /// </summary>
 public sealed class ApiServer : IAsyncDisposable
 {
-    private readonly KindTable _kinds;
+    private readonly ApiServerOptions _options;
     private readonly Dispatcher _dispatcher;
     private readonly PodExec _exec = new();
     private WebApplication? _host;
 
     private ApiServer(ApiServerOptions options)
     {
+        _options = options;
         Store store = new(options.HistoryLength);
-        _kinds = new KindTable();
+        KindTable kinds = new();
+        store.OnDefinition(new Definitions(store, kinds).Take);
         Creation creation = new(store, options.Time);
         Deletion deletion = new(store, options.Time);
         Change change = new(store, deletion, options.Time);
         Tokens tokens = new(store, options.Time);
         Authentication authentication = new(options, tokens);
-        Api.Authorization authorization = new(store, _kinds, options.Rbac);
+        Api.Authorization authorization = new(store, kinds, options.Rbac);
         Reviews reviews = new(authentication, authorization, tokens);
         Counters = new ApiCounters();
         Faults = new ApiFaults(store, options.Time);
-        Objects = new ApiObjects(store, _kinds, creation, change, deletion);
+        Objects = new ApiObjects(store, kinds, creation, change, deletion);
         _dispatcher = new Dispatcher(
-            _kinds,
-            new Documents(_kinds, options),
+            kinds,
+            new Documents(kinds, new OpenApi(kinds), options),
             new Reads(store),
             new Watches(store, options),
             new WriteVerbs(store, creation, change, deletion, new Applying(store, creation, change, options.Time)),
@@ -85,10 +87,13 @@ public sealed class ApiServer : IAsyncDisposable
     /// <summary>Installs CustomResourceDefinitions; from then on their kinds are served.</summary>
     public void Install(InstalledCrds crds)
     {
+        IEnumerable<ResourceKind> kinds = [];
         if (crds.HasFlag(InstalledCrds.GatewayApi))
-            _kinds.Add(CustomKinds.OfGatewayApi);
+            kinds = kinds.Concat(CustomKinds.OfGatewayApi);
         if (crds.HasFlag(InstalledCrds.Istio))
-            _kinds.Add(CustomKinds.OfIstio);
+            kinds = kinds.Concat(CustomKinds.OfIstio);
+        foreach (ResourceKind kind in kinds)
+            Objects.Put(Definitions.Of(kind, _options.GatewayApiVersion));
     }
 
     /// <summary>Writes a kubeconfig with which a user reaches the server.</summary>

@@ -49,6 +49,9 @@ public sealed record ApiServerOptions
     /// <summary>The CustomResourceDefinitions that are there from the start; more come with <see cref="ApiServer.Install"/>.</summary>
     public InstalledCrds Crds { get; init; } = InstalledCrds.All;
 
+    /// <summary>The bundle version the CustomResourceDefinitions of the Gateway API say they are of.</summary>
+    public string GatewayApiVersion { get; init; } = "v1.2.1";
+
     /// <summary>Users besides <see cref="ApiUser.Admin"/>.</summary>
     public ImmutableArray<ApiUser> Users { get; init; } = [];
 

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace Ztunnel.Testing.Api;
 
 /// <summary>What the server says of itself: its version, its health, its kinds.</summary>
-internal sealed class Documents(KindTable kinds, ApiServerOptions options)
+internal sealed class Documents(KindTable kinds, OpenApi openApi, ApiServerOptions options)
 {
     private static readonly string[] Writes = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
@@ -20,8 +20,18 @@ internal sealed class Documents(KindTable kinds, ApiServerOptions options)
             ["api", "v1"] => Resources("", "v1"),
             ["apis", var group] when kinds.Groups.FirstOrDefault(known => known.Group == group) is { Group: not null } found => Group(found),
             ["apis", var group, var version] => Resources(group, version),
+            ["openapi", "v2"] => openApi.Swagger(),
+            ["openapi", "v3"] => openApi.Index(),
+            ["openapi", "v3", "api", "v1"] => openApi.Document("", "v1"),
+            ["openapi", "v3", "apis", var group, var version] => openApi.Document(group, version),
             _ => null,
         };
+        if (parts is ["openapi", "v2"] && exchange.Http.Request.Headers.Accept.ToString().Contains(OpenApi.BinaryRequest, StringComparison.Ordinal))
+        {
+            await exchange.Answer(200, openApi.Binary(), OpenApi.BinaryType);
+            return true;
+        }
+
         if (document is not null)
         {
             await exchange.Answer(200, document);

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Ztunnel.Testing.Api;
 
@@ -66,6 +67,8 @@ internal sealed class Exchange(HttpContext http, ApiCounters.Cell counted, TimeP
     {
         string type = BodyType;
         string[] accepted = types.Length == 0 ? BodyTypes : types;
+        if (type == ProtobufBody.MediaType && types.Length == 0)
+            return ProtobufBody.Read(await Bytes()) ?? throw ApiFailure.UnsupportedMediaType(accepted);
         if (!accepted.Contains(type))
             throw ApiFailure.UnsupportedMediaType(accepted);
         return Object(await Text(), type.EndsWith("yaml", StringComparison.Ordinal));
@@ -73,6 +76,9 @@ internal sealed class Exchange(HttpContext http, ApiCounters.Cell counted, TimeP
 
     /// <summary>The content type of the body, without parameters.</summary>
     public string BodyType => (http.Request.ContentType ?? "application/json").Split(';')[0].Trim();
+
+    /// <summary>Whether there is a body.</summary>
+    public bool HasBody => http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false;
 
     /// <summary>The body as text.</summary>
     public async Task<string> Text()
@@ -84,11 +90,11 @@ internal sealed class Exchange(HttpContext http, ApiCounters.Cell counted, TimeP
     /// <summary>Answers with JSON.</summary>
     public Task Answer(int code, JsonNode body) => Answer(code, Encoding.UTF8.GetBytes(body.ToJsonString()));
 
-    /// <summary>Answers with JSON that is ready.</summary>
-    public async Task Answer(int code, ReadOnlyMemory<byte> body)
+    /// <summary>Answers with JSON, or something else, that is ready.</summary>
+    public async Task Answer(int code, ReadOnlyMemory<byte> body, string type = "application/json")
     {
         http.Response.StatusCode = code;
-        http.Response.ContentType = "application/json";
+        http.Response.ContentType = type;
         http.Response.ContentLength = body.Length;
         await Send(body);
     }
@@ -123,6 +129,13 @@ internal sealed class Exchange(HttpContext http, ApiCounters.Cell counted, TimeP
         {
             throw ApiFailure.BadRequest($"error decoding the body: {e.Message}");
         }
+    }
+
+    private async Task<byte[]> Bytes()
+    {
+        using MemoryStream copy = new();
+        await http.Request.Body.CopyToAsync(copy, Gone);
+        return copy.ToArray();
     }
 
     private string Manager()

@@ -112,8 +112,7 @@ internal sealed class WriteVerbs(Store store, Creation creation, Change change, 
     // The body counts when there is one, otherwise the query.
     private static async Task<DeleteOptions> OptionsOf(Exchange exchange)
     {
-        string text = await exchange.Text();
-        JsonObject body = text.Length == 0 ? [] : Exchange.Object(text, yaml: false);
+        JsonObject body = exchange.HasBody ? await exchange.Body() : [];
         long? grace = (long?)body["gracePeriodSeconds"]
             ?? (long.TryParse(exchange.Query("gracePeriodSeconds"), CultureInfo.InvariantCulture, out long given) ? given : null);
         return new DeleteOptions(

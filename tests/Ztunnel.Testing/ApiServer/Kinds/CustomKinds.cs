@@ -5,7 +5,7 @@ namespace Ztunnel.Testing.Api;
 /// <summary>The kinds that come with CustomResourceDefinitions: those of the Gateway API and of Istio.</summary>
 internal static class CustomKinds
 {
-    private const string GatewayGroup = "gateway.networking.k8s.io";
+    public const string GatewayGroup = "gateway.networking.k8s.io";
 
     public static readonly ResourceKind Gateways = GatewayApi("gateways", "Gateway", ["v1", "v1beta1"], "gtw") with
     {

@@ -13,6 +13,7 @@ internal sealed class Store(int historyLength)
     private readonly Dictionary<string, HashSet<(ResourceKind Kind, string Key)>> _dependents = [];
     private readonly Dictionary<string, (ResourceKind Kind, string Key)> _uids = [];
     private long _version = 1;
+    private Action<StoredObject, bool>? _definitions;
 
     /// <summary>Held while anything changes.</summary>
     public Lock Gate { get; } = new();
@@ -30,6 +31,9 @@ internal sealed class Store(int historyLength)
     /// <summary>An object, or null.</summary>
     public StoredObject? Find(ResourceKind kind, string ns, string name) => Of(kind).Find(StoredObject.KeyOf(ns, name));
 
+    /// <summary>Tells of every CustomResourceDefinition that comes, changes or (true) goes, under the gate.</summary>
+    public void OnDefinition(Action<StoredObject, bool> tell) => _definitions = tell;
+
     /// <summary>Keeps an object in place of the one before, if there was one. Under the gate.</summary>
     public StoredObject Put(ResourceKind kind, StoredObject? previous, JsonObject value)
     {
@@ -44,6 +48,8 @@ internal sealed class Store(int historyLength)
         }
 
         Of(kind).Take(previous, current, deleted: false);
+        if (current.Kind == CoreKinds.CustomResourceDefinitions)
+            _definitions?.Invoke(current, false);
         return current;
     }
 
@@ -53,6 +59,8 @@ internal sealed class Store(int historyLength)
         StoredObject last = StoredObject.Of(existing.Kind, existing.ToJson(), Next());
         Forget(existing);
         Of(existing.Kind).Take(existing, last, deleted: true);
+        if (last.Kind == CoreKinds.CustomResourceDefinitions)
+            _definitions?.Invoke(last, true);
         return last;
     }
 

@@ -26,6 +26,6 @@ internal static class TableColumns
     private static ImmutableArray<TableColumn> Make(ResourceKind kind) => kind.Resource switch
     {
         "pods" => [.. PodColumns.All],
-        _ => [.. TableColumn.Parse(kind.Columns)],
+        _ => ClusterColumns.Of(kind.Resource) ?? [.. TableColumn.Parse(kind.Columns)],
     };
 }

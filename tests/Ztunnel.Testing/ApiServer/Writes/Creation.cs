@@ -57,6 +57,8 @@ internal sealed class Creation(Store store, TimeProvider time)
             value.Remove("status");
         if (kind == CoreKinds.Namespaces)
             NamespaceLife.Begin(value);
+        if (kind == CoreKinds.CustomResourceDefinitions)
+            Definitions.Establish(value, time.GetUtcNow());
         if (context.Tracks)
             FieldOwnership.Track(kind, null, value, context.Manager, Metadata.Text(time.GetUtcNow()));
     }
