@@ -12,10 +12,13 @@ namespace Ztunnel.Kubernetes;
 public sealed class ResourceWatch
 {
     private readonly ApiClient _client;
-    private readonly ApiPath _path;
+    private readonly Func<CancellationToken, Task<ApiPath>> _find;
     private readonly ResourceWatchOptions _options;
     private readonly KnownObjects _known = new();
     private readonly Backoff _backoff;
+
+    // Where the collection was when it was listed last.
+    private ApiPath _path = ApiResource.Namespaces.All();
 
     // The version up to which everything has been told; null before the first list.
     private string? _version;
@@ -33,14 +36,20 @@ public sealed class ResourceWatch
 
     /// <summary>Names the collection; <paramref name="path"/> may have selectors.</summary>
     public ResourceWatch(ApiClient client, ApiPath path, ResourceWatchOptions? options = null)
+        : this(client, _ => Task.FromResult(path), options) => ArgumentNullException.ThrowIfNull(path);
+
+    /// <summary>As the other, of a collection that is looked for whenever it is listed, as it may be served in another version.</summary>
+    internal ResourceWatch(ApiClient client, Func<CancellationToken, Task<ApiPath>> find, ResourceWatchOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(client);
-        ArgumentNullException.ThrowIfNull(path);
         _client = client;
+        _find = find;
         _options = options ?? new ResourceWatchOptions();
-        _path = _options.AsTable ? path.With("includeObject", "Metadata") : path;
         _backoff = new Backoff(_options.FirstDelay, _options.LongestDelay);
     }
+
+    /// <summary>How many objects there are, as far as is known.</summary>
+    public int Count => _known.Count;
 
     /// <summary>The names of a table's columns, in the order of the cells of the last row that was told.</summary>
     public IReadOnlyList<string> Columns { get; private set; } = [];
@@ -139,6 +148,7 @@ public sealed class ResourceWatch
 
     private async IAsyncEnumerable<WatchEvent> List([EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await Locate(cancellationToken);
         _known.BeginList();
         string? next = null, version;
         do
@@ -165,6 +175,12 @@ public sealed class ResourceWatch
         foreach (WatchEvent told in EndList(version))
             yield return told;
         (_newest, _whole, _plain) = (false, false, false);
+    }
+
+    private async Task Locate(CancellationToken cancellationToken)
+    {
+        ApiPath path = await _find(cancellationToken);
+        _path = _options.AsTable ? path.With("includeObject", "Metadata") : path;
     }
 
     private ApiPath ListPath(string? next)
@@ -194,6 +210,7 @@ public sealed class ResourceWatch
 
     private async IAsyncEnumerable<WatchEvent> StreamList([EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await Locate(cancellationToken);
         _known.BeginList();
         ApiPath path = _path.With("sendInitialEvents", "true").With("resourceVersionMatch", "NotOlderThan");
         await foreach (WatchEvent told in Frames(_newest || _version is null ? path : path.With("resourceVersion", _version), cancellationToken))

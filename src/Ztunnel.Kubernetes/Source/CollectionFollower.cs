@@ -1,0 +1,131 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Resources;
+
+namespace Ztunnel.Kubernetes;
+
+/// <summary>Makes of one collection's changes those of a source: reads the objects, keeps the last good version, says what is wrong.</summary>
+internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKind kind, string name, Func<ResourceEvent, ValueTask> tell, ILogger logger)
+{
+    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _synced;
+
+    /// <summary>Completes when all of it has been told, or it has turned out that there is nothing to be told for now.</summary>
+    public Task Settled => _settled.Task;
+
+    /// <summary>What events and messages name as the place.</summary>
+    protected Origin Origin { get; } = new(name, 0);
+
+    protected ResourceWatch Watch => watch;
+
+    protected CollectionReport State { get; } = new(name);
+
+    /// <summary>Follows it until cancelled.</summary>
+    public async Task Run(CancellationToken cancellationToken)
+    {
+        await foreach (WatchEvent told in watch.Run(cancellationToken))
+        {
+            switch (told)
+            {
+                case WatchEvent.Put put:
+                    await Put(put, new ObjectKey(kind, put.Namespace, put.Name));
+                    break;
+                case WatchEvent.Remove gone:
+                    await Remove(new ObjectKey(kind, gone.Namespace, gone.Name));
+                    break;
+                case WatchEvent.Synced:
+                    (_synced, State.Fault) = (true, null);
+                    break;
+                case WatchEvent.Unavailable { Error: var error }:
+                    Miss(error);
+                    break;
+            }
+
+            if (_synced || told is WatchEvent.Unavailable)
+                await Report();
+            if (told is WatchEvent.Synced)
+                _settled.TrySetResult();
+        }
+    }
+
+    /// <summary>An object is there or changed.</summary>
+    protected abstract ValueTask Put(WatchEvent.Put put, ObjectKey key);
+
+    /// <summary>An object is gone.</summary>
+    protected abstract ValueTask Remove(ObjectKey key);
+
+    protected ValueTask Tell(ResourceEvent @event) => tell(@event);
+
+    /// <summary>Reads an object; what goes wrong with that is the object's own misfortune.</summary>
+    protected JsonReading Read(ObjectKey key, JsonElement json)
+    {
+        try
+        {
+            return ObjectJson.Read(kind, json, name);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            LogFault(error, key);
+            return Unread(key, $"could not be read: {error.Message}");
+        }
+    }
+
+    protected JsonReading Unread(ObjectKey key, string why) =>
+        new() { Key = key, Problems = [new ResourceProblem { Source = name, Object = key.ToString(), Message = why }] };
+
+    private async ValueTask Report()
+    {
+        if (State.Next(watch.Count) is { } report)
+            await tell(new ResourceEvent.Report(report));
+    }
+
+    private void Miss(IOException error)
+    {
+        var answer = error as ApiException;
+        bool missing = answer is { IsNotFound: true }, forbidden = answer is { IsForbidden: true };
+        // Without these, what they keep out would come in, so nothing is served rather than everything.
+        bool barred = forbidden && ObjectJson.IsPolicy(kind) && !_synced;
+        string message = missing
+            ? "the server does not have this kind; it is waited for"
+            : barred
+                ? $"may not be read, and without policies traffic would be let in that they refuse, so this agent does not become ready: {error.Message}"
+                : forbidden
+                    ? $"may not be read: {error.Message}"
+                    : $"cannot be read at present, and what was read before stays: {error.Message}";
+        State.Fault = new ResourceProblem { Source = name, Message = message, IsRemark = missing };
+        if (missing)
+            LogMissing(name);
+        else
+            LogUnavailable(name, message);
+        if (missing || (forbidden && !barred))
+            _settled.TrySetResult();
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Key} could not be read")]
+    private partial void LogFault(Exception error, ObjectKey key);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Name}: the server does not have this kind; it is waited for")]
+    private partial void LogMissing(string name);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Name}: {Fault}")]
+    private partial void LogUnavailable(string name, string fault);
+}
+
+/// <summary>Follows a collection whose objects are read in full.</summary>
+internal class ObjectFollower(ResourceWatch watch, ObjectKind kind, string name, Func<ResourceEvent, ValueTask> tell, ILogger logger)
+    : CollectionFollower(watch, kind, name, tell, logger)
+{
+    protected override ValueTask Put(WatchEvent.Put put, ObjectKey key)
+    {
+        JsonReading reading = Read(key, put.Object);
+        return State.Take(key, reading) ? Tell(reading.Object!) : ValueTask.CompletedTask;
+    }
+
+    protected override ValueTask Remove(ObjectKey key)
+    {
+        State.Remove(key);
+        return Tell(new ResourceEvent.Remove(key));
+    }
+
+    protected virtual ValueTask Tell(KubernetesObject @object) => Tell(new ResourceEvent.Put(@object, Origin));
+}

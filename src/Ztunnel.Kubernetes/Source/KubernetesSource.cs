@@ -1,0 +1,144 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Ztunnel.Resources;
+
+namespace Ztunnel.Kubernetes;
+
+/// <summary>
+/// The objects of a cluster, from its API server: those kinds that a role needs, each in the best version that is served. A
+/// kind that the server does not have is waited for; one that may not be read is reported, and for policies
+/// <see cref="ResourceEvent.Synced"/> does not come, as traffic would be let in that they refuse. An object that cannot be read
+/// stays as it was. When the server is lost, what was read stays, and the report of each collection says so.
+/// </summary>
+public sealed class KubernetesSource : IResourceSource
+{
+    private const int MostWaiting = 1024;
+
+    private readonly ApiClient _client;
+    private readonly KubernetesSourceOptions _options;
+    private readonly ILogger _logger;
+    private readonly ServedVersions _served;
+
+    /// <summary>Asks for nothing yet. The client is the caller's to dispose, after the watch has ended.</summary>
+    public KubernetesSource(ApiClient client, KubernetesSourceOptions options, ILogger? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Role == MeshRole.Node && options.Node is null)
+            throw new ArgumentException("a node's agent needs its node's name", nameof(options));
+        _client = client;
+        _options = options;
+        _logger = logger ?? NullLogger.Instance;
+        _served = new ServedVersions(client);
+    }
+
+    /// <summary>The kinds that a role reads.</summary>
+    public static IReadOnlyList<ObjectKind> KindsOf(MeshRole role) => role switch
+    {
+        MeshRole.Node => ForNodes,
+        MeshRole.Gateway => [.. ForNodes, .. ForGateways],
+        _ => [.. ObjectJson.Kinds],
+    };
+
+    private static ObjectKind[] ForNodes { get; } =
+    [
+        ObjectKind.Namespace, ObjectKind.Node, ObjectKind.Pod, ObjectKind.Service, ObjectKind.EndpointSlice, ObjectKind.AuthorizationPolicy,
+        ObjectKind.PeerAuthentication, ObjectKind.Gateway, ObjectKind.GatewayClass, ObjectKind.ServiceEntry, ObjectKind.WorkloadEntry,
+    ];
+
+    private static ObjectKind[] ForGateways { get; } =
+    [
+        ObjectKind.HttpRoute, ObjectKind.GrpcRoute, ObjectKind.TlsRoute, ObjectKind.TcpRoute, ObjectKind.ReferenceGrant,
+        ObjectKind.RequestAuthentication, ObjectKind.DestinationRule, ObjectKind.Secret,
+    ];
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Channel<ResourceEvent> events = Channel.CreateBounded<ResourceEvent>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var turn = new SemaphoreSlim(1);
+        CollectionFollower[] followers = [.. Followers(told => events.Writer.WriteAsync(told, ended.Token), turn)];
+        Task all = Follow(followers, events.Writer, ended);
+        try
+        {
+            await foreach (ResourceEvent told in events.Reader.ReadAllAsync(cancellationToken))
+                yield return told;
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await all;
+        }
+    }
+
+    /// <summary>Runs all until one breaks down, which ends the watch with what that broke down by.</summary>
+    private static async Task Follow(CollectionFollower[] followers, ChannelWriter<ResourceEvent> events, CancellationTokenSource ended)
+    {
+        Task[] running = [.. followers.Select(follower => Task.Run(() => follower.Run(ended.Token))), TellSynced(followers, events, ended.Token)];
+        Exception? fault = null;
+        await foreach (Task done in Task.WhenEach(running))
+        {
+            if (done.IsFaulted)
+            {
+                fault ??= done.Exception.InnerException;
+                await ended.CancelAsync();
+            }
+        }
+
+        events.TryComplete(fault);
+    }
+
+    private static async Task TellSynced(CollectionFollower[] followers, ChannelWriter<ResourceEvent> events, CancellationToken cancellationToken)
+    {
+        await Task.WhenAll(followers.Select(follower => follower.Settled)).WaitAsync(cancellationToken);
+        await events.WriteAsync(new ResourceEvent.Synced(), cancellationToken);
+    }
+
+    private IEnumerable<CollectionFollower> Followers(Func<ResourceEvent, ValueTask> tell, SemaphoreSlim turn)
+    {
+        foreach (ObjectKind kind in KindsOf(_options.Role))
+        {
+            if (kind == ObjectKind.Pod && !_options.FullPods)
+            {
+                foreach (CollectionFollower pods in Pods(tell, turn))
+                    yield return pods;
+            }
+            else if (kind == ObjectKind.Secret && _options.SecretNamespaces is { } namespaces)
+            {
+                foreach (string ns in namespaces)
+                    yield return new ObjectFollower(Plain(ApiResource.Secrets.In(ns)), kind, $"kubernetes/secrets in {ns}", tell, _logger);
+            }
+            else
+            {
+                yield return new ObjectFollower(
+                    new ResourceWatch(_client, async stop => (await _served.Find(kind, stop)).All(), _options.Watching),
+                    kind,
+                    $"kubernetes/{ApiResource.Of(kind).FullName}",
+                    tell,
+                    _logger);
+            }
+        }
+    }
+
+    private IEnumerable<CollectionFollower> Pods(Func<ResourceEvent, ValueTask> tell, SemaphoreSlim turn)
+    {
+        const string Selector = "fieldSelector", All = "kubernetes/pods";
+        var merge = new PodMerge();
+        ApiPath others = ApiResource.Pods.All();
+        string name = All;
+        if (_options.Node is { } node)
+        {
+            yield return new OwnPodFollower(Plain(others.With(Selector, $"spec.nodeName={node}")), $"{All} of {node}", merge, turn, tell, _logger);
+            others = others.With(Selector, $"spec.nodeName!={node}");
+            name = $"{All} of other nodes";
+        }
+
+        var table = new ResourceWatch(_client, others, _options.Watching with { AsTable = true });
+        yield return new TrimmedPodFollower(table, name, merge, turn, tell, _logger);
+    }
+
+    private ResourceWatch Plain(ApiPath path) => new(_client, path, _options.Watching);
+}
