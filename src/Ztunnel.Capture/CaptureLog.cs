@@ -32,4 +32,13 @@ internal static partial class CaptureLog
 
     [LoggerMessage(9, LogLevel.Warning, "Probes from this node do not get through to pod {Pod} where policy demands mutual TLS: {Detail}")]
     public static partial void ProbesFail(ILogger logger, Workload pod, string detail);
+
+    [LoggerMessage(10, LogLevel.Warning, "Pod {Pod} ran without being captured from {Since} to {Until}: it started before this agent and without its CNI plugin.")]
+    public static partial void RanUncaptured(ILogger logger, Workload pod, DateTimeOffset since, DateTimeOffset until);
+
+    [LoggerMessage(11, LogLevel.Warning, "Pod {Pod} has, says the API, the addresses {Told}, which are not in its network namespace; {Known} are.")]
+    public static partial void AddressesDiffer(ILogger logger, Workload pod, string told, string known);
+
+    [LoggerMessage(12, LogLevel.Warning, "How the enrolment of pod {Pod} stands could not be written on it, trying again: {Detail}")]
+    public static partial void NotAnnounced(ILogger logger, Workload pod, string detail);
 }

@@ -23,6 +23,9 @@ public sealed record CaptureOptions
     /// </summary>
     public NetworkNamespace? NodeNamespace { get; init; }
 
+    /// <summary>Who tells the cluster how enrolment stands; null when nobody does.</summary>
+    public IPodAnnouncer? Announcer { get; init; }
+
     /// <summary>How probes from the node are let through to captured pods. With anything but none, rules or sockets are made in the node's namespace.</summary>
     public ProbePath Probes { get; init; } = ProbePath.None;
 

@@ -38,11 +38,13 @@ internal static class WorkloadStateSection
             State = state,
             Connections = Describe(connections),
             Info = new WorkloadInfoDump(workload.Name, workload.Namespace, workload.Identity.TrustDomain, workload.ServiceAccount),
-            Capture = new CaptureDump(pod.Since, reason, pod.NetworkNamespace, pod.Attempts, pod.Repairs, pod.LastRepair, Describe(pod.Probes)),
+            Capture = new CaptureDump(pod.Since, reason, pod.NetworkNamespace, pod.Attempts, pod.Repairs, pod.LastRepair, Describe(pod.Probes), Describe(pod.Uncaptured)),
         };
     }
 
     private static ProbesDump? Describe(ProbeStatus? probes) => probes is null ? null : new ProbesDump(probes.Works, probes.Detail, probes.At);
+
+    private static UncapturedDump? Describe(UncapturedSpan? span) => span is null ? null : new UncapturedDump(span.Since, span.Until);
 
     private static ConnectionsDump Describe(IEnumerable<ConnectionSnapshot> connections)
     {

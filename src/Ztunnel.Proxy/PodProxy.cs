@@ -16,6 +16,7 @@ public sealed class PodProxy
     private readonly ProxyOptions _options;
     private readonly TcpOptions _borrowedSource;
     private readonly LoopShare[] _shares;
+    private readonly ImmutableArray<IPAddress> _admitted;
     private ImmutableArray<TcpListener> _listeners = [];
     private Workload _workload;
     private volatile bool _stopped;
@@ -31,6 +32,7 @@ public sealed class PodProxy
         Action<PodProxy> holdsTooMuch)
     {
         _workload = workload;
+        _admitted = workload.Addresses;
         Gate = new InboundGate(this, mesh, observations, options.IsTrustedNode);
         _namespace = @namespace;
         _options = options;
@@ -113,8 +115,8 @@ public sealed class PodProxy
     internal bool IsOwnListener(IPEndPoint destination) =>
         destination.Port is CaptureContract.OutboundPort or CaptureContract.PlaintextPort or CaptureContract.HbonePort && Owns(destination.Address);
 
-    /// <summary>Whether <paramref name="address"/> is the pod's.</summary>
-    internal bool Owns(IPAddress address) => Workload.Addresses.Contains(address);
+    /// <summary>Whether <paramref name="address"/> is the pod's. While the model does not know its addresses, those it was admitted with are.</summary>
+    internal bool Owns(IPAddress address) => (Workload.Addresses is { IsEmpty: false } known ? known : _admitted).Contains(address);
 
     /// <summary>Connects out of the pod's namespace, from the pod's own address, to where an application wanted to go.</summary>
     internal ValueTask<TcpConnection> Connect(EventLoop loop, IPEndPoint destination) =>

@@ -57,6 +57,9 @@ internal sealed class PodNamespaces
     /// <summary>Whether all of the pod's addresses are in a namespace. Throws <see cref="EnrolmentException"/>.</summary>
     public static bool Holds(NetworkNamespace ns, Workload workload) => Missing(workload, ns).IsEmpty;
 
+    /// <summary>Whether one of these addresses is in a namespace. Throws <see cref="EnrolmentException"/>.</summary>
+    public static bool HoldsAny(NetworkNamespace ns, ImmutableArray<IPAddress> addresses) => AddressesIn(ns).Overlaps(addresses);
+
     private void Check(Workload workload, NetworkNamespace ns)
     {
         if (ns.Inode == _agents || ns.Inode == _nodes)
@@ -68,10 +71,15 @@ internal sealed class PodNamespaces
 
     private static ImmutableArray<IPAddress> Missing(Workload workload, NetworkNamespace ns)
     {
+        HashSet<IPAddress> held = AddressesIn(ns);
+        return [.. workload.Addresses.Where(address => !held.Contains(address))];
+    }
+
+    private static HashSet<IPAddress> AddressesIn(NetworkNamespace ns)
+    {
         try
         {
-            var held = ns.Addresses().ToHashSet();
-            return [.. workload.Addresses.Where(address => !held.Contains(address))];
+            return [.. ns.Addresses()];
         }
         catch (IOException failure)
         {

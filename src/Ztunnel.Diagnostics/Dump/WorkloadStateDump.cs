@@ -23,9 +23,15 @@ public sealed record WorkloadStateDump
 /// <param name="FailedAttempts">How many attempts failed since the last success.</param>
 /// <param name="Repairs">How often its rules had been changed by others and were put back.</param>
 /// <param name="LastRepair">What was found changed the last time.</param>
+/// <param name="RanUncaptured">When it ran without being captured although it was to be; absent when it did not.</param>
 /// <param name="Probes">Whether this node's probes get through to it; absent when nothing is done for them.</param>
 public sealed record CaptureDump(
-    DateTimeOffset Since, string? Reason, string? NetworkNamespace, int FailedAttempts, int Repairs, string? LastRepair, ProbesDump? Probes = null);
+    DateTimeOffset Since, string? Reason, string? NetworkNamespace, int FailedAttempts, int Repairs, string? LastRepair, ProbesDump? Probes = null, UncapturedDump? RanUncaptured = null);
+
+/// <summary>The time in which a pod of the mesh was not captured: its node or it started while no agent was there, and without the CNI plugin.</summary>
+/// <param name="Since">When its first process started.</param>
+/// <param name="Until">When it was captured.</param>
+public sealed record UncapturedDump(DateTimeOffset Since, DateTimeOffset Until);
 
 /// <summary>Whether the node's own connections get through to a pod.</summary>
 /// <param name="Works">Whether they do; absent while it is being tried.</param>

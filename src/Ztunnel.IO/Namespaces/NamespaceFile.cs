@@ -17,12 +17,14 @@ internal static unsafe class NamespaceFile
         int fd = Libc.Open(path, Constants.OpenReadOnly | Constants.OpenCloseOnExec | Constants.OpenNonBlock);
         if (fd < 0)
             throw Failed($"open {path}");
-        if (Libc.IoControl(fd, Constants.NsGetNsType, null) == Constants.CloneNewNet)
+        if (IsNetwork(fd))
             return fd;
         _ = Libc.Close(fd);
         throw new NetworkNamespaceException(
             NetworkNamespaceFailure.NotANetworkNamespace, $"{path} is not a network namespace.");
     }
+
+    public static bool IsNetwork(int fd) => Libc.IoControl(fd, Constants.NsGetNsType, null) == Constants.CloneNewNet;
 
     public static ulong Inode(int fd, string path)
     {

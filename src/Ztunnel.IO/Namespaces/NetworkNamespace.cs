@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Runtime.InteropServices;
 
 namespace Ztunnel.IO;
 
@@ -36,6 +37,9 @@ public sealed class NetworkNamespace : IDisposable
     /// </summary>
     public string Path { get; }
 
+    /// <summary>Our descriptor, for passing it to another process. It stays ours.</summary>
+    public SafeHandle Descriptor => _handle;
+
     /// <summary>The namespace's identity: two descriptors of the same namespace have the same number.</summary>
     public ulong Inode { get; }
 
@@ -44,6 +48,24 @@ public sealed class NetworkNamespace : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return new NetworkNamespace(NamespaceFile.Open(path), path);
+    }
+
+    /// <summary>
+    /// Takes a descriptor that another process has passed, and with it its closing. Throws
+    /// <see cref="NetworkNamespaceException"/> when it is no network namespace's; it is closed then.
+    /// </summary>
+    public static NetworkNamespace Adopt(SafeHandle descriptor)
+    {
+        ArgumentNullException.ThrowIfNull(descriptor);
+        int fd = (int)descriptor.DangerousGetHandle();
+        if (!NamespaceFile.IsNetwork(fd))
+        {
+            descriptor.Dispose();
+            throw new NetworkNamespaceException(NetworkNamespaceFailure.NotANetworkNamespace, "what was passed is not a network namespace.");
+        }
+
+        descriptor.SetHandleAsInvalid();
+        return new NetworkNamespace(fd, null);
     }
 
     /// <summary>The namespace of the calling thread: the process's own everywhere but inside <see cref="Run{T}"/>.</summary>

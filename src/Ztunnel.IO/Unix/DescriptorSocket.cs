@@ -31,7 +31,9 @@ public sealed unsafe class DescriptorSocket : IDisposable
     /// Listens at <paramref name="path"/>, in place of whatever is there: who connects from now on comes here. Only the owner may
     /// connect. Throws <see cref="IOException"/>.
     /// </summary>
-    public static DescriptorSocket Listen(string path)
+    /// <param name="path">A name in a directory that others may not write to.</param>
+    /// <param name="backlog">How many may wait to be accepted; who comes then waits to be let in line.</param>
+    public static DescriptorSocket Listen(string path, int backlog = 1)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string aside = $"{path}.{Environment.ProcessId}";
@@ -42,7 +44,7 @@ public sealed unsafe class DescriptorSocket : IDisposable
             byte* name = stackalloc byte[AddressSize];
             Check(Libc.Bind(listener.Descriptor, name, Address(aside, name)), $"bind {aside}");
             File.SetUnixFileMode(aside, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            Check(Libc.Listen(listener.Descriptor, 1), $"listen {aside}");
+            Check(Libc.Listen(listener.Descriptor, backlog), $"listen {aside}");
             File.Move(aside, path, overwrite: true);
             return listener;
         }
@@ -144,7 +146,7 @@ public sealed unsafe class DescriptorSocket : IDisposable
             do
                 sent = Libc.SendMsg(Descriptor, &header, Constants.MsgNoSignal);
             while (sent < 0 && Errno.Last == Errno.Interrupted);
-            Check((int)sent, "send to the other agent");
+            Check((int)sent, "send to the other end");
         }
 
         foreach (SafeHandle descriptor in descriptors)
@@ -168,7 +170,7 @@ public sealed unsafe class DescriptorSocket : IDisposable
             do
                 received = Libc.RecvMsg(Descriptor, &header, Constants.MsgCloseOnExec);
             while (received < 0 && Errno.Last == Errno.Interrupted);
-            Check((int)received, "receive from the other agent");
+            Check((int)received, "receive from the other end");
             descriptors = header.ControlLength >= ControlHeader ? Descriptors(control) : [];
             return buffer[..(int)received];
         }

@@ -48,6 +48,12 @@ public sealed record Workload
     /// </summary>
     public string? NetworkNamespace { get; init; }
 
+    /// <summary>
+    /// Whether it is written on the pod that it takes tunnels, under the service account it has: annotations
+    /// <c>ambient.istio.io/redirection: enabled</c> and <c>ztunnel.io/service-account</c>.
+    /// </summary>
+    public bool Announced { get; init; }
+
     /// <summary>The name of what the pod is an instance of, such as its Deployment; the pod's own name when nothing owns it.</summary>
     public string WorkloadName { get; init; } = "";
 
@@ -84,6 +90,7 @@ public sealed record Workload
             && Enrolment == other.Enrolment
             && Ready == other.Ready
             && string.Equals(NetworkNamespace, other.NetworkNamespace, StringComparison.Ordinal)
+            && Announced == other.Announced
             && string.Equals(WorkloadName, other.WorkloadName, StringComparison.Ordinal)
             && string.Equals(CanonicalName, other.CanonicalName, StringComparison.Ordinal)
             && string.Equals(CanonicalRevision, other.CanonicalRevision, StringComparison.Ordinal)

@@ -25,6 +25,8 @@ internal static class ObjectTranslation
         Enrolment = EnrolmentOf(pod, namespaceLabels, options),
         Ready = pod.Ready,
         NetworkNamespace = pod.Metadata.Annotations[PodObject.NetworkNamespaceAnnotation],
+        Announced = pod.IsRedirected
+            && pod.Metadata.Annotations[PodObject.ServiceAccountAnnotation] == pod.ServiceAccount,
         WorkloadName = WorkloadName(pod.Metadata),
         CanonicalName = FirstLabel(pod.Metadata, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app") ?? WorkloadName(pod.Metadata),
         CanonicalRevision = FirstLabel(pod.Metadata, "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version") ?? "latest",

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.IO;
 using Ztunnel.Mesh;
@@ -22,6 +23,7 @@ public sealed class PodEnroller : IAsyncDisposable
     private readonly Dictionary<string, (PodEnrolment Enrolment, Task Driving)> _pods = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
     private readonly ITimer _sweep;
+    private MeshState? _mesh;
     private IDisposable? _observation;
     private bool _following;
 
@@ -47,6 +49,7 @@ public sealed class PodEnroller : IAsyncDisposable
     public void Follow(MeshState mesh)
     {
         ArgumentNullException.ThrowIfNull(mesh);
+        _mesh = mesh;
         _observation = mesh.Observe(Changed);
         _following = true;
         Settled = Settle();
@@ -54,6 +57,56 @@ public sealed class PodEnroller : IAsyncDisposable
 
     /// <summary>Completes when each pod that was in the model at the start has been tried, whatever came of it.</summary>
     public Task Settled { get; private set; } = Task.CompletedTask;
+
+    /// <summary>
+    /// Enrols a pod in the network namespace that the container runtime has just made for it, before anything runs there, and
+    /// returns when it is captured. The model may not have the pod yet, and does not know its addresses. Throws
+    /// <see cref="EnrolmentException"/> when it is not captured. Only after <see cref="Follow"/>.
+    /// </summary>
+    /// <param name="pod">The pod, with uid.</param>
+    /// <param name="ns">The namespace, which becomes the enroller's.</param>
+    /// <param name="addresses">The addresses the pod has in it; at least one.</param>
+    /// <param name="cancellationToken">Ends the wait: the pod is let go of again.</param>
+    public async Task Enrol(Workload pod, NetworkNamespace ns, ImmutableArray<IPAddress> addresses, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        ArgumentNullException.ThrowIfNull(ns);
+        var given = new GivenNamespace(ns, addresses);
+        Workload? known = _mesh?.WorkloadByUid(pod.Uid);
+        lock (_lock)
+        {
+            if (_stopping.IsCancellationRequested)
+            {
+                given.Refuse(new EnrolmentException(EnrolmentFailure.NotWanted, "the agent stops"));
+            }
+            else
+            {
+                if (!_pods.ContainsKey(pod.Uid))
+                    Begin(known ?? pod, wanted: true, joins: true);
+                _pods[pod.Uid].Enrolment.Give(known ?? pod, given, unknown: known is null);
+            }
+        }
+
+        try
+        {
+            await given.Entered.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            TearDown(pod.Uid, given.Inode);
+            throw;
+        }
+    }
+
+    /// <summary>The container runtime tears the sandbox with this network namespace down: what was done in it is let go of.</summary>
+    public void TearDown(string uid, ulong networkNamespace)
+    {
+        lock (_lock)
+        {
+            if (_pods.TryGetValue(uid, out (PodEnrolment Enrolment, Task Driving) pod))
+                pod.Enrolment.TearDown(networkNamespace);
+        }
+    }
 
     /// <summary>Where each pod is that is in the mesh, entering or leaving it, by namespace and name.</summary>
     public ImmutableArray<PodStatus> Snapshot()
@@ -130,9 +183,13 @@ public sealed class PodEnroller : IAsyncDisposable
         lock (_lock)
         {
             if (_pods.TryGetValue(workload.Uid, out (PodEnrolment Enrolment, Task Driving) pod))
-                pod.Enrolment.Want(workload, wanted);
+            {
+                // One that the container runtime makes here is bound to this node, though the model may not have heard yet.
+                bool bound = wanted || change.New is { Ambient: true, Node: "" };
+                pod.Enrolment.Want(workload, bound, gone: change.New is null);
+            }
             else if ((wanted || MayHoldRules(change)) && !_stopping.IsCancellationRequested)
-                Begin(workload, wanted);
+                Begin(workload, wanted, joins: change.Old is not null);
         }
     }
 
@@ -142,11 +199,11 @@ public sealed class PodEnroller : IAsyncDisposable
     /// </summary>
     private bool MayHoldRules(WorkloadChange change) =>
         change is { Old: null, New: { HostNetwork: false } pod } && pod.Node == _around.Options.Node
-        && (_around.Options.Proc is null ? pod.NetworkNamespace is not null : !_following && !pod.Addresses.IsEmpty);
+        && (_around.Options.Proc is null ? pod.NetworkNamespace is not null : pod.Announced || (!_following && !pod.Addresses.IsEmpty));
 
-    private void Begin(Workload workload, bool wanted)
+    private void Begin(Workload workload, bool wanted, bool joins)
     {
-        var enrolment = new PodEnrolment(_around, workload, wanted);
+        var enrolment = new PodEnrolment(_around, workload, wanted, joins);
         _pods[workload.Uid] = (enrolment, Task.Run(() => enrolment.Drive(() => Finished(enrolment), _stopping.Token)));
     }
 

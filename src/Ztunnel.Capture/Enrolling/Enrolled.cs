@@ -20,6 +20,12 @@ internal sealed class Enrolled(Workload workload, NetworkNamespace ns, IPodSessi
     /// <summary>The generation of the ruleset last found right; null when it has to be looked at.</summary>
     public uint? Generation { get; set; }
 
+    /// <summary>The time in which it was not captured although it ran; null without one.</summary>
+    public UncapturedSpan? Uncaptured { get; init; }
+
+    /// <summary>Whether it was told that the API says other addresses than its namespace has.</summary>
+    public bool ContradictionTold { get; set; }
+
     /// <summary>When its rules were looked at last, a timestamp of the enroller's clock.</summary>
     public long LookedAt { get; set; }
 

@@ -38,17 +38,21 @@ public enum EnrolmentFailure
     /// <summary>The kernel refused the policy routing.</summary>
     RoutingRefused,
 
+    /// <summary>By the time its turn came the pod was not to be in the mesh, or the agent was stopping.</summary>
+    NotWanted,
+
     /// <summary>A defect of the agent's; the log has the details.</summary>
     Internal,
 }
 
-/// <summary>An attempt at a pod failed with a reason to show.</summary>
-internal sealed class EnrolmentException(EnrolmentFailure reason, string detail, Exception? inner = null) : Exception(detail, inner)
+/// <summary>An attempt at a pod failed with a reason to show; the message has the details.</summary>
+public sealed class EnrolmentException(EnrolmentFailure reason, string detail, Exception? inner = null) : Exception(detail, inner)
 {
+    /// <summary>The reason.</summary>
     public EnrolmentFailure Reason { get; } = reason;
 
     /// <summary>What a namespace that cannot be used is to the pod that is to be in it.</summary>
-    public static EnrolmentException Of(NetworkNamespaceException failure) => new(
+    internal static EnrolmentException Of(NetworkNamespaceException failure) => new(
         failure.Failure switch
         {
             NetworkNamespaceFailure.Absent => EnrolmentFailure.NamespaceAbsent,
