@@ -73,6 +73,19 @@ public sealed partial class Translator
         _attached = new AttachedPolicies(mesh, Inventory);
     }
 
+    /// <summary>
+    /// What a pod would be in the mesh, judged by its namespace's labels: for one that is asked for ahead of what the source
+    /// tells. Throws <see cref="ArgumentException"/> for a pod without uid.
+    /// </summary>
+    public static Workload Judge(PodObject pod, NamespaceObject @namespace, TranslatorOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        ArgumentNullException.ThrowIfNull(@namespace);
+        ArgumentNullException.ThrowIfNull(options);
+        string uid = pod.Metadata.Uid ?? throw new ArgumentException("a pod of a cluster has a uid", nameof(pod));
+        return ObjectTranslation.Workload(pod, uid, @namespace.Metadata.Labels, options);
+    }
+
     /// <summary>What objects there are and what is wrong with them.</summary>
     public ResourceInventory Inventory { get; }
 

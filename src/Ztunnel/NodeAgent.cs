@@ -18,6 +18,7 @@ namespace Ztunnel;
 public sealed partial class NodeAgent : IAsyncDisposable
 {
     private readonly NodeAgentOptions _options;
+    private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Readiness _readiness = new();
@@ -36,6 +37,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     private NodeAgent(NodeAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers)
     {
         _options = options;
+        _loggers = loggers;
         _logger = loggers.CreateLogger<NodeAgent>();
         _mesh = new MeshState(options.Mesh);
         var translation = new TranslatorOptions
@@ -44,6 +46,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
             TrustDomainAliases = [.. options.TrustDomainAliases],
             RootNamespace = options.RootNamespace,
             Names = options.Names,
+            ExcludedNamespaces = options.ExcludedNamespaces,
+            DiscoverySelectors = options.DiscoverySelectors,
         };
         _translator = new Translator(_mesh, translation, loggers.CreateLogger<Translator>());
         ILogger loopLogger = loggers.CreateLogger<EventLoop>();
@@ -65,6 +69,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         {
             Node = options.Node,
             Proc = options.Proc,
+            Announcer = options.Announcer,
             NamespaceDirectory = options.NamespaceDirectory,
             NodeNamespace = options.NodeNamespace,
             Probes = options.Probes,
@@ -98,6 +103,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
             if (agent._following.IsFaulted)
                 await agent._following;
             agent._enroller.Follow(agent._mesh);
+            agent.OpenDoor();
             if (predecessor is not null)
                 await agent.TakeOver(predecessor, stop);
             agent._readiness.State = ReadinessState.Ready;
@@ -138,8 +144,14 @@ public sealed partial class NodeAgent : IAsyncDisposable
     {
         _readiness.State = ReadinessState.Draining;
         LogDraining(_options.DrainTime);
+        // A pod that is made now is made again when an agent is there.
+        await CloseDoor();
         if (_options.ReleaseOnExit && _succession is not ({ IsHandingOver: true } or { HandedOver.IsCompleted: true }))
+        {
+            await RemovePlugin();
             await _enroller.ReleaseAll(_stopping.Token);
+        }
+
         int broken = await _proxy.Drain(_options.DrainTime);
         LogDrained(broken);
     }
@@ -149,6 +161,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     {
         if (_succession is not null)
             await _succession.DisposeAsync();
+        await CloseDoor();
         await _stopping.CancelAsync();
         await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _enroller.DisposeAsync();

@@ -22,6 +22,21 @@ public sealed record NodeAgentOptions
     /// </summary>
     public string? Proc { get; init; }
 
+    /// <summary>Namespaces whose pods stay out of the mesh whatever their labels.</summary>
+    public ValueArray<string> ExcludedNamespaces { get; init; } = ["kube-system"];
+
+    /// <summary>Which namespaces take part: those whose labels one of these matches. Empty for all.</summary>
+    public ValueArray<LabelSelector> DiscoverySelectors { get; init; } = [];
+
+    /// <summary>The CNI plugin to keep installed, by which pods are captured before they start; null for none. With <see cref="RunDirectory"/>.</summary>
+    public CniOptions? Cni { get; init; }
+
+    /// <summary>Asks the cluster for a pod by namespace and name, judged by its labels, that the model has not heard of; null where there is none to ask.</summary>
+    public Func<string, string, CancellationToken, Task<Workload?>>? FindPod { get; init; }
+
+    /// <summary>Tells the cluster how the enrolment of pods stands; null for nobody.</summary>
+    public IPodAnnouncer? Announcer { get; init; }
+
     /// <summary>Directory in which the pods' annotation <c>ztunnel.io/network-namespace</c> names namespaces.</summary>
     public string NamespaceDirectory { get; init; } = "/run/netns";
 

@@ -1,5 +1,10 @@
 using System.CommandLine;
 using Ztunnel;
+using Ztunnel.Capture;
+
+// A container runtime says what it wants in the environment, and gives no arguments.
+if (CniPlugin.IsCalled(Environment.GetEnvironmentVariable))
+    return CniCommand.RunPlugin();
 
 var root = new RootCommand("An ambient mesh for Kubernetes nodes: workload identity, mutual TLS and policy without sidecars.")
 {
@@ -7,6 +12,7 @@ var root = new RootCommand("An ambient mesh for Kubernetes nodes: workload ident
     GatewayCommand.Create(),
     DemoCommand.Create(),
     WaypointCommand.Create(Console.Out, Console.Error),
+    CniCommand.Create(Console.Error),
 };
 // A stop waits for connections (--drain-seconds) and cleans up: the library's own patience of two seconds would cut it short.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });

@@ -86,6 +86,8 @@ internal sealed class GatewayTable
             Forget(old);
     }
 
+    public bool KnowsNamespace(string name) => _namespaces.ContainsKey(name);
+
     public void PutNamespace(string name, StringMap labels) => _namespaces[name] = labels;
 
     public void RemoveNamespace(string name) => _namespaces.TryRemove(name, out _);

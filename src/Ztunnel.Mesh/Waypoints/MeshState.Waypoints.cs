@@ -122,6 +122,9 @@ public sealed partial class MeshState
             _gateways.PutNamespace(name, labels);
     }
 
+    /// <summary>Whether the labels of a namespace are known, so that a pod in it was judged by them.</summary>
+    public bool KnowsNamespace(string name) => _gateways.KnowsNamespace(name);
+
     /// <summary>Forgets the labels of a namespace.</summary>
     public void RemoveNamespace(string name)
     {

@@ -24,6 +24,9 @@ public enum Enrolment
     /// <summary>In a cluster: the agent of the pod's node has not said that it captures the pod.</summary>
     NotCaptured,
 
+    /// <summary>The pod's namespace is not among those that are selected to take part (Istio's <c>discoverySelectors</c>).</summary>
+    NotDiscovered,
+
     /// <summary>The pod has run to its end, or is being deleted and no longer runs.</summary>
     Terminated,
 }

@@ -25,6 +25,8 @@ public static class EnrolmentRule
             return redirected ? Enrolment.Ambient : Enrolment.NotCaptured;
         if (pod.NamespaceExcluded)
             return Enrolment.ExcludedNamespace;
+        if (pod.NamespaceNotDiscovered)
+            return Enrolment.NotDiscovered;
         if (pod.PodMode is NoneMode)
             return Enrolment.OptedOut;
         return pod.PodMode is AmbientMode || pod.NamespaceMode is AmbientMode ? Enrolment.Ambient : Enrolment.NotLabelled;
@@ -55,4 +57,7 @@ public readonly record struct EnrolmentFacts
 
     /// <summary>Whether configuration keeps the pod's namespace out.</summary>
     public bool NamespaceExcluded { get; init; }
+
+    /// <summary>Whether namespaces are selected and the pod's is not among them.</summary>
+    public bool NamespaceNotDiscovered { get; init; }
 }

@@ -134,6 +134,7 @@ internal static class ObjectTranslation
             HasSidecar = pod.Metadata.Annotations[SidecarAnnotation] is not null,
             Terminated = pod.Terminated,
             NamespaceExcluded = options.ExcludedNamespaces.Contains(pod.Metadata.Namespace, StringComparer.Ordinal),
+            NamespaceNotDiscovered = options.DiscoverySelectors.Count > 0 && !options.DiscoverySelectors.Any(selector => selector.Matches(namespaceLabels)),
         });
     }
 

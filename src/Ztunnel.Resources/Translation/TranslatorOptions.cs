@@ -24,6 +24,11 @@ public sealed record TranslatorOptions
     public ValueArray<string> ExcludedNamespaces { get; init; } = ["kube-system"];
 
     /// <summary>
+    /// Which namespaces take part, as Istio's <c>discoverySelectors</c>: those whose labels one of them matches. Empty for all.
+    /// </summary>
+    public ValueArray<LabelSelector> DiscoverySelectors { get; init; } = [];
+
+    /// <summary>
     /// Whether to work out the endpoints of a service that has a selector and no EndpointSlice, as Kubernetes' controller would.
     /// For manifests, where no such controller runs; to be off for a cluster.
     /// </summary>

@@ -84,6 +84,8 @@ public sealed partial class NodeAgent
         }
 
         LogHandingOver();
+        // Pods that are made meanwhile are tried again by their runtime, and find the new agent's door.
+        await CloseDoor();
         await _enroller.Pause();
         try
         {
@@ -96,6 +98,7 @@ public sealed partial class NodeAgent
         {
             _proxy.OwnListeners();
             _enroller.Resume();
+            OpenDoor();
             throw;
         }
 

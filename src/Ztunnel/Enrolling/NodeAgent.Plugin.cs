@@ -1,0 +1,53 @@
+using Microsoft.Extensions.Logging;
+using Ztunnel.Capture;
+
+namespace Ztunnel;
+
+/// <content>How pods come to be captured before they start: the CNI plugin, and the door at which it asks.</content>
+public sealed partial class NodeAgent
+{
+    private PluginDoor? _door;
+    private CniInstaller? _installer;
+
+    /// <summary>Completes when the CNI plugin is installed for the first time; never without one.</summary>
+    public Task PluginInstalled => _installer?.Installed ?? Task.Delay(Timeout.InfiniteTimeSpan, _stopping.Token);
+
+    /// <summary>Opens the door, and only then has pods made through the plugin: from now on none starts that this agent has not judged.</summary>
+    private void OpenDoor()
+    {
+        if (_options.Cni is not { } cni || _options.RunDirectory is not { } directory)
+            return;
+        Directory.CreateDirectory(directory);
+        _door = PluginDoor.Open(directory, _options.Node, _enroller, new PodDirectory(_mesh, _options.FindPod), _loggers.CreateLogger<PluginDoor>());
+        _installer = CniInstaller.Start(cni, _loggers.CreateLogger<CniInstaller>());
+    }
+
+    /// <summary>Leaves the plugin's questions and its keeping to another agent. The plugin stays.</summary>
+    private async Task CloseDoor()
+    {
+        if (_installer is not null)
+            await _installer.DisposeAsync();
+        if (_door is not null)
+            await _door.DisposeAsync();
+        (_installer, _door) = (null, null);
+    }
+
+    /// <summary>Has pods start without the mesh from now on.</summary>
+    private async Task RemovePlugin()
+    {
+        await CloseDoor();
+        if (_options.Cni is not { } cni)
+            return;
+        try
+        {
+            CniInstaller.Uninstall(cni);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            LogStaysInstalled(failure.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the CNI plugin could not be removed, and no pod will start that it asks for: {Reason}")]
+    private partial void LogStaysInstalled(string reason);
+}
