@@ -184,9 +184,9 @@ public sealed class PodEnroller : IAsyncDisposable
         {
             if (_pods.TryGetValue(workload.Uid, out (PodEnrolment Enrolment, Task Driving) pod))
             {
-                // One that the container runtime makes here is bound to this node, though the model may not have heard yet.
-                bool bound = wanted || change.New is { Ambient: true, Node: "" };
-                pod.Enrolment.Want(workload, bound, gone: change.New is null);
+                // One that the container runtime makes here is bound to this node: what the model knows of the time before does not count.
+                if (change.New is not { Node: "" } || !pod.Enrolment.IsGiven)
+                    pod.Enrolment.Want(workload, wanted, gone: change.New is null);
             }
             else if ((wanted || MayHoldRules(change)) && !_stopping.IsCancellationRequested)
                 Begin(workload, wanted, joins: change.Old is not null);

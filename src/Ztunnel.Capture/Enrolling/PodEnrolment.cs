@@ -66,6 +66,9 @@ internal sealed partial class PodEnrolment(PodEnrolment.Surroundings around, Wor
     /// <summary>Whether the pod is to be in the mesh.</summary>
     public bool Wanted => Current.Wanted;
 
+    /// <summary>Whether the container runtime brought it.</summary>
+    public bool IsGiven => Current.Given is not null;
+
     private Aim Current
     {
         get

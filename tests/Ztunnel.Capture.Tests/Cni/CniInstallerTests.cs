@@ -165,8 +165,8 @@ public sealed class CniInstallerTests : IDisposable
 
         File.Delete(Path.Combine(Options.ConfDirectory, CniOptions.ConflistName));
         File.Delete(Path.Combine(Options.BinDirectory, "ztunnel"));
-        await Eventually.Holds(() => IsInstalled() && File.Exists(Path.Combine(Options.BinDirectory, "ztunnel")) && installer.Restored == 1);
-        Assert.Contains("cni.exclusive", Text(log), StringComparison.Ordinal);
+        await Eventually.Holds(() => IsInstalled() && File.Exists(Path.Combine(Options.BinDirectory, "ztunnel")) && Text(log).Contains("cni.exclusive", StringComparison.Ordinal));
+        Assert.Equal(1, installer.Restored);
 
         await installer.DisposeAsync();
         Assert.True(IsInstalled());

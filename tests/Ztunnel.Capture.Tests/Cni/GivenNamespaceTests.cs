@@ -20,7 +20,7 @@ public sealed class GivenNamespaceTests
         NetworkNamespace sandbox = await agent.MakeNamespace("pod", "10.0.0.1");
         Assert.Equal(0, (await runtime.Add(sandbox, Unaddressed, "10.0.0.1")).Exit);
 
-        foreach (Workload said in new[] { Unaddressed with { Node = "" }, Unaddressed, With("10.0.0.1"), With("10.0.0.77"), With("10.0.0.1"), Unaddressed })
+        foreach (Workload said in new[] { Unaddressed, With("10.0.0.1"), With("10.0.0.77"), With("10.0.0.1"), Unaddressed })
         {
             DateTimeOffset since = agent.Status("pod")!.Since;
             int repairs = agent.Status("pod")!.Repairs;
@@ -37,6 +37,23 @@ public sealed class GivenNamespaceTests
         agent.Mesh.Put(Unaddressed with { Enrolment = Enrolment.OptedOut });
         await agent.UntilGone("pod");
         Assert.Equal("", await Agent.Rules(sandbox));
+    }
+
+    [Fact]
+    public async Task What_the_model_tells_of_the_time_before_the_pod_was_bound_does_not_release_it()
+    {
+        await using var agent = new Agent(options => options with { Proc = "/proc" });
+        await using var runtime = new Runtime { Finds = (_, _) => Unaddressed };
+        runtime.OpenDoor(agent);
+        NetworkNamespace sandbox = await agent.MakeNamespace("pod", "10.0.0.1");
+        Assert.Equal(0, (await runtime.Add(sandbox, Unaddressed, "10.0.0.1")).Exit);
+
+        agent.Mesh.Put(Unaddressed with { Node = "", Enrolment = Enrolment.NotCaptured });
+        agent.Mesh.Put(Unaddressed);
+        await sandbox.RunProcess("nft", ["flush", "ruleset"]);
+        await agent.Until("pod", status => status is { Repairs: 1, State: EnrolmentState.Enrolled });
+
+        Assert.Equal(["start pod"], agent.Proxies.Events);
     }
 
     [Fact]
