@@ -22,6 +22,9 @@ public sealed record ClusterAuthorityOptions
     /// <summary>The service accounts of nodes' agents, <c>NAMESPACE/NAME</c>, which may ask for the identities of their node's pods.</summary>
     public IReadOnlyList<string> NodeAccounts { get; init; } = ["istio-system/ztunnel"];
 
+    /// <summary>The GatewayClasses whose Gateways get pods that mount the roots.</summary>
+    public IReadOnlyList<string> GatewayClasses { get; init; } = ["istio", "istio-waypoint"];
+
     /// <summary>What tokens must have been made for.</summary>
     public string Audience { get; init; } = "istio-ca";
 

@@ -23,18 +23,43 @@ internal static class TrustPath
         out string fault,
         string? purpose = null)
     {
+        ImmutableArray<ParsedCertificate> path = [];
+        X509Certificate2[] intermediates = Native(between);
+        fault = "there is no root";
+        try
+        {
+            // One root at a time: a new root often has the old one's name, and OpenSSL, offered both, may try the wrong one only.
+            foreach (ParsedCertificate root in roots.Parsed)
+            {
+                using X509Certificate2 anchor = X509CertificateLoader.LoadCertificate(root.Der.Span);
+                path = Find(certificate, intermediates, anchor, now, purpose, out string why);
+                if (!path.IsEmpty)
+                    break;
+                fault = why;
+            }
+        }
+        finally
+        {
+            foreach (X509Certificate2 loaded in intermediates)
+                loaded.Dispose();
+        }
+
+        return path;
+    }
+
+    private static ImmutableArray<ParsedCertificate> Find(
+        X509Certificate2 certificate, X509Certificate2[] between, X509Certificate2 root, DateTimeOffset now, string? purpose, out string fault)
+    {
         using var chain = new X509Chain();
         if (purpose is not null)
             chain.ChainPolicy.ApplicationPolicy.Add(new Oid(purpose));
-        X509Certificate2[] intermediates = Native(between);
-        X509Certificate2[] anchors = Native(roots.Parsed);
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
         chain.ChainPolicy.VerificationTime = now.UtcDateTime;
         chain.ChainPolicy.VerificationTimeIgnored = false;
-        chain.ChainPolicy.ExtraStore.AddRange(intermediates);
-        chain.ChainPolicy.CustomTrustStore.AddRange(anchors);
+        chain.ChainPolicy.ExtraStore.AddRange(between);
+        chain.ChainPolicy.CustomTrustStore.Add(root);
         try
         {
             bool found = chain.Build(certificate);
@@ -45,8 +70,6 @@ internal static class TrustPath
         {
             foreach (X509ChainElement element in chain.ChainElements)
                 element.Certificate.Dispose();
-            foreach (X509Certificate2 loaded in intermediates.Concat(anchors))
-                loaded.Dispose();
         }
     }
 

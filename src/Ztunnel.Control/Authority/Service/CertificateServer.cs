@@ -30,20 +30,11 @@ internal sealed class CertificateServer : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = UnaryEndpoint.LongestRequest + 1024;
             kestrel.Limits.MaxConcurrentConnections = 20_000;
             kestrel.Limits.Http2.MaxStreamsPerConnection = 128;
-            kestrel.Listen(listen, at =>
-            {
-                at.Protocols = HttpProtocols.Http2;
-                at.UseHttps(new TlsHandshakeCallbackOptions
-                {
-                    HandshakeTimeout = TimeSpan.FromSeconds(5),
-                    OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
-                    {
-                        ServerCertificateContext = certificate.Current(),
-                        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                        ApplicationProtocols = [SslApplicationProtocol.Http2],
-                    }),
-                });
-            });
+            // Any address of whatever families the node has.
+            if (listen.Address.Equals(IPAddress.IPv6Any))
+                kestrel.ListenAnyIP(listen.Port, at => Secure(at, certificate));
+            else
+                kestrel.Listen(listen, at => Secure(at, certificate));
         });
         _host = builder.Build();
         _host.Run(endpoint.Serve);
@@ -62,6 +53,21 @@ internal sealed class CertificateServer : IAsyncDisposable
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         await _host.StopAsync(limit.Token);
         await _host.DisposeAsync();
+    }
+
+    private static void Secure(ListenOptions at, ServerCertificate certificate)
+    {
+        at.Protocols = HttpProtocols.Http2;
+        at.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            HandshakeTimeout = TimeSpan.FromSeconds(5),
+            OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+            {
+                ServerCertificateContext = certificate.Current(),
+                EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                ApplicationProtocols = [SslApplicationProtocol.Http2],
+            }),
+        });
     }
 
     private sealed class NoSignals : IHostLifetime

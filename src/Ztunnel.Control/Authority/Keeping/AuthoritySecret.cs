@@ -1,0 +1,150 @@
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Ztunnel.Identity;
+
+namespace Ztunnel.Control;
+
+/// <summary>
+/// The Secrets with keys: <c>cacerts</c>, which an operator writes in Istio's layout, and <c>ztunnel-ca</c>, which the leader writes in
+/// the same, with the next key and the times of the roots beside it.
+/// </summary>
+internal static class AuthoritySecret
+{
+    /// <summary>The operator's Secret.</summary>
+    public const string OfferedName = "cacerts";
+
+    /// <summary>The authority's own Secret.</summary>
+    public const string KeptName = "ztunnel-ca";
+
+    /// <summary>On <c>ztunnel-ca</c>: a new value makes the authority make itself a new root.</summary>
+    public const string RotateAnnotation = "ztunnel.io/rotate";
+
+    /// <summary>On <c>cacerts</c>: with the value <c>immediate</c> it signs at once, and nothing else is trusted.</summary>
+    public const string RotationAnnotation = "ztunnel.io/rotation";
+
+    private const string NextPrefix = "next-";
+    private const string RotationName = "rotation.json";
+
+    /// <summary>Reads <c>cacerts</c>. Throws <see cref="CertificateFileException"/> naming the Secret and the file that is wrong.</summary>
+    public static OfferedAuthority ReadOffered(JsonNode secret, DateTimeOffset now)
+    {
+        string place = Place(secret);
+        Dictionary<string, byte[]> files = Files(place, secret);
+        TrustRoots roots = SigningFiles.Of(place, files).LoadRoots(now);
+        bool immediate = string.Equals(Annotation(secret, RotationAnnotation), "immediate", StringComparison.Ordinal);
+        return new OfferedAuthority(SigningMaterial.Read(place, files, now), roots.Parsed, immediate);
+    }
+
+    /// <summary>Reads <c>ztunnel-ca</c>. Throws as <see cref="ReadOffered"/> does; a key whose time is over is none.</summary>
+    public static AuthorityRecord ReadKept(JsonNode secret, DateTimeOffset now)
+    {
+        string place = Place(secret);
+        Dictionary<string, byte[]> files = Files(place, secret);
+        JsonNode? rotation = ReadRotation(place, files);
+        string rootsName = $"{place}: {SigningFiles.RootName}";
+        byte[] roots = files.GetValueOrDefault(SigningFiles.RootName)
+            ?? throw new CertificateFileException(rootsName, CertificateFileProblem.Missing, "it is missing");
+        return new AuthorityRecord
+        {
+            Signing = ReadMaterial(place, files, "", now),
+            Next = files.ContainsKey(NextPrefix + SigningFiles.KeyName) ? ReadMaterial(place, files, NextPrefix, now) : null,
+            Roots = [.. CertificateFile.ParseCertificates(rootsName, Encoding.UTF8.GetString(roots)).Select(root => ReadRoot(root, rotation))],
+            Followed = (string?)rotation?["followed"],
+        };
+    }
+
+    /// <summary>The wish on <c>ztunnel-ca</c>.</summary>
+    public static string? WishOf(JsonNode secret) => Annotation(secret, RotateAnnotation);
+
+    /// <summary>The <c>data</c> of <c>ztunnel-ca</c>.</summary>
+    public static JsonObject Data(AuthorityRecord record)
+    {
+        var data = new JsonObject();
+        Write(data, "", record.Signing);
+        Write(data, NextPrefix, record.Next);
+        Put(data, SigningFiles.RootName, Encoding.ASCII.GetBytes(record.Bundle));
+        var roots = new JsonArray();
+        foreach (TrustedRoot root in record.Roots)
+            roots.Add((JsonNode)new JsonObject { ["sha256"] = root.Fingerprint, ["since"] = Text(root.Since), ["until"] = Text(root.Until) });
+        var rotation = new JsonObject { ["followed"] = record.Followed, ["roots"] = roots };
+        Put(data, RotationName, Encoding.UTF8.GetBytes(rotation.ToJsonString()));
+        return data;
+    }
+
+    private static SigningMaterial? ReadMaterial(string place, Dictionary<string, byte[]> files, string prefix, DateTimeOffset now)
+    {
+        var own = files
+            .Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(file => file.Key[prefix.Length..], file => file.Value, StringComparer.Ordinal);
+        own[SigningFiles.RootName] = files[SigningFiles.RootName];
+        try
+        {
+            return SigningMaterial.Read(place, own, now);
+        }
+        catch (CertificateFileException e) when (e.Problem == CertificateFileProblem.Expired)
+        {
+            return null;
+        }
+    }
+
+    // A Secret that was written by hand has no times: its roots count as long trusted.
+    private static TrustedRoot ReadRoot(ParsedCertificate root, JsonNode? rotation)
+    {
+        var known = new TrustedRoot(root, DateTimeOffset.UnixEpoch, null);
+        JsonNode? told = (rotation?["roots"] as JsonArray)?.FirstOrDefault(
+            entry => string.Equals((string?)entry?["sha256"], known.Fingerprint, StringComparison.Ordinal));
+        return told is null ? known : known with { Since = Time(told["since"]), Until = Time(told["until"]) };
+    }
+
+    private static JsonNode? ReadRotation(string place, Dictionary<string, byte[]> files)
+    {
+        if (!files.TryGetValue(RotationName, out byte[]? text))
+            return null;
+        try
+        {
+            return JsonNode.Parse(text);
+        }
+        catch (JsonException)
+        {
+            throw new CertificateFileException($"{place}: {RotationName}", CertificateFileProblem.Malformed, "it is not JSON");
+        }
+    }
+
+    private static Dictionary<string, byte[]> Files(string place, JsonNode secret)
+    {
+        var files = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        foreach ((string name, JsonNode? value) in secret["data"] as JsonObject ?? [])
+        {
+            try
+            {
+                files[name] = Convert.FromBase64String((string?)value ?? "");
+            }
+            catch (FormatException)
+            {
+                throw new CertificateFileException($"{place}: {name}", CertificateFileProblem.Malformed, "it is not base64");
+            }
+        }
+
+        return files;
+    }
+
+    private static void Write(JsonObject data, string prefix, SigningMaterial? material)
+    {
+        foreach ((string name, byte[] bytes) in material?.Files ?? ImmutableDictionary<string, byte[]>.Empty)
+            Put(data, prefix + name, bytes);
+    }
+
+    private static void Put(JsonObject data, string name, byte[] bytes) => data[name] = Convert.ToBase64String(bytes);
+
+    private static string Place(JsonNode secret) => $"Secret {(string?)secret["metadata"]?["namespace"]}/{(string?)secret["metadata"]?["name"]}";
+
+    private static string? Annotation(JsonNode secret, string name) => (string?)secret["metadata"]?["annotations"]?[name];
+
+    private static string? Text(DateTimeOffset? time) => time?.ToString("O");
+
+    private static DateTimeOffset? Time(JsonNode? text) => (string?)text is { } time
+        ? DateTimeOffset.Parse(time, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.RoundtripKind)
+        : null;
+}
