@@ -4,6 +4,7 @@ using Ztunnel.Capture;
 using Ztunnel.Diagnostics;
 using Ztunnel.Identity;
 using Ztunnel.IO;
+using Ztunnel.Kubernetes;
 using Ztunnel.Mesh;
 using Ztunnel.Proxy;
 using Ztunnel.Resources;
@@ -32,6 +33,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
     private readonly DiagnosticsServer _diagnostics;
     private readonly NodeAddresses? _nodeAddresses;
     private readonly NetworkNamespace? _ownNamespace;
+    private readonly EventRecorder? _events;
+    private readonly ClusterPods? _clusterPods;
     private Task _following = Task.CompletedTask;
 
     private NodeAgent(NodeAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers)
@@ -48,7 +51,16 @@ public sealed partial class NodeAgent : IAsyncDisposable
             Names = options.Names,
             ExcludedNamespaces = options.ExcludedNamespaces,
             DiscoverySelectors = options.DiscoverySelectors,
+            InCluster = options.Api is not null,
+            OwnNode = options.Node,
+            DeriveEndpoints = options.Api is null,
         };
+        if (options.Api is { } api)
+        {
+            _events = new EventRecorder(api, "ztunnel.io/node", options.Node, loggers.CreateLogger<EventRecorder>());
+            _clusterPods = new ClusterPods(api, translation);
+        }
+
         _translator = new Translator(_mesh, translation, loggers.CreateLogger<Translator>());
         ILogger loopLogger = loggers.CreateLogger<EventLoop>();
         _loops = EventLoopGroup.Start(options.Workers, new EventLoopOptions { ThreadName = $"{options.Node}-" }, loopLogger);
@@ -68,8 +80,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
         var capture = new CaptureOptions
         {
             Node = options.Node,
-            Proc = options.Proc,
-            Announcer = options.Announcer,
+            Proc = options.Proc ?? (options.Api is null ? null : "/proc"),
+            Announcer = _events is null ? null : new ClusterAnnouncer(options.Api!, _events),
             NamespaceDirectory = options.NamespaceDirectory,
             NodeNamespace = options.NodeNamespace,
             Probes = options.Probes,
@@ -165,6 +177,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
         await _stopping.CancelAsync();
         await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _enroller.DisposeAsync();
+        if (_events is not null)
+            await _events.DisposeAsync();
         await _diagnostics.DisposeAsync();
         await _proxy.DisposeAsync();
         await _certificates.DisposeAsync();

@@ -1,6 +1,7 @@
 using Ztunnel.Capture;
 using Ztunnel.Diagnostics;
 using Ztunnel.IO;
+using Ztunnel.Kubernetes;
 using Ztunnel.Mesh;
 using Ztunnel.Proxy;
 using Ztunnel.Resources;
@@ -18,7 +19,7 @@ public sealed record NodeAgentOptions
 
     /// <summary>
     /// Where the node's /proc is, by which pods' network namespaces are found; null to believe the pods' annotation
-    /// <c>ztunnel.io/network-namespace</c>, which is for manifests only.
+    /// <c>ztunnel.io/network-namespace</c>, which is for manifests only: with <see cref="Api"/> it is <c>/proc</c> then.
     /// </summary>
     public string? Proc { get; init; }
 
@@ -31,11 +32,11 @@ public sealed record NodeAgentOptions
     /// <summary>The CNI plugin to keep installed, by which pods are captured before they start; null for none. With <see cref="RunDirectory"/>.</summary>
     public CniOptions? Cni { get; init; }
 
-    /// <summary>Asks the cluster for a pod by namespace and name, judged by its labels, that the model has not heard of; null where there is none to ask.</summary>
-    public Func<string, string, CancellationToken, Task<Workload?>>? FindPod { get; init; }
-
-    /// <summary>Tells the cluster how the enrolment of pods stands; null for nobody.</summary>
-    public IPodAnnouncer? Announcer { get; init; }
+    /// <summary>
+    /// The API of the cluster whose objects these are; null for manifests. Pods are asked for there and told of there, and what
+    /// they say of their network namespaces is not believed.
+    /// </summary>
+    public ApiClient? Api { get; init; }
 
     /// <summary>Directory in which the pods' annotation <c>ztunnel.io/network-namespace</c> names namespaces.</summary>
     public string NamespaceDirectory { get; init; } = "/run/netns";

@@ -20,6 +20,7 @@ public sealed class FlagTests
     [InlineData("--same-node", "maybe")]
     [InlineData("--trust-domain", "a b")]
     [InlineData("--trust-domain-alias", "Upper.case")]
+    [InlineData("--discovery-selectors", "a in b")]
     public void A_value_that_makes_no_sense_is_a_mistake_that_names_it(string flag, string value)
     {
         using var error = new StringWriter();
