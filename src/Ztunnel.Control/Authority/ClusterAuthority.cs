@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Identity;
 using Ztunnel.Kubernetes;
@@ -8,7 +9,8 @@ namespace Ztunnel.Control;
 
 /// <summary>
 /// The certificate authority of a cluster, as one replica of the controller runs it: it serves Istio's certificate service on its port
-/// as soon as there is a key, and while it leads it keeps the key and the roots. Tell it of all objects by <see cref="Observe"/>.
+/// as soon as there is a key, and while it leads it keeps the key and the roots. It is told of the objects that whoever follows them
+/// takes from <see cref="Observing"/>.
 /// </summary>
 public sealed partial class ClusterAuthority : IAsyncDisposable
 {
@@ -70,10 +72,19 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
     /// <summary>Where it listens, once it serves.</summary>
     public IPEndPoint Address => _server.Address;
 
-    /// <summary>Tells of an object: pods, namespaces and Gateways count. From one thread at a time.</summary>
-    public void Observe(ResourceEvent change)
+    /// <summary>
+    /// The same objects as of <paramref name="source"/>; as they pass, this learns of them. They must be all pods, in full: a pod's
+    /// annotations are its owner's to write and say nothing of its service account.
+    /// </summary>
+    public IResourceSource Observing(IResourceSource source)
     {
-        ArgumentNullException.ThrowIfNull(change);
+        ArgumentNullException.ThrowIfNull(source);
+        return new Passing(this, source);
+    }
+
+    /// <summary>Tells of an object: pods, namespaces and Gateways count. From one thread at a time.</summary>
+    internal void Observe(ResourceEvent change)
+    {
         _pods.Apply(change);
         _namespaces.Apply(change);
     }
@@ -148,4 +159,16 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "certificates are signed at {Address}")]
     private partial void LogServing(IPEndPoint address);
+
+    private sealed class Passing(ClusterAuthority authority, IResourceSource source) : IResourceSource
+    {
+        public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await foreach (ResourceEvent told in source.Watch(cancellationToken))
+            {
+                authority.Observe(told);
+                yield return told;
+            }
+        }
+    }
 }

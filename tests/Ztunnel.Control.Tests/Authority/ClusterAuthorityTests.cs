@@ -1,6 +1,8 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using Ztunnel.Identity;
+using Ztunnel.Resources;
 using Ztunnel.Testing;
 
 namespace Ztunnel.Control.Tests;
@@ -217,7 +219,33 @@ public sealed class ClusterAuthorityTests
         Assert.DoesNotContain(b.Token, all, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_passes_to_the_controller_is_what_the_authority_goes_by()
+    {
+        await using AuthorityCluster cluster = await AuthorityCluster.Start();
+        ClusterAuthority replica = cluster.Replica();
+        await cluster.Until(() => replica.Serving.IsCompleted && cluster.RootsIn("demo").Length > 0);
+        ResourceEvent late = AuthorityCluster.Namespace("late", ambient: true);
+        cluster.Server.Put("{apiVersion: v1, kind: Namespace, metadata: {name: late}}");
+        var told = new List<ResourceEvent>();
+
+        await foreach (ResourceEvent passed in replica.Observing(new Told(late)).Watch(TestContext.Current.CancellationToken))
+            told.Add(passed);
+
+        Assert.Same(late, Assert.Single(told));
+        await cluster.Until(() => cluster.RootsIn("late").Length > 0);
+    }
+
     private static bool NamesIssuer(ParsedCertificate[] chain, TestCa ca) => chain[^1].NamesAsIssuer(ca.Root);
+
+    private sealed class Told(ResourceEvent only) : IResourceSource
+    {
+        public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await Task.CompletedTask;
+            yield return only;
+        }
+    }
 
     /// <summary>Nodes that get certificates all the time and verify each other's.</summary>
     private sealed class Traffic : IAsyncDisposable
