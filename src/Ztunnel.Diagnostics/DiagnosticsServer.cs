@@ -100,6 +100,6 @@ public sealed class DiagnosticsServer : IAsyncDisposable
         if (state == ReadinessState.Ready && fault is null)
             return HttpEndpoint.Text(context, "ready\n");
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-        return HttpEndpoint.Text(context, $"not ready: {(state == ReadinessState.Draining ? "draining" : fault ?? "starting")}\n");
+        return HttpEndpoint.Text(context, $"not ready: {(state == ReadinessState.Draining ? "draining" : fault ?? (readiness.WaitsFor is { } waits ? $"starting: {waits}" : "starting"))}\n");
     }
 }

@@ -18,12 +18,20 @@ public sealed class Readiness
 {
     private volatile ReadinessState _state;
     private volatile string? _fault;
+    private volatile string? _waitsFor;
 
     /// <summary>The state now; <see cref="ReadinessState.Starting"/> at first.</summary>
     public ReadinessState State
     {
         get => _state;
         set => _state = value;
+    }
+
+    /// <summary>What it waits for while <see cref="ReadinessState.Starting"/>, for a person; null where that is nothing in particular.</summary>
+    public string? WaitsFor
+    {
+        get => _waitsFor;
+        set => _waitsFor = value;
     }
 
     /// <summary>Why it takes no traffic although it is <see cref="ReadinessState.Ready"/>, for a person; null while nothing is wrong.</summary>

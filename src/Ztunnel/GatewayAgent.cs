@@ -44,6 +44,8 @@ public sealed partial class GatewayAgent : IAsyncDisposable
             TrustDomainAliases = [.. options.TrustDomainAliases],
             RootNamespace = options.RootNamespace,
             Names = options.Names,
+            InCluster = options.InCluster,
+            DeriveEndpoints = !options.InCluster,
         };
         _translator = new Translator(_mesh, translation, loggers.CreateLogger<Translator>());
         ILogger loopLogger = loggers.CreateLogger<EventLoop>();

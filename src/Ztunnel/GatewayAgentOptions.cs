@@ -14,6 +14,12 @@ public sealed record GatewayAgentOptions
     /// <summary>Where the Kubernetes objects come from.</summary>
     public required IResourceSource Source { get; init; }
 
+    /// <summary>
+    /// Whether the objects are a cluster's: of pods it counts what their nodes' agents say, and endpoints are those that the
+    /// cluster lists. Of manifests all is worked out here.
+    /// </summary>
+    public bool InCluster { get; init; }
+
     /// <summary>Trust domain of all identities.</summary>
     public string TrustDomain { get; init; } = "cluster.local";
 

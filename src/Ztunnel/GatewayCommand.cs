@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Ztunnel.Diagnostics;
 using Ztunnel.Identity;
 using Ztunnel.IO;
+using Ztunnel.Kubernetes;
 using Ztunnel.Mesh;
 using Ztunnel.Resources;
 
@@ -40,10 +41,12 @@ internal static partial class GatewayCommand
         limits.AddTo(command);
         log.AddTo(command);
         command.SetAction((parsed, stop) => Run(
-            new GatewayAgentOptions
+            source.Read(parsed, new KubernetesSourceOptions { Role = MeshRole.Gateway, SecretNamespaces = [parsed.GetRequiredValue(@namespace)] }),
+            objects => new GatewayAgentOptions
             {
+                InCluster = objects.Client is not null,
                 Name = new GatewayName(parsed.GetRequiredValue(@namespace), parsed.GetRequiredValue(name)),
-                Source = source.Read(parsed),
+                Source = objects.Source,
                 TrustDomain = parsed.GetRequiredValue(trustDomain),
                 TrustDomainAliases = parsed.GetValue(aliases) ?? [],
                 RootNamespace = parsed.GetRequiredValue(root),
@@ -59,7 +62,8 @@ internal static partial class GatewayCommand
         return command;
     }
 
-    private static async Task<int> Run(GatewayAgentOptions options, string? netns, AuthorityChoice choice, RoleLog output, CancellationToken stop)
+    private static async Task<int> Run(
+        SourceChoice source, Func<OpenSource, GatewayAgentOptions> configure, string? netns, AuthorityChoice choice, RoleLog output, CancellationToken stop)
     {
         using RoleLog log = output;
         ILoggerFactory loggers = log.Loggers;
@@ -67,6 +71,8 @@ internal static partial class GatewayCommand
         await using SystemdNotifier systemd = SystemdNotifier.Find(Environment.GetEnvironmentVariable, loggers.CreateLogger<SystemdNotifier>());
         try
         {
+            using OpenSource objects = source.Open(loggers);
+            GatewayAgentOptions options = configure(objects);
             using NetworkNamespace? pod = netns is null ? null : NetworkNamespace.Open(netns);
             using ICertificateAuthority authority = choice.Open(options.TrustDomain, loggers);
             await using GatewayAgent agent = await GatewayAgent.Start(

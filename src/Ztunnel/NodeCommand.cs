@@ -4,6 +4,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Diagnostics;
 using Ztunnel.Identity;
+using Ztunnel.Kubernetes;
 
 namespace Ztunnel;
 
@@ -55,10 +56,12 @@ internal static partial class NodeCommand
         proxy.AddTo(command);
         waypoints.AddTo(command);
         command.SetAction((parsed, stop) => Run(
-            enrolment.Read(parsed, new NodeAgentOptions
+            source.Read(parsed, new KubernetesSourceOptions { Role = MeshRole.Node, Node = parsed.GetRequiredValue(node) }),
+            objects => enrolment.Read(parsed, new NodeAgentOptions
             {
                 Node = parsed.GetRequiredValue(node),
-                Source = source.Read(parsed),
+                Source = objects.Source,
+                Api = objects.Client,
                 NamespaceDirectory = parsed.GetRequiredValue(namespaces),
                 TrustDomain = parsed.GetRequiredValue(trustDomain),
                 TrustDomainAliases = parsed.GetValue(aliases) ?? [],
@@ -84,7 +87,7 @@ internal static partial class NodeCommand
     }
 
     private static async Task<int> Run(
-        NodeAgentOptions options, AuthorityChoice choice, Supervision supervision, RoleLog output, CancellationToken stop)
+        SourceChoice source, Func<OpenSource, NodeAgentOptions> configure, AuthorityChoice choice, Supervision supervision, RoleLog output, CancellationToken stop)
     {
         using RoleLog log = output;
         ILoggerFactory loggers = log.Loggers;
@@ -92,6 +95,8 @@ internal static partial class NodeCommand
         await using SystemdNotifier systemd = SystemdNotifier.Find(Environment.GetEnvironmentVariable, loggers.CreateLogger<SystemdNotifier>());
         try
         {
+            using OpenSource objects = source.Open(loggers);
+            NodeAgentOptions options = configure(objects);
             using ReadyFile ready = ReadyFile.Open(supervision.ReadyFile);
             using ICertificateAuthority authority = choice.Open(options.TrustDomain, loggers);
             Task stopped = Task.Delay(Timeout.InfiniteTimeSpan, stop);

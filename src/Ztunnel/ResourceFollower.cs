@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Diagnostics;
 using Ztunnel.Resources;
@@ -5,7 +6,7 @@ using Ztunnel.Resources;
 namespace Ztunnel;
 
 /// <summary>
-/// Takes the manifests into the model for as long as an agent lives. Should that break down, the agent goes on with what it
+/// Takes the objects into the model for as long as an agent lives. Should that break down, the agent goes on with what it
 /// knows, and is not ready any more: it would serve routes and policies that nobody can change.
 /// </summary>
 internal sealed partial class ResourceFollower(Translator translator, Readiness readiness, ILogger logger)
@@ -15,16 +16,46 @@ internal sealed partial class ResourceFollower(Translator translator, Readiness 
     {
         try
         {
-            await translator.Run(source, stop);
+            await translator.Run(new Observed(source, readiness), stop);
         }
         catch (Exception e) when (!stop.IsCancellationRequested)
         {
-            readiness.Fault = "manifests are not followed any more";
+            readiness.Fault = "objects are not followed any more";
             LogBrokenDown(e);
             throw;
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "manifests are not followed any more; what was read stays, and the agent is not ready")]
+    /// <summary>A source of which the readiness says, until all has been told, what keeps it from that.</summary>
+    private sealed class Observed(IResourceSource source, Readiness readiness) : IResourceSource
+    {
+        private readonly SortedDictionary<string, ResourceProblem> _faults = new(StringComparer.Ordinal);
+
+        public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            bool synced = false;
+            await foreach (ResourceEvent told in source.Watch(cancellationToken))
+            {
+                synced |= told is ResourceEvent.Synced;
+                if (told is ResourceEvent.Synced)
+                    readiness.WaitsFor = null;
+                else if (!synced && told is ResourceEvent.Report report)
+                    Note(report.Source);
+                yield return told;
+            }
+        }
+
+        private void Note(SourceReport report)
+        {
+            // What is wrong with single objects keeps nobody waiting.
+            if (report.Problems.FirstOrDefault(problem => problem is { Object: null, IsRemark: false }) is { } fault)
+                _faults[report.Name] = fault;
+            else
+                _faults.Remove(report.Name);
+            readiness.WaitsFor = _faults.Count == 0 ? null : $"{_faults.Values.First()}{(_faults.Count > 1 ? $" (and {_faults.Count - 1} more)" : "")}";
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "objects are not followed any more; what was read stays, and the agent is not ready")]
     private partial void LogBrokenDown(Exception error);
 }

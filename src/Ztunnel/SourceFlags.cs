@@ -1,22 +1,64 @@
 using System.CommandLine;
-using Ztunnel.Resources;
+using System.CommandLine.Parsing;
+using Ztunnel.Kubernetes;
 
 namespace Ztunnel;
 
-/// <summary>The flags that say where the Kubernetes objects come from.</summary>
+/// <summary>The flags that say where the Kubernetes objects come from: a directory or a cluster, exactly one of them.</summary>
 internal sealed class SourceFlags
 {
-    private readonly Option<DirectoryInfo> _manifests = new("--manifests") { Description = "Directory of Kubernetes YAML, watched.", Required = true };
+    private const string Trimmed = "trimmed", Full = "full";
 
-    public SourceFlags() => _manifests.Validators.Add(static result =>
+    private readonly Option<DirectoryInfo?> _manifests = new("--manifests") { Description = "Directory of Kubernetes YAML, watched." };
+
+    private readonly Option<bool> _kubernetes = new("--kubernetes")
     {
-        if (result.GetValueOrDefault<DirectoryInfo>() is { Exists: false } directory)
-            result.AddError($"--manifests: {directory.FullName} is not a directory");
-    });
+        Description = "The cluster's API server: as the pod that this runs in, or by $KUBECONFIG or ~/.kube/config.",
+    };
+
+    private readonly Option<string?> _kubeconfig = new("--kubeconfig") { Description = "The cluster's API server, by this kubeconfig file. Stands for --kubernetes too." };
+
+    private readonly Option<string?> _context = new("--context") { Description = "The kubeconfig's context. Stands for --kubernetes too." };
+
+    private readonly Option<string> _pods = new("--pods")
+    {
+        Description = $"How pods of other nodes are read from a cluster: {Trimmed} (metadata and address, enough where ztunnel enrols all pods), "
+            + $"or {Full} (needed where another agent, such as Istio's CNI, enrols them).",
+        DefaultValueFactory = _ => Trimmed,
+    };
+
+    public SourceFlags()
+    {
+        _manifests.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<DirectoryInfo>() is { Exists: false } directory)
+                result.AddError($"--manifests: {directory.FullName} is not a directory");
+        });
+        NameFlag.Demand(_pods, value => value is Trimmed or Full ? null : $"must be {Trimmed} or {Full}");
+    }
 
     /// <summary>Gives a command these flags.</summary>
-    public void AddTo(Command command) => command.Add(_manifests);
+    public void AddTo(Command command)
+    {
+        foreach (Option flag in new Option[] { _manifests, _kubernetes, _kubeconfig, _context, _pods })
+            command.Add(flag);
+        command.Validators.Add(Check);
+    }
 
-    /// <summary>The source that the flags name; it is not read yet.</summary>
-    public IResourceSource Read(ParseResult parsed) => new DirectorySource(parsed.GetRequiredValue(_manifests).FullName);
+    /// <summary>What they were set to. <paramref name="options"/> says what is read of a cluster.</summary>
+    public SourceChoice Read(ParseResult parsed, KubernetesSourceOptions options) =>
+        parsed.GetValue(_manifests) is { } directory
+            ? new SourceChoice.Manifests(directory.FullName)
+            : new SourceChoice.Cluster(
+                parsed.GetValue(_kubeconfig), parsed.GetValue(_context), options with { FullPods = parsed.GetValue(_pods) is Full });
+
+    private void Check(CommandResult result)
+    {
+        bool manifests = result.GetResult(_manifests) is not null;
+        bool cluster = result.GetValue(_kubernetes) || result.GetResult(_kubeconfig) is not null || result.GetResult(_context) is not null;
+        if (manifests && cluster)
+            result.AddError("--manifests: the objects come either from a directory or from a cluster, not from both");
+        else if (!manifests && !cluster)
+            result.AddError("--manifests or --kubernetes is required: it says where the objects come from");
+    }
 }
