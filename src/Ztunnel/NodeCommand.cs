@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Diagnostics;
@@ -37,8 +36,8 @@ internal static partial class NodeCommand
             Description = "Directory of the node, for root only, in which an agent and the one that takes over from it meet: no connection is refused on the way.",
         };
         Option<string> probes = ProbeFlag.Create();
-        Option<string> admin = Address("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
-        Option<string> readiness = Address("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
+        Option<string> admin = AddressFlag.Create("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
+        Option<string> readiness = AddressFlag.Create("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
 
         var log = new LogFlags("info,Microsoft=warn");
         var proxy = new ProxyFlags();
@@ -126,18 +125,4 @@ internal static partial class NodeCommand
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "{Reason}")]
     private static partial void LogCannotRun(ILogger logger, string reason);
-
-    private static Option<string> Address(string name, string @default, string description)
-    {
-        var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => @default };
-        option.Validators.Add(result => Require(
-            result, IPEndPoint.TryParse(result.GetValueOrDefault<string>() ?? "", out IPEndPoint? at) && at.Port > 0, "must be IP:PORT"));
-        return option;
-    }
-
-    private static void Require(OptionResult result, bool met, string demand)
-    {
-        if (!met)
-            result.AddError($"{result.Option.Name} {demand}, got \"{string.Join(' ', result.Tokens.Select(t => t.Value))}\"");
-    }
 }

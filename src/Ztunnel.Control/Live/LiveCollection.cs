@@ -48,11 +48,17 @@ internal sealed partial class LiveCollection<T>(ApiClient client, ApiPath path, 
             return _objects.GetValueOrDefault(name);
     }
 
-    /// <summary>Takes what a write made of an object, before the server tells of it.</summary>
-    public void Learn(ObjectName name, T value)
+    /// <summary>
+    /// Takes what a write made of an object, before the server tells of it; unless it has told anything since
+    /// <paramref name="before"/> was found here, which may be newer than that.
+    /// </summary>
+    public void Learn(ObjectName name, T? before, T value)
     {
         lock (_lock)
-            _objects[name] = value;
+        {
+            if (before is not null && ReferenceEquals(_objects.GetValueOrDefault(name), before))
+                _objects[name] = value;
+        }
     }
 
     /// <summary>Follows the collection until cancelled.</summary>

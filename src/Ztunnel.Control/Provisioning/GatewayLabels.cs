@@ -1,4 +1,5 @@
 using Ztunnel.Mesh;
+using Ztunnel.Resources;
 
 namespace Ztunnel.Control;
 
@@ -21,7 +22,6 @@ internal static class GatewayLabels
     public const string Revision = "istio.io/rev";
 
     public const string DataplaneMode = "istio.io/dataplane-mode";
-    public const string NameOverride = "gateway.istio.io/name-override";
     public const string ServiceAccount = "gateway.istio.io/service-account";
     public const string ControllerVersion = "gateway.istio.io/controller-version";
     public const string ServiceType = "networking.istio.io/service-type";
@@ -38,5 +38,5 @@ internal static class GatewayLabels
 
     /// <summary>The annotations that a Gateway wants on what is made for it, in the same way.</summary>
     public static IEnumerable<KeyValuePair<string, string>> AnnotationsFor(StringMap infrastructure, StringMap own) =>
-        LabelsFor(infrastructure, own).Where(annotation => annotation.Key is not (NameOverride or ServiceAccount or ControllerVersion));
+        LabelsFor(infrastructure, own).Where(annotation => annotation.Key is not (GatewayNaming.NameOverride or ServiceAccount or ControllerVersion));
 }

@@ -59,14 +59,12 @@ public static class GatewayPlanner
     private static GatewayShape Shape(GatewayObject gateway, string controller)
     {
         bool waypoint = controller == GatewayControllers.Waypoint;
-        StringMap annotations = gateway.Metadata.Annotations;
-        string plain = waypoint ? gateway.Metadata.Name : $"{gateway.Metadata.Name}-{gateway.ClassName}";
-        string name = annotations[GatewayLabels.NameOverride] is { Length: > 0 } other ? other : plain;
-        string account = annotations[GatewayLabels.ServiceAccount] is { Length: > 0 } given ? given : plain;
+        string name = GatewayNaming.NameOf(gateway, controller);
+        string account = gateway.Metadata.Annotations[GatewayLabels.ServiceAccount] is { Length: > 0 } given ? given : GatewayNaming.UsualNameOf(gateway, controller);
         if (KubernetesSyntax.LabelValueFault(gateway.Metadata.Name) is { } labelFault)
             throw new FormatException($"metadata.name: is the label {GatewayLabels.Name} of the pods, which {labelFault}");
         if (KubernetesSyntax.LabelFault(name) is { } nameFault)
-            throw new FormatException($"a Service cannot be called {name}: a name {nameFault}; annotate the Gateway with {GatewayLabels.NameOverride}");
+            throw new FormatException($"a Service cannot be called {name}: a name {nameFault}; annotate the Gateway with {GatewayNaming.NameOverride}");
         if (KubernetesSyntax.SubdomainFault(account) is { } accountFault)
             throw new FormatException($"metadata.annotations[{GatewayLabels.ServiceAccount}]: {accountFault}");
         return new GatewayShape

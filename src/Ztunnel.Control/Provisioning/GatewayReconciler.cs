@@ -228,7 +228,8 @@ internal sealed partial class GatewayReconciler
         {
             try
             {
-                fault ??= await Make(gateway, made, cancellationToken);
+                ProvisioningFault? standing = await Make(gateway, made, cancellationToken);
+                fault ??= standing;
             }
             catch (ApiException error) when (error.Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden)
             {
@@ -245,7 +246,8 @@ internal sealed partial class GatewayReconciler
     {
         LiveCollection<LiveObject> collection = _live[made.Resource];
         var name = new ObjectName(made.Namespace, made.Name);
-        LiveObject? there = collection.Find(name) ?? await Look(made, cancellationToken);
+        LiveObject? known = collection.Find(name);
+        LiveObject? there = known ?? await Look(made, cancellationToken);
         if (there is not null && WhoseElse(there, gateway, made) is { } owner)
         {
             // An account that is there serves as it is, whoever made it.
@@ -259,7 +261,7 @@ internal sealed partial class GatewayReconciler
         JsonNode applied = await _client.Apply(made.Resource.Named(made.Namespace, made.Name), made.Body, FieldManager, force: true, cancellationToken);
         var now = LiveObject.Of(applied);
         _applied[(made.Resource, name)] = new Applied(NameOf(gateway), wanted, now.Print);
-        collection.Learn(name, now);
+        collection.Learn(name, known, now);
         if (there is null)
             LogMade(made, NameOf(gateway));
         else if (there.Print != now.Print)

@@ -24,10 +24,11 @@ internal sealed class StatusBoard(KnownObjects objects, ResourceInventory invent
         return status is { Parents.Count: > 0 } ? status with { Parents = [.. status.Parents.Where(parent => IsOurs(parent.Parent, key.Namespace))] } : status;
     }
 
-    /// <summary>Whether a Gateway is our revision's; one that is not known is nobody else's.</summary>
+    /// <summary>Whether a Gateway's class and revision are ours; one that is not known is nobody else's.</summary>
     private bool IsOurs(GatewayName name) =>
         objects.Find<GatewayObject>(new ObjectKey(ObjectKind.Gateway, name.Namespace, name.Name)) is not { } gateway
-        || GatewayPlanner.IsOurs(gateway.Metadata.Labels, LabelsOf(name.Namespace), revision);
+        || (GatewayPlanner.IsOurs(gateway.Metadata.Labels, LabelsOf(name.Namespace), revision)
+            && GatewayControllers.IsOurs(GatewayControllers.ControllerOf(gateway.ClassName, ClassOf(gateway.ClassName))));
 
     private bool IsOurs(ParentReference parent, string own) =>
         parent.Kind is not (null or "Gateway") || IsOurs(new GatewayName(parent.Namespace ?? own, parent.Name));

@@ -106,8 +106,9 @@ internal sealed partial class StatusWriter
     private async Task Settle(ObjectKey key, CancellationToken cancellationToken)
     {
         LiveCollection<LiveStatus> collection = _live[key.Kind];
-        if (Find(key) is not { } live)
+        if (Find(key) is not { } known)
             return;
+        LiveStatus live = known;
         ApiPath path = collection.Resource.Named(key.Namespace, key.Name);
         for (int tried = 1; Difference(key, live) is { } changed; tried++)
         {
@@ -116,7 +117,7 @@ internal sealed partial class StatusWriter
             try
             {
                 JsonNode written = await _client.MergePatch(path.Status, patch, cancellationToken);
-                collection.Learn(new ObjectName(key.Namespace, key.Name), LiveStatus.Of(written));
+                collection.Learn(new ObjectName(key.Namespace, key.Name), known, LiveStatus.Of(written));
                 LogWritten(key);
                 return;
             }

@@ -126,6 +126,14 @@ public sealed class GatewayPlannerTests
         Assert.Equal("{}", plan.Made("Service").At("metadata.annotations"));
     }
 
+    [Fact]
+    public void A_waypoint_for_a_service_account_does_not_take_the_name_of_the_application()
+    {
+        GatewayPlan plan = Waypoint().Annotated("istio.io/for-service-account", "gw").Plan();
+        Assert.Equal("\"gw-istio-waypoint\"", plan.Made("Service").At("metadata.name"));
+        Assert.Equal("\"gw-istio-waypoint\"", plan.Made("ServiceAccount").At("metadata.name"));
+    }
+
     [Theory]
     [InlineData("ClusterIP", "ClusterIP")]
     [InlineData("NodePort", "NodePort")]

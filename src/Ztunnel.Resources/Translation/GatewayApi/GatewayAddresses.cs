@@ -60,6 +60,7 @@ internal sealed record GatewayAddresses(
     /// </summary>
     /// <param name="gateway">The Gateway.</param>
     /// <param name="role">What it is.</param>
+    /// <param name="controller">The controller of its class.</param>
     /// <param name="services">The services of the Gateway's namespace that <see cref="MayBeAt"/> says may have to do with it.</param>
     /// <param name="pods">The pods that are labelled with its name.</param>
     /// <param name="endpoints">The endpoints of a service.</param>
@@ -67,6 +68,7 @@ internal sealed record GatewayAddresses(
     public static GatewayAddresses InCluster(
         GatewayObject gateway,
         GatewayRole role,
+        string? controller,
         IReadOnlyCollection<ServiceObject> services,
         IReadOnlyCollection<PodObject> pods,
         Func<ServiceName, ImmutableArray<Endpoint>> endpoints,
@@ -77,9 +79,7 @@ internal sealed record GatewayAddresses(
         // Whether an address is had can be seen of the address.
         if (plain.Services is null || asked.Any(address => address.Type != GatewayAddress.Hostname))
             return plain;
-        string[] made = MadeFor(gateway);
-        string name = made.FirstOrDefault(candidate => services.Any(service => service.Metadata.Name == candidate)) ?? made[0];
-        IEnumerable<ServiceName> names = asked.Length > 0 ? plain.Services : [new ServiceName(gateway.Metadata.Namespace, name)];
+        IEnumerable<ServiceName> names = asked.Length > 0 ? plain.Services : [new ServiceName(gateway.Metadata.Namespace, GatewayNaming.NameOf(gateway, controller))];
         var reach = ClusterAddresses.Of(gateway, role, names, services, endpoints, clusterDomain);
         bool complete = asked.Length == plain.Services.Value.Length || asked.Length == 0;
         return plain with { Assigned = reach.Addresses, Fault = complete ? reach.Fault : plain.Fault, AssignedTo = reach.AssignedTo };
@@ -97,7 +97,7 @@ internal sealed record GatewayAddresses(
     /// <summary>What the service made for a Gateway may be called.</summary>
     private static string[] MadeFor(GatewayObject gateway)
     {
-        string name = gateway.Metadata.Annotations["gateway.istio.io/name-override"] is { Length: > 0 } other ? other : gateway.Metadata.Name;
+        string name = gateway.Metadata.Annotations[GatewayNaming.NameOverride] is { Length: > 0 } other ? other : gateway.Metadata.Name;
         return [$"{name}-{gateway.ClassName}", name];
     }
 

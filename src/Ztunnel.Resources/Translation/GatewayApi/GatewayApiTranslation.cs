@@ -274,7 +274,7 @@ internal sealed class GatewayApiTranslation
         IReadOnlyCollection<PodObject> pods = _objects.Instances(name);
         GatewayAddresses addresses = _options.DeriveEndpoints
             ? GatewayAddresses.Of(gateway, services, pods, _options.ClusterDomain)
-            : GatewayAddresses.InCluster(gateway, role, services, pods, _objects.Endpoints, _options.ClusterDomain);
+            : GatewayAddresses.InCluster(gateway, role, GatewayControllers.ControllerOf(gateway.ClassName, @class), services, pods, _objects.Endpoints, _options.ClusterDomain);
         var settlement = GatewaySettlement.Of(gateway, role, listeners, addresses, attachments, route => Resolve(route, mesh: false));
         if (settlement.Served is { } served)
             _mesh.Put(served);

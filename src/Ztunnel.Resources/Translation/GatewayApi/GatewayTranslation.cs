@@ -10,8 +10,6 @@ namespace Ztunnel.Resources;
 internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions options, ResourceInventory inventory)
 {
     private const string WaypointForLabel = "istio.io/waypoint-for";
-    private const string ForServiceAccount = "istio.io/for-service-account";
-    private const string NameOverride = "gateway.istio.io/name-override";
 
     private static readonly string TrafficField = $"metadata.labels[{WaypointForLabel}]";
 
@@ -70,7 +68,7 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
 
     private Waypoint Describe(GatewayObject gateway)
     {
-        string? account = AccountOf(gateway);
+        string? account = GatewayNaming.AccountOf(gateway);
         return new Waypoint
         {
             // What is for a service account goes back to when waypoints took all of an account's traffic.
@@ -81,9 +79,6 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
             ServiceAccount = account,
         };
     }
-
-    private static string? AccountOf(GatewayObject gateway) =>
-        (gateway.Metadata.Annotations[ForServiceAccount] ?? gateway.Metadata.Labels[ForServiceAccount]) is { Length: > 0 } account ? account : null;
 
     /// <summary>What its label says, or its class's; null when neither does.</summary>
     private WaypointTraffic? TrafficOf(GatewayObject gateway)
@@ -109,11 +104,7 @@ internal sealed class GatewayTranslation(MeshState mesh, TranslatorOptions optio
             return ServiceCalled(hostname, gateway.Metadata.Namespace);
         if (gateway.Addresses.FirstOrDefault(address => address.Type is GatewayAddress.IPAddress) is { Value: var address })
             return new GatewayTarget.Address(IPAddress.Parse(address));
-        // What is for a service account is named as in Istio's days of it, by its class too: often it has the name of the very
-        // application it stands before.
-        string name = gateway.Metadata.Annotations[NameOverride] is { Length: > 0 } other ? other
-            : AccountOf(gateway) is null ? gateway.Metadata.Name
-            : $"{gateway.Metadata.Name}-{gateway.ClassName}";
+        string name = GatewayNaming.NameOf(gateway, GatewayControllers.Waypoint);
         return new GatewayTarget.Service(new ServiceName(gateway.Metadata.Namespace, name));
     }
 

@@ -1,0 +1,150 @@
+using System.Text.Json.Nodes;
+using Ztunnel.Testing;
+
+namespace Ztunnel.Control.Tests;
+
+/// <summary>What statuses say at an API server.</summary>
+public sealed class StatusTests
+{
+    private const string Host = "gw-istio.shop.svc.cluster.local";
+
+    private const string Route = """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {name: web, namespace: shop}
+        spec: {parentRefs: [{name: gw}], rules: [{backendRefs: [{name: web, port: 80}]}]}
+        """;
+
+    [Fact]
+    public async Task A_gateway_comes_up_and_says_so()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Manifest.Ingress, Route, Manifest.Service("web"));
+        await Eventually.Holds(() => world.Condition("Gateway", "shop/gw", "Programmed") == $"False/AddressNotAssigned: Failed to assign to any requested addresses: no instances found for hostname \"{Host}\"");
+        Assert.Equal("True/Accepted: Resource accepted", world.Condition("Gateway", "shop/gw", "Accepted"));
+
+        world.Put(Manifest.Slice("gw-istio", "http", 80));
+        await Eventually.Holds(() => world.Condition("Gateway", "shop/gw", "Programmed").EndsWith($"address pending for hostname \"{Host}\"", StringComparison.Ordinal));
+
+        world.Edit("Service", "shop/gw-istio", service => service["status"] = new JsonObject { ["loadBalancer"] = new JsonObject { ["ingress"] = new JsonArray(new JsonObject { ["ip"] = "203.0.113.7" }) } });
+        await Eventually.Holds(() => world.Condition("Gateway", "shop/gw", "Programmed") == $"True/Programmed: Resource programmed, assigned to service(s) {Host}:80");
+        Assert.Equal("""[{"type":"IPAddress","value":"203.0.113.7"}]""", world.At("Gateway", "shop/gw", "status.addresses"));
+        Assert.Equal("1", world.At("Gateway", "shop/gw", "status.conditions[0].observedGeneration"));
+        Assert.Equal("1", world.At("Gateway", "shop/gw", "status.listeners[0].attachedRoutes"));
+        Assert.Equal("True/Programmed: No errors found", ControllerWorld.Condition(world.Get("Gateway", "shop/gw")!["status"]!["listeners"]![0]!["conditions"], "Programmed"));
+        Assert.Equal("\"istio.io/gateway-controller\"", world.At("HTTPRoute", "shop/web", "status.parents[0].controllerName"));
+        Assert.Equal("True/Accepted: Route was valid", ControllerWorld.Condition(world.Get("HTTPRoute", "shop/web")!["status"]!["parents"]![0]!["conditions"], "Accepted"));
+    }
+
+    [Fact]
+    public async Task Classes_are_made_where_there_are_none_and_say_whose_they_are()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start("""
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: GatewayClass
+            metadata: {name: istio, labels: {mine: "yes"}}
+            spec: {controllerName: example.com/other}
+            """);
+        await Eventually.Holds(() => world.Condition("GatewayClass", "istio-waypoint", "Accepted").StartsWith("True/Accepted", StringComparison.Ordinal));
+        Assert.Equal("\"istio.io/mesh-controller\"", world.At("GatewayClass", "istio-waypoint", "spec.controllerName"));
+        Assert.Equal("\"example.com/other\"", world.At("GatewayClass", "istio", "spec.controllerName"));
+        Assert.DoesNotContain("True", world.Condition("GatewayClass", "istio", "Accepted"), StringComparison.Ordinal);
+
+        // One that is deleted is made again, and one whose status is wiped says it again.
+        world.Server.Objects.Delete("gateway.networking.k8s.io/v1", "GatewayClass", "", "istio-waypoint");
+        await Eventually.Holds(() => world.Condition("GatewayClass", "istio-waypoint", "Accepted").StartsWith("True/Accepted", StringComparison.Ordinal));
+        world.Edit("GatewayClass", "istio-waypoint", @class => @class["status"] = new JsonObject());
+        await Eventually.Holds(() => world.Condition("GatewayClass", "istio-waypoint", "Accepted").StartsWith("True/Accepted", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_service_says_whether_its_waypoint_has_it()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Manifest.Service("web", "istio.io/use-waypoint: waypoint"), Manifest.Service("plain"));
+        await Eventually.Holds(() => world.Condition("Service", "shop/web", "istio.io/WaypointBound").StartsWith("False/WaypointIsNotReady", StringComparison.Ordinal));
+        world.Put(Manifest.Waypoint);
+        await Eventually.Holds(() => world.Get("Service", "shop/waypoint") is not null);
+        world.Put(Manifest.WaypointInstance);
+        await Eventually.Holds(() => world.Condition("Service", "shop/web", "istio.io/WaypointBound") == "True/WaypointAccepted: Successfully attached to waypoint shop/waypoint");
+        Assert.Equal("absent", world.Condition("Service", "shop/plain", "istio.io/WaypointBound"));
+
+        world.Edit("Service", "shop/web", service => ((JsonObject)service["metadata"]!).Remove("labels"));
+        await Eventually.Holds(() => world.Condition("Service", "shop/web", "istio.io/WaypointBound") == "absent");
+    }
+
+    [Fact]
+    public async Task A_policy_says_where_it_is_enforced()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start("""
+            apiVersion: security.istio.io/v1
+            kind: AuthorizationPolicy
+            metadata: {name: plain, namespace: shop}
+            spec: {action: ALLOW, rules: [{from: [{source: {namespaces: [a]}}]}]}
+            ---
+            apiVersion: security.istio.io/v1
+            kind: AuthorizationPolicy
+            metadata: {name: attached, namespace: shop}
+            spec: {targetRefs: [{kind: Service, group: "", name: web}], action: DENY, rules: [{}]}
+            """);
+        await Eventually.Holds(() => world.Condition("AuthorizationPolicy", "shop/plain", "ZtunnelAccepted") == "True/Accepted: attached to ztunnel");
+        await Eventually.Holds(() => world.Condition("AuthorizationPolicy", "shop/attached", "WaypointAccepted") == "False/TargetNotFound: Service shop/web not found");
+        world.Put(Manifest.Service("web", "istio.io/use-waypoint: waypoint"));
+        world.Put(Manifest.Waypoint);
+        await Eventually.Holds(() => world.Get("Service", "shop/waypoint") is not null);
+        world.Put(Manifest.WaypointInstance);
+        await Eventually.Holds(() => world.Condition("AuthorizationPolicy", "shop/attached", "WaypointAccepted") == "True/Accepted: bound to shop/waypoint");
+    }
+
+    [Fact]
+    public async Task What_other_controllers_say_stays_whoever_writes_first()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Manifest.Ingress, Manifest.Service("web"));
+        // Whatever we know of the route when we write, somebody has written since.
+        int others = 0;
+        using IDisposable race = world.Server.Faults.Fail(409, request =>
+        {
+            if (request.Resource != "httproutes.gateway.networking.k8s.io" || request.Verb != "patch" || Interlocked.Increment(ref others) > 2)
+                return false;
+            world.Edit("HTTPRoute", "shop/web", route =>
+            {
+                if (route["status"]?["parents"] is not JsonArray parents)
+                    (route["status"] ??= new JsonObject())["parents"] = parents = [];
+                var parent = new JsonObject { ["name"] = $"theirs-{others}" };
+                parents.Add((JsonNode)new JsonObject { ["controllerName"] = "example.com/other", ["parentRef"] = parent, ["conditions"] = new JsonArray() });
+            });
+            return false;
+        });
+        world.Put(Route);
+        await Eventually.Holds(() => world.Get("HTTPRoute", "shop/web")?["status"]?["parents"] is JsonArray { Count: 3 });
+        Assert.Equal(
+            "example.com/other example.com/other istio.io/gateway-controller",
+            string.Join(' ', world.Get("HTTPRoute", "shop/web")!["status"]!["parents"]!.AsArray().Select(parent => parent!["controllerName"])));
+    }
+
+    [Fact]
+    public async Task Changes_that_come_together_are_written_once()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Manifest.Ingress, Manifest.Service("web"), Route);
+        await Eventually.Holds(() => world.At("Gateway", "shop/gw", "status.listeners[0].attachedRoutes") == "1");
+        await world.Settled();
+        long before = world.Server.Counters.Requests("patch", "gateways.gateway.networking.k8s.io");
+        for (int route = 0; route < 50; route++)
+            world.Put(Route.Replace("name: web, namespace", $"name: web-{route}, namespace", StringComparison.Ordinal));
+        await Eventually.Holds(() => world.At("Gateway", "shop/gw", "status.listeners[0].attachedRoutes") == "51");
+        long written = world.Server.Counters.Requests("patch", "gateways.gateway.networking.k8s.io") - before;
+        Assert.InRange(written, 1, 20);
+    }
+
+    [Fact]
+    public async Task A_slow_server_gets_what_holds_in_the_end()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Manifest.Waypoint);
+        using (world.Server.Faults.Delay(TimeSpan.FromMilliseconds(300), request => request.Verb is "patch" or "get"))
+        {
+            world.Put(Manifest.Service("web", "istio.io/use-waypoint: waypoint"));
+            await Eventually.Holds(() => world.Get("Service", "shop/waypoint") is not null);
+            world.Put(Manifest.WaypointInstance);
+            await Eventually.Holds(() => world.Condition("Gateway", "shop/waypoint", "Programmed").StartsWith("True", StringComparison.Ordinal));
+            await Eventually.Holds(() => world.Condition("Service", "shop/web", "istio.io/WaypointBound").StartsWith("True", StringComparison.Ordinal));
+        }
+    }
+}
