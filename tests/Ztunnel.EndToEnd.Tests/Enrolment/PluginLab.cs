@@ -70,9 +70,9 @@ internal sealed class PluginLab : IAsyncDisposable
         }
     }
 
-    public async Task StartAgent()
+    public async Task StartAgent(Func<NodeAgentOptions, NodeAgentOptions>? more = null)
     {
-        await Mesh.StartAgent("a", options => options with
+        await Mesh.StartAgent("a", options => (more ?? (static same => same))(options with
         {
             Proc = "/proc",
             RunDirectory = Path.Combine(_node.FullName, "run"),
@@ -83,7 +83,7 @@ internal sealed class PluginLab : IAsyncDisposable
                 ConfDirectory = Conf,
                 Program = AgentProcess.Program,
             },
-        });
+        }));
         await Mesh.Agent("a").PluginInstalled.WaitAsync(MeshLab.Patience);
     }
 
