@@ -36,14 +36,10 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
     /// <param name="api">The API server; the caller's to dispose.</param>
     /// <param name="options">How.</param>
     /// <param name="loggers">For its parts.</param>
+    /// <param name="events">Where a wrong <c>cacerts</c> is told to its owner; null for nowhere.</param>
     /// <param name="time">The clock.</param>
-    public ClusterAuthority(ApiClient api, ClusterAuthorityOptions options, ILoggerFactory loggers, TimeProvider? time = null)
-        : this(api, options, loggers, time, reviewer: null)
-    {
-    }
-
-    internal ClusterAuthority(
-        ApiClient api, ClusterAuthorityOptions options, ILoggerFactory loggers, TimeProvider? time, ITokenReviewer? reviewer)
+    public ClusterAuthority(
+        ApiClient api, ClusterAuthorityOptions options, ILoggerFactory loggers, EventRecorder? events = null, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(api);
         ArgumentNullException.ThrowIfNull(options);
@@ -53,14 +49,14 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         _logger = loggers.CreateLogger<ClusterAuthority>();
         _namespaces = new TrustNamespaces(options.SystemNamespace, options.GatewayClasses.ToHashSet(StringComparer.Ordinal));
         _namespaces.Changed += (_, _) => _changed.Raise();
-        _callers = new TokenAuthenticator(reviewer ?? new TokenReviewer(api, options.Audience, _logger), _time);
+        _callers = new TokenAuthenticator(new TokenReviewer(api, options.Audience, _logger), _time);
         var rules = new IdentityRules(options.TrustDomain, options.NodeAccounts.ToHashSet(StringComparer.Ordinal), _pods);
         var service = new CertificateService(_callers, rules, _signing, options, _time, _logger);
         _certificate = new ServerCertificate(_signing, [.. options.Services.Select(name => $"{name}.{options.SystemNamespace}.svc")], _time);
         _server = new CertificateServer(options.Listen, new UnaryEndpoint(CertificateService.Path, service.Answer, _time, _logger), _certificate, loggers);
         _spreader = new RootSpreader(api, _namespaces, _logger);
-        _keeper = new AuthorityKeeper(api, options, _spreader, _time, _logger);
         _follower = new AuthorityFollower(api, options, _signing, _time, _logger);
+        _keeper = new AuthorityKeeper(api, options, _spreader, () => _follower.Seen, events, _time, _logger);
     }
 
     /// <summary>Until when what signs is valid, and what is wrong.</summary>

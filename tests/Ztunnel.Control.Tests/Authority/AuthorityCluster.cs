@@ -18,6 +18,7 @@ internal sealed class AuthorityCluster : IAsyncDisposable
 {
     private readonly List<ClusterAuthority> _replicas = [];
     private readonly List<ApiClient> _clients = [];
+    private readonly List<EventRecorder> _events = [];
     private readonly List<Task> _leading = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ztunnel-cluster-ca-");
@@ -67,7 +68,9 @@ internal sealed class AuthorityCluster : IAsyncDisposable
             new ApiClientOptions { RequestsPerSecond = 1000, Burst = 1000, Tries = 2, FirstDelay = TimeSpan.FromMilliseconds(20), Timeout = TimeSpan.FromSeconds(10) },
             logger: Log);
         _clients.Add(api);
-        var replica = new ClusterAuthority(api, Options, new LogToOne(Log), Time);
+        var events = new EventRecorder(api, "ztunnel.io/controller", $"replica-{_replicas.Count}");
+        _events.Add(events);
+        var replica = new ClusterAuthority(api, Options, new LogToOne(Log), events, Time);
         _replicas.Add(replica);
         foreach ((string name, bool ambient) in new[] { ("istio-system", false), ("demo", true), ("plain", false), ("gateways", false) })
             Observe(Namespace(name, ambient), replica);
@@ -157,6 +160,8 @@ internal sealed class AuthorityCluster : IAsyncDisposable
         await Task.WhenAll(_leading);
         foreach (ClusterAuthority replica in _replicas)
             await replica.DisposeAsync();
+        foreach (EventRecorder events in _events)
+            await events.DisposeAsync();
         foreach (ApiClient client in _clients)
             client.Dispose();
         await Server.DisposeAsync();

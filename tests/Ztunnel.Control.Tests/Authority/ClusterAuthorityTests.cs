@@ -137,6 +137,8 @@ public sealed class ClusterAuthorityTests
         ClusterAuthority replica = cluster.Replica();
         await cluster.Until(() => replica.Status.Fault?.Contains("Secret istio-system/cacerts: ca-key.pem: the key is not the one", StringComparison.Ordinal) == true);
 
+        await Eventually.Holds(() => cluster.Server.Objects.List("events.k8s.io/v1", "Event").Any(told =>
+            (string?)told["regarding"]!["name"] == "cacerts" && ((string)told["note"]!).Contains("ca-key.pem", StringComparison.Ordinal)));
         // Whoever has a cacerts means to have that, and not a root of ours.
         Assert.Equal("", cluster.Secret("ca-cert.pem"));
         cluster.Server.Objects.Put(TestCa.Secret(first.Files()));
@@ -146,6 +148,45 @@ public sealed class ClusterAuthorityTests
 
         Assert.Equal(first.Pem, cluster.Secret("ca-cert.pem"));
         Assert.Equal(first.Pem, cluster.Secret("root-cert.pem"));
+    }
+
+    [Theory]
+    [InlineData("rotation.json", "bm8=", "rotation.json: it does not hold")]
+    [InlineData("rotation.json", "eyJyb290cyI6W3sic2hhMjU2IjoxfV19", "rotation.json: it does not hold")]
+    [InlineData("ca-key.pem", "bm8=", "ca-key.pem: the file holds no PEM private key")]
+    [InlineData("root-cert.pem", "bm8=", "root-cert.pem: the file holds no PEM certificate")]
+    public async Task A_Secret_that_somebody_has_spoilt_is_named_and_the_last_good_key_signs_on(string file, string content, string fault)
+    {
+        await using AuthorityCluster cluster = await AuthorityCluster.Start();
+        ClusterAuthority replica = cluster.Replica();
+        await cluster.Until(() => replica.Serving.IsCompleted && cluster.RootsIn("istio-system").Length > 0);
+        using AuthorityCluster.NodeClient node = await cluster.Node("node-a", replica);
+        JsonObject good = cluster.Server.Objects.Get("v1", "Secret", "istio-system", "ztunnel-ca")!;
+        JsonObject spoilt = good.DeepClone().AsObject();
+        spoilt["data"]![file] = content;
+        spoilt["metadata"]!.AsObject().Remove("resourceVersion");
+        cluster.Server.Objects.Put(spoilt);
+
+        await cluster.Until(() => replica.Status.Fault?.Contains(fault, StringComparison.Ordinal) == true);
+        Assert.True(node.Trusts(await node.Issue()));
+        good["metadata"]!.AsObject().Remove("resourceVersion");
+        cluster.Server.Objects.Put(good);
+        await cluster.Until(() => replica.Status.Fault is null);
+    }
+
+    [Fact]
+    public async Task A_Secret_that_somebody_has_deleted_comes_back_with_the_key_that_all_trust()
+    {
+        await using AuthorityCluster cluster = await AuthorityCluster.Start();
+        ClusterAuthority replica = cluster.Replica();
+        await cluster.Until(() => replica.Serving.IsCompleted && cluster.RootsIn("istio-system").Length > 0 && replica.Status.Fault is null);
+        string certificate = cluster.Secret("ca-cert.pem"), roots = cluster.RootsIn("istio-system");
+
+        cluster.Server.Objects.Delete("v1", "Secret", "istio-system", "ztunnel-ca");
+        await cluster.Until(() => cluster.Secret("ca-cert.pem").Length > 0);
+
+        Assert.Equal(certificate, cluster.Secret("ca-cert.pem"));
+        Assert.Equal(roots, cluster.RootsIn("istio-system"));
     }
 
     [Fact]

@@ -14,9 +14,13 @@ internal sealed partial class AuthorityFollower(
 {
     private string? _version;
     private volatile string? _fault = "not read yet";
+    private volatile AuthorityRecord? _seen;
 
     /// <summary>Why what is kept is not what signs; null while it is.</summary>
     public string? Fault => _fault;
+
+    /// <summary>What this replica last saw kept; null before it saw any.</summary>
+    public AuthorityRecord? Seen => _seen;
 
     /// <summary>Looks once. Throws nothing that passes.</summary>
     public async Task Look(CancellationToken cancellationToken)
@@ -31,9 +35,11 @@ internal sealed partial class AuthorityFollower(
             _version = version;
             _fault = null;
         }
-        catch (Exception e) when (e is ApiException or ApiAccessException or CertificateFileException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            string fault = e is ApiException { IsNotFound: true } ? $"the leader has not made Secret {options.SystemNamespace}/{AuthoritySecret.KeptName} yet" : e.Message;
+            string fault = e is ApiException { IsNotFound: true }
+                ? $"the leader has not made Secret {options.SystemNamespace}/{AuthoritySecret.KeptName} yet"
+                : AuthorityKeeper.Told(e);
             if (!string.Equals(_fault, fault, StringComparison.Ordinal))
                 LogNotRead(fault);
             _fault = fault;
@@ -44,6 +50,7 @@ internal sealed partial class AuthorityFollower(
     {
         if (record.Signing is not { } material)
             throw new CertificateFileException(AuthoritySecret.KeptName, CertificateFileProblem.Expired, "what signs has expired");
+        _seen = record;
         signing.Use(material.Open(time.GetUtcNow()), record.Roots.Select(root => root.Certificate));
         LogUsed(material.Root.SerialNumber, material.NotAfter);
     }

@@ -12,8 +12,21 @@ namespace Ztunnel.Control;
 /// The leader's part: makes the Secret <c>ztunnel-ca</c>, takes it from step to step of a rotation, and has its roots spread. All it
 /// goes by is read anew each time, and a write that meets another's is dropped, so two that take themselves for the leader do no harm.
 /// </summary>
+/// <param name="api">The API server.</param>
+/// <param name="options">How.</param>
+/// <param name="spreader">Brings the roots to the namespaces.</param>
+/// <param name="seen">What this replica last saw kept: a Secret that was deleted is made again of it, with the key that all still trust.</param>
+/// <param name="events">Where a wrong <c>cacerts</c> is told to its owner; null for nowhere.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">Gets each step.</param>
 internal sealed partial class AuthorityKeeper(
-    ApiClient api, ClusterAuthorityOptions options, RootSpreader spreader, TimeProvider time, ILogger logger)
+    ApiClient api,
+    ClusterAuthorityOptions options,
+    RootSpreader spreader,
+    Func<AuthorityRecord?> seen,
+    EventRecorder? events,
+    TimeProvider time,
+    ILogger logger)
 {
     private readonly RotationPlan _plan = new(options.Propagation, options.MaxLifetime);
     private volatile string? _fault;
@@ -33,18 +46,23 @@ internal sealed partial class AuthorityKeeper(
             // Another replica wrote in the meantime: what it wrote is looked at next time.
             LogOvertaken();
         }
-        catch (Exception e) when (e is ApiException or ApiAccessException or CertificateFileException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            Tell(e.Message);
+            // Whatever somebody has written into a Secret, the roots are to be kept again once it is mended.
+            Tell(Told(e));
         }
     }
+
+    /// <summary>What may be said of a failure: a message of ours, or the API's, which quote nothing of a Secret; of others only the kind.</summary>
+    public static string Told(Exception error) =>
+        error is ApiException or ApiAccessException or CertificateFileException ? error.Message : $"a Secret of the authority cannot be read ({error.GetType().Name})";
 
     private async Task Step(CancellationToken cancellationToken)
     {
         DateTimeOffset now = time.GetUtcNow();
         JsonNode? secret = await Find(AuthoritySecret.KeptName, cancellationToken);
         JsonNode? offer = await Find(AuthoritySecret.OfferedName, cancellationToken);
-        AuthorityRecord? kept = secret is null ? null : AuthoritySecret.ReadKept(secret, now);
+        AuthorityRecord? kept = secret is null ? seen() : AuthoritySecret.ReadKept(secret, now);
         OfferedAuthority? offered = ReadOffer(offer, now);
         // A wrong cacerts is somebody's who means to have one: no root of ours is put in its place.
         if (offer is not null && offered is null && kept is null)
@@ -52,7 +70,7 @@ internal sealed partial class AuthorityKeeper(
         AuthorityRecord next = offer is not null && offered is null
             ? kept!
             : _plan.Next(kept, offered, secret is null ? null : AuthoritySecret.WishOf(secret), MakeRoot, now);
-        if (!ReferenceEquals(next, kept))
+        if (secret is null || !ReferenceEquals(next, kept))
             secret = await Write(secret, next, cancellationToken);
         if (await spreader.Spread(next.Bundle, cancellationToken) && next.Confirmed(now) is var confirmed && !ReferenceEquals(confirmed, next))
             await Write(secret, confirmed, cancellationToken);
@@ -69,6 +87,9 @@ internal sealed partial class AuthorityKeeper(
         catch (CertificateFileException e)
         {
             Tell(e.Message);
+            events?.Warning(
+                new ObjectReference("v1", "Secret", options.SystemNamespace, AuthoritySecret.OfferedName, (string?)offer!["metadata"]?["uid"]),
+                "InvalidCertificateAuthority", "Rotate", e.Message);
             return null;
         }
     }

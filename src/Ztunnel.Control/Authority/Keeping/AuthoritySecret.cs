@@ -42,17 +42,21 @@ internal static class AuthoritySecret
     {
         string place = Place(secret);
         Dictionary<string, byte[]> files = Files(place, secret);
-        JsonNode? rotation = ReadRotation(place, files);
         string rootsName = $"{place}: {SigningFiles.RootName}";
         byte[] roots = files.GetValueOrDefault(SigningFiles.RootName)
             ?? throw new CertificateFileException(rootsName, CertificateFileProblem.Missing, "it is missing");
-        return new AuthorityRecord
+        var record = new AuthorityRecord
         {
             Signing = ReadMaterial(place, files, "", now),
             Next = files.ContainsKey(NextPrefix + SigningFiles.KeyName) ? ReadMaterial(place, files, NextPrefix, now) : null,
-            Roots = [.. CertificateFile.ParseCertificates(rootsName, Encoding.UTF8.GetString(roots)).Select(root => ReadRoot(root, rotation))],
-            Followed = (string?)rotation?["followed"],
+            // A Secret that was written by hand has no times: its roots count as long trusted.
+            Roots =
+            [
+                .. CertificateFile.ParseCertificates(rootsName, Encoding.UTF8.GetString(roots))
+                    .Select(root => new TrustedRoot(root, DateTimeOffset.UnixEpoch, null)),
+            ],
         };
+        return files.TryGetValue(RotationName, out byte[]? rotation) ? ReadRotation(place, rotation, record) : record;
     }
 
     /// <summary>The wish on <c>ztunnel-ca</c>.</summary>
@@ -89,28 +93,24 @@ internal static class AuthoritySecret
         }
     }
 
-    // A Secret that was written by hand has no times: its roots count as long trusted.
-    private static TrustedRoot ReadRoot(ParsedCertificate root, JsonNode? rotation)
+    private static AuthorityRecord ReadRotation(string place, byte[] text, AuthorityRecord record)
     {
-        var known = new TrustedRoot(root, DateTimeOffset.UnixEpoch, null);
-        JsonNode? told = (rotation?["roots"] as JsonArray)?.FirstOrDefault(
-            entry => string.Equals((string?)entry?["sha256"], known.Fingerprint, StringComparison.Ordinal));
-        return told is null ? known : known with { Since = Time(told["since"]), Until = Time(told["until"]) };
-    }
-
-    private static JsonNode? ReadRotation(string place, Dictionary<string, byte[]> files)
-    {
-        if (!files.TryGetValue(RotationName, out byte[]? text))
-            return null;
         try
         {
-            return JsonNode.Parse(text);
+            JsonObject rotation = JsonNode.Parse(text) as JsonObject ?? throw new JsonException();
+            JsonNode[] told = [.. (rotation["roots"] as JsonArray ?? throw new JsonException()).OfType<JsonNode>()];
+            return record with { Roots = [.. record.Roots.Select(root => ReadRoot(root, told))], Followed = (string?)rotation["followed"] };
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {
-            throw new CertificateFileException($"{place}: {RotationName}", CertificateFileProblem.Malformed, "it is not JSON");
+            throw new CertificateFileException($"{place}: {RotationName}", CertificateFileProblem.Malformed, "it does not hold the times of the roots");
         }
     }
+
+    private static TrustedRoot ReadRoot(TrustedRoot root, JsonNode[] told) =>
+        told.FirstOrDefault(entry => string.Equals((string?)entry["sha256"], root.Fingerprint, StringComparison.Ordinal)) is { } times
+            ? root with { Since = Time(times["since"]), Until = Time(times["until"]) }
+            : root;
 
     private static Dictionary<string, byte[]> Files(string place, JsonNode secret)
     {
