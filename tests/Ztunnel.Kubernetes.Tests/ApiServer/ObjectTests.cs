@@ -56,7 +56,7 @@ public sealed class ObjectTests
     {
         await using Api api = await Api.Start();
         Answer made = await api.Post(Gateways, Gateway("""{"conditions":[{"type":"Programmed","status":"True"}]}"""));
-        Assert.Equal(("1", null), (made["metadata.generation"], made["status.conditions.0.status"]));
+        Assert.Equal(("1", "Unknown"), (made["metadata.generation"], made["status.conditions.0.status"]));
 
         Answer status = await api.Merge(
             Gateways + "/g/status",

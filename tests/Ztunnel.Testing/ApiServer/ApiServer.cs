@@ -27,9 +27,10 @@ public sealed class ApiServer : IAsyncDisposable
         Store store = new(options.HistoryLength);
         KindTable kinds = new();
         store.OnDefinition(new Definitions(store, kinds).Take);
-        Creation creation = new(store, options.Time);
+        ServiceAddresses addresses = new(options.ServiceRanges);
+        Creation creation = new(store, addresses, options.Time);
         Deletion deletion = new(store, options.Time);
-        Change change = new(store, deletion, options.Time);
+        Change change = new(store, deletion, addresses, options.Time);
         Tokens tokens = new(store, options.Time);
         Authentication authentication = new(options, tokens);
         Api.Authorization authorization = new(store, kinds, options.Rbac);

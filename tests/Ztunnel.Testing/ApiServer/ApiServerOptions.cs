@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 
 namespace Ztunnel.Testing;
 
@@ -57,6 +58,9 @@ public sealed record ApiServerOptions
 
     /// <summary>Whether it is reached by https, with a certificate of an authority of its own; client certificates prove who asks.</summary>
     public bool Tls { get; init; }
+
+    /// <summary>Where addresses of Services are taken from, the first family first.</summary>
+    public ImmutableArray<IPNetwork> ServiceRanges { get; init; } = [IPNetwork.Parse("10.96.0.0/12"), IPNetwork.Parse("fd00:10:96::/108")];
 
     /// <summary>Whether users may do only what roles and bindings say; otherwise everybody may do everything.</summary>
     public bool Rbac { get; init; }

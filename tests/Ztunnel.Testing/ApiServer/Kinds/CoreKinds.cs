@@ -10,6 +10,7 @@ internal static class CoreKinds
         Namespaced = false,
         HasStatus = true,
         SelectableFields = ["status.phase"],
+        Schema = PlainSchemas.Namespace,
         Shape = Shapes.Conditioned,
         Columns = "Status=status.phase; Age",
     };
@@ -19,6 +20,7 @@ internal static class CoreKinds
         HasStatus = true,
         Categories = ["all"],
         Shape = Shapes.Pod,
+        Schema = PodSchema.Pod,
         SelectableFields = ["spec.nodeName", "status.phase", "spec.serviceAccountName", "spec.restartPolicy", "status.podIP", "spec.hostNetwork"],
     };
 
@@ -30,11 +32,12 @@ internal static class CoreKinds
         Categories = ["all"],
         SelectableFields = ["spec.clusterIP", "spec.type"],
         Shape = Shapes.Service,
+        Schema = PlainSchemas.Service,
     };
 
-    public static readonly ResourceKind Secrets = Core("secrets", "Secret") with { SelectableFields = ["type"] };
+    public static readonly ResourceKind Secrets = Core("secrets", "Secret") with { SelectableFields = ["type"], Schema = PlainSchemas.Secret };
 
-    public static readonly ResourceKind ConfigMaps = Core("configmaps", "ConfigMap", "cm");
+    public static readonly ResourceKind ConfigMaps = Core("configmaps", "ConfigMap", "cm") with { Schema = PlainSchemas.ConfigMap };
 
     public static readonly ResourceKind Nodes = Core("nodes", "Node", "no") with
     {
@@ -51,6 +54,7 @@ internal static class CoreKinds
         Plural = "events",
         Kind = "Event",
         ShortNames = ["ev"],
+        Schema = PlainSchemas.Event,
         SelectableFields =
         [
             "reason", "type", "reportingController", "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid",
@@ -68,18 +72,19 @@ internal static class CoreKinds
         ],
     };
 
-    public static readonly ResourceKind Deployments = Apps("deployments", "Deployment", "deploy") with { HasScale = true };
+    public static readonly ResourceKind Deployments = Apps("deployments", "Deployment", "deploy") with { HasScale = true, Schema = PodSchema.Deployment };
 
-    public static readonly ResourceKind ReplicaSets = Apps("replicasets", "ReplicaSet", "rs") with { HasScale = true };
+    public static readonly ResourceKind ReplicaSets = Apps("replicasets", "ReplicaSet", "rs") with { HasScale = true, Schema = PodSchema.ReplicaSet };
 
-    public static readonly ResourceKind StatefulSets = Apps("statefulsets", "StatefulSet", "sts") with { HasScale = true };
+    public static readonly ResourceKind StatefulSets = Apps("statefulsets", "StatefulSet", "sts") with { HasScale = true, Schema = PodSchema.StatefulSet };
 
-    public static readonly ResourceKind DaemonSets = Apps("daemonsets", "DaemonSet", "ds");
+    public static readonly ResourceKind DaemonSets = Apps("daemonsets", "DaemonSet", "ds") with { Schema = PodSchema.DaemonSet };
 
-    public static readonly ResourceKind EndpointSlices = Of("discovery.k8s.io", "endpointslices", "EndpointSlice") with { HasGeneration = true };
+    public static readonly ResourceKind EndpointSlices = Of("discovery.k8s.io", "endpointslices", "EndpointSlice") with { HasGeneration = true, Schema = PlainSchemas.EndpointSlice };
 
     public static readonly ResourceKind Leases = Of("coordination.k8s.io", "leases", "Lease") with
     {
+        Schema = PlainSchemas.Lease,
         Columns = "Holder=spec.holderIdentity; Age",
     };
 
@@ -123,16 +128,18 @@ internal static class CoreKinds
         },
         Of("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "hpa") with
         {
+            Schema = PlainSchemas.Autoscaler,
             Shape = Shapes.Conditioned,
             Versions = ["v2"], HasStatus = true, Categories = ["all"],
         },
-        Of("rbac.authorization.k8s.io", "roles", "Role") with { Columns = "Created At=metadata.creationTimestamp" },
-        Of("rbac.authorization.k8s.io", "rolebindings", "RoleBinding") with { Columns = RoleColumn, Shape = Shapes.RoleBinding },
+        Of("rbac.authorization.k8s.io", "roles", "Role") with { Schema = PlainSchemas.Role, Columns = "Created At=metadata.creationTimestamp" },
+        Of("rbac.authorization.k8s.io", "rolebindings", "RoleBinding") with { Columns = RoleColumn, Shape = Shapes.RoleBinding, Schema = PlainSchemas.RoleBinding },
         Of("rbac.authorization.k8s.io", "clusterroles", "ClusterRole") with
         {
+            Schema = PlainSchemas.Role,
             Namespaced = false, Columns = "Created At=metadata.creationTimestamp",
         },
-        Of("rbac.authorization.k8s.io", "clusterrolebindings", "ClusterRoleBinding") with { Namespaced = false, Columns = RoleColumn, Shape = Shapes.RoleBinding },
+        Of("rbac.authorization.k8s.io", "clusterrolebindings", "ClusterRoleBinding") with { Namespaced = false, Columns = RoleColumn, Shape = Shapes.RoleBinding, Schema = PlainSchemas.RoleBinding },
         Of("scheduling.k8s.io", "priorityclasses", "PriorityClass", "pc") with { Namespaced = false },
         Of("networking.k8s.io", "networkpolicies", "NetworkPolicy", "netpol") with { HasGeneration = true, Shape = Shapes.Selecting },
         Of("networking.k8s.io", "ingresses", "Ingress", "ing") with { HasStatus = true, HasGeneration = true },

@@ -10,6 +10,7 @@ internal static class CustomKinds
     public static readonly ResourceKind Gateways = GatewayApi("gateways", "Gateway", ["v1", "v1beta1"], "gtw") with
     {
         Shape = Shapes.Gateway,
+        Schema = GatewaySchemas.Gateway,
         Columns = "Class=spec.gatewayClassName; Address=status.addresses[0].value; Programmed=status.conditions[Programmed].status; Age",
     };
 
@@ -19,16 +20,17 @@ internal static class CustomKinds
         GatewayApi("gatewayclasses", "GatewayClass", ["v1", "v1beta1"], "gc") with
         {
             Namespaced = false,
+            Schema = GatewaySchemas.GatewayClass,
             Columns = "Controller=spec.controllerName; Accepted=status.conditions[Accepted].status; Age; +Description=spec.description",
         },
         Gateways,
-        GatewayApi("httproutes", "HTTPRoute", ["v1", "v1beta1"]) with { Columns = "Hostnames=spec.hostnames; Age" },
-        GatewayApi("grpcroutes", "GRPCRoute", ["v1"]) with { Columns = "Hostnames=spec.hostnames; Age" },
-        GatewayApi("referencegrants", "ReferenceGrant", ["v1beta1"], "refgrant") with { HasStatus = false },
-        GatewayApi("tlsroutes", "TLSRoute", ["v1alpha2", "v1alpha3"]),
-        GatewayApi("tcproutes", "TCPRoute", ["v1alpha2"]),
-        GatewayApi("udproutes", "UDPRoute", ["v1alpha2"]),
-        GatewayApi("backendtlspolicies", "BackendTLSPolicy", ["v1alpha3", "v1"], "btlspolicy"),
+        GatewayApi("httproutes", "HTTPRoute", ["v1", "v1beta1"]) with { Schema = GatewaySchemas.HttpRoute, Columns = "Hostnames=spec.hostnames; Age" },
+        GatewayApi("grpcroutes", "GRPCRoute", ["v1"]) with { Schema = GatewaySchemas.GrpcRoute, Columns = "Hostnames=spec.hostnames; Age" },
+        GatewayApi("referencegrants", "ReferenceGrant", ["v1beta1"], "refgrant") with { HasStatus = false, Schema = GatewaySchemas.ReferenceGrant },
+        GatewayApi("tlsroutes", "TLSRoute", ["v1alpha2", "v1alpha3"]) with { Schema = GatewaySchemas.StreamRoute },
+        GatewayApi("tcproutes", "TCPRoute", ["v1alpha2"]) with { Schema = GatewaySchemas.StreamRoute },
+        GatewayApi("udproutes", "UDPRoute", ["v1alpha2"]) with { Schema = GatewaySchemas.StreamRoute },
+        GatewayApi("backendtlspolicies", "BackendTLSPolicy", ["v1alpha3", "v1"], "btlspolicy") with { Schema = GatewaySchemas.BackendTlsPolicy },
     ];
 
     /// <summary>Istio's kinds.</summary>
@@ -36,13 +38,15 @@ internal static class CustomKinds
     [
         Istio("security", "authorizationpolicies", "AuthorizationPolicy", "ap") with
         {
+            Schema = PlainSchemas.AuthorizationPolicy,
             Columns = "Action=spec.action; Age",
         },
-        Istio("security", "peerauthentications", "PeerAuthentication", "pa") with { Columns = "Mode=spec.mtls.mode; Age" },
+        Istio("security", "peerauthentications", "PeerAuthentication", "pa") with { Schema = PlainSchemas.PeerAuthentication, Columns = "Mode=spec.mtls.mode; Age" },
         Istio("security", "requestauthentications", "RequestAuthentication", "ra"),
-        Istio("networking", "destinationrules", "DestinationRule", "dr") with { Columns = "Host=spec.host; Age" },
+        Istio("networking", "destinationrules", "DestinationRule", "dr") with { Schema = PlainSchemas.DestinationRule, Columns = "Host=spec.host; Age" },
         Istio("networking", "serviceentries", "ServiceEntry", "se") with
         {
+            Schema = PlainSchemas.ServiceEntry,
             Columns = "Hosts=spec.hosts; Location=spec.location; Resolution=spec.resolution; Age",
         },
         Istio("networking", "workloadentries", "WorkloadEntry", "we") with { Columns = "Age; Address=spec.address" },

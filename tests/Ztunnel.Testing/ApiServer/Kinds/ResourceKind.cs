@@ -57,6 +57,9 @@ internal sealed record ResourceKind
     /// <summary>How its parts are merged and owned.</summary>
     public Shape Shape { get; init; } = Shapes.Any;
 
+    /// <summary>What its objects get when they do not say, and what must hold of them.</summary>
+    public Schema Schema { get; init; } = Schema.Open;
+
     /// <summary>The columns of its tables after the name, as <see cref="TableColumn.Parse"/> reads them.</summary>
     public string Columns { get; init; } = "Age";
 

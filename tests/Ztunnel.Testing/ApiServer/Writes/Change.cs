@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Ztunnel.Testing.Api;
 
 /// <summary>Changes objects that are there.</summary>
-internal sealed class Change(Store store, Deletion deletion, TimeProvider time)
+internal sealed class Change(Store store, Deletion deletion, ServiceAddresses addresses, TimeProvider time)
 {
     /// <summary>
     /// Replaces an object by what <paramref name="edit"/> makes of it, both in the kept version, under the lock; the whole of it, or its
@@ -21,6 +21,11 @@ internal sealed class Change(Store store, Deletion deletion, TimeProvider time)
             Metadata.Keep(after, before);
             if (!context.Direct)
                 KeepOtherHalf(kind, after, before, status);
+            kind.Schema.Fill(after);
+            if (kind == CoreKinds.Services)
+                addresses.Complete(after, before);
+            if (!context.Direct)
+                kind.Schema.Check(kind, after, before);
             if (context.Tracks)
                 FieldOwnership.Track(kind, before, after, context.Manager, Metadata.Text(time.GetUtcNow()));
             else if (context.Direct)

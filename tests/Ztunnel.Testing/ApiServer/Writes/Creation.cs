@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Ztunnel.Testing.Api;
 
 /// <summary>Makes new objects.</summary>
-internal sealed class Creation(Store store, TimeProvider time)
+internal sealed class Creation(Store store, ServiceAddresses addresses, TimeProvider time)
 {
     /// <summary>Keeps a new object, which is in the kept version already.</summary>
     public StoredObject Create(ResourceKind kind, string ns, JsonObject value, WriteContext context)
@@ -27,9 +27,9 @@ internal sealed class Creation(Store store, TimeProvider time)
             RequireNamespace(kind, ns, name);
             if ((string?)metadata["resourceVersion"] is { Length: > 0 } && !context.Direct)
                 throw ApiFailure.BadRequest("resourceVersion should not be set on objects to be created");
+            Begin(kind, value, context);
             if (store.Find(kind, ns, name) is not null)
                 throw ApiFailure.AlreadyExists(kind, name);
-            Begin(kind, value, context);
             return context.DryRun ? StoredObject.Of(kind.Kept, value, store.Version) : Keep(kind, value);
         }
     }
@@ -59,6 +59,11 @@ internal sealed class Creation(Store store, TimeProvider time)
             NamespaceLife.Begin(value);
         if (kind == CoreKinds.CustomResourceDefinitions)
             Definitions.Establish(value, time.GetUtcNow());
+        kind.Schema.Fill(value);
+        if (kind == CoreKinds.Services)
+            addresses.Complete(value, null);
+        if (!context.Direct)
+            kind.Schema.Check(kind, value, null);
         if (context.Tracks)
             FieldOwnership.Track(kind, null, value, context.Manager, Metadata.Text(time.GetUtcNow()));
     }
