@@ -17,11 +17,11 @@ internal sealed class Kubectl : IAsyncDisposable
 
     public ApiServer Server { get; }
 
-    public static async Task<Kubectl> Start(ApiServerOptions? options = null)
+    public static async Task<Kubectl> Start(ApiServerOptions? options = null, ApiUser? user = null)
     {
         ApiServer server = await ApiServer.Start(options);
         string home = Directory.CreateTempSubdirectory("kubectl-").FullName;
-        server.WriteKubeconfig(Path.Combine(home, "config"));
+        server.WriteKubeconfig(Path.Combine(home, "config"), user);
         return new Kubectl(server, home);
     }
 

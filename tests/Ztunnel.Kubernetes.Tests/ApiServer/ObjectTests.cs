@@ -108,6 +108,9 @@ public sealed class ObjectTests
         Answer shared = await api.Get(Maps + "/shared");
         Assert.Equal((other, null), (shared["metadata.ownerReferences.0.uid"], shared["metadata.ownerReferences.1.uid"]));
 
+        await api.Post(Maps, Owned("late", owner));
+        Assert.Equal(404, (await api.Get(Maps + "/late")).Code);
+
         await api.Delete(Maps + "/other", """{"propagationPolicy":"Orphan"}""");
         Answer orphan = await api.Get(Maps + "/shared");
         Assert.Equal((200, null), (orphan.Code, orphan["metadata.ownerReferences"]));

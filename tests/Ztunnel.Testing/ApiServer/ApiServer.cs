@@ -1,10 +1,5 @@
-using System.Net;
+using System.Text;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.DependencyInjection;
 using Ztunnel.Testing.Api;
 
 namespace Ztunnel.Testing;
@@ -19,7 +14,8 @@ public sealed class ApiServer : IAsyncDisposable
     private readonly ApiServerOptions _options;
     private readonly Dispatcher _dispatcher;
     private readonly PodExec _exec = new();
-    private WebApplication? _host;
+    private readonly ServerCertificates? _certificates;
+    private readonly ServerHost _host;
 
     private ApiServer(ApiServerOptions options)
     {
@@ -28,16 +24,18 @@ public sealed class ApiServer : IAsyncDisposable
         KindTable kinds = new();
         store.OnDefinition(new Definitions(store, kinds).Take);
         ServiceAddresses addresses = new(options.ServiceRanges);
-        Creation creation = new(store, addresses, options.Time);
         Deletion deletion = new(store, options.Time);
+        Creation creation = new(store, deletion, addresses, options.Time);
         Change change = new(store, deletion, addresses, options.Time);
         Tokens tokens = new(store, options.Time);
         Authentication authentication = new(options, tokens);
-        Api.Authorization authorization = new(store, kinds, options.Rbac);
+        Authorization authorization = new(store, kinds, options.Rbac);
         Reviews reviews = new(authentication, authorization, tokens);
         Counters = new ApiCounters();
-        Faults = new ApiFaults(store, options.Time);
         Objects = new ApiObjects(store, kinds, creation, change, deletion);
+        _certificates = options.Tls ? new ServerCertificates() : null;
+        _host = new ServerHost(http => _dispatcher!.Answer(http), _certificates);
+        Faults = new ApiFaults(store, _host, options.Time);
         _dispatcher = new Dispatcher(
             kinds,
             new Documents(kinds, new OpenApi(kinds), options),
@@ -56,7 +54,7 @@ public sealed class ApiServer : IAsyncDisposable
     }
 
     /// <summary>Where it is reached.</summary>
-    public Uri Address { get; private set; } = null!;
+    public Uri Address => _host.Address;
 
     /// <summary>Its objects, for set-up and inspection without requests.</summary>
     public ApiObjects Objects { get; }
@@ -78,7 +76,7 @@ public sealed class ApiServer : IAsyncDisposable
     public static async Task<ApiServer> Start(ApiServerOptions? options = null)
     {
         ApiServer server = new(options ?? new ApiServerOptions());
-        await server.Listen(0);
+        await server._host.Start();
         return server;
     }
 
@@ -97,57 +95,54 @@ public sealed class ApiServer : IAsyncDisposable
             Objects.Put(Definitions.Of(kind, _options.GatewayApiVersion));
     }
 
-    /// <summary>Writes a kubeconfig with which a user reaches the server.</summary>
+    /// <summary>The root its certificate and those of its users are issued by, as PEM; null when it is reached by http.</summary>
+    public string? RootPem => _certificates?.RootPem;
+
+    /// <summary>A certificate that proves a user, and its key; only of a server that is reached by https.</summary>
+    public (string CertificatePem, string KeyPem) IssueCertificate(ApiUser user) =>
+        _certificates?.ForUser(user) ?? throw new InvalidOperationException("a server that is reached by http knows nobody by certificate");
+
+    /// <summary>Writes a kubeconfig with which a user reaches the server: by a token, or by a certificate when the user has no token.</summary>
     public void WriteKubeconfig(string path, ApiUser? user = null)
     {
         ApiUser who = user ?? ApiUser.Admin;
-        File.WriteAllText(path, $"""
-            apiVersion: v1
-            kind: Config
-            current-context: test
-            clusters:
-            - name: test
-              cluster:
-                server: {Address.GetLeftPart(UriPartial.Authority)}
-            users:
-            - name: {who.Name}
-              user:
-                token: {who.Token}
-            contexts:
-            - name: test
-              context:
-                cluster: test
-                user: {who.Name}
+        JsonObject cluster = new() { ["server"] = Address.GetLeftPart(UriPartial.Authority) }, proof = [];
+        if (_certificates is not null)
+            cluster["certificate-authority-data"] = Base64(_certificates.RootPem);
+        if (who.Token is { } token)
+        {
+            proof["token"] = token;
+        }
+        else
+        {
+            (string certificate, string key) = IssueCertificate(who);
+            proof["client-certificate-data"] = Base64(certificate);
+            proof["client-key-data"] = Base64(key);
+        }
 
-            """);
+        // YAML takes JSON as it is.
+        File.WriteAllText(path, new JsonObject
+        {
+            ["apiVersion"] = "v1",
+            ["kind"] = "Config",
+            ["current-context"] = "test",
+            ["clusters"] = new JsonArray(new JsonObject { ["name"] = "test", ["cluster"] = cluster }),
+            ["users"] = new JsonArray(new JsonObject { ["name"] = who.Name, ["user"] = proof }),
+            ["contexts"] = new JsonArray(new JsonObject
+            {
+                ["name"] = "test",
+                ["context"] = new JsonObject { ["cluster"] = "test", ["user"] = who.Name },
+            }),
+        }.ToJsonString());
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _host, null) is not { } host)
-            return;
         Faults.DropWatches();
-        await host.StopAsync(new CancellationToken(canceled: true));
-        await host.DisposeAsync();
+        await _host.DisposeAsync();
+        _certificates?.Dispose();
     }
 
-    private async Task Listen(int port)
-    {
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 64 << 20;
-            kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Limits.MinRequestBodyDataRate = null;
-            kestrel.Listen(IPAddress.Loopback, port);
-        });
-        WebApplication host = builder.Build();
-        host.UseWebSockets();
-        host.Run(_dispatcher.Answer);
-        await host.StartAsync();
-        _host = host;
-        Address = new Uri(host.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
-    }
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 }

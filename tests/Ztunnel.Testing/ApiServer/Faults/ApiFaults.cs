@@ -7,13 +7,15 @@ namespace Ztunnel.Testing;
 public sealed class ApiFaults
 {
     private readonly Store _store;
+    private readonly ServerHost _host;
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly List<Rule> _rules = [];
 
-    internal ApiFaults(Store store, TimeProvider time)
+    internal ApiFaults(Store store, ServerHost host, TimeProvider time)
     {
         _store = store;
+        _host = host;
         _time = time;
     }
 
@@ -32,6 +34,12 @@ public sealed class ApiFaults
 
     /// <summary>Forgets the past: watches from an earlier resource version and further pages of lists get 410.</summary>
     public void Compact() => _store.Compact();
+
+    /// <summary>Breaks all connections and refuses new ones, until <see cref="ComeBack"/>.</summary>
+    public Task GoAway() => _host.Stop();
+
+    /// <summary>Takes connections again, at the same address and with all that was there.</summary>
+    public Task ComeBack() => _host.Start();
 
     /// <summary>
     /// Answers requests with a status instead of what they ask for (429 and 503 with Retry-After), until the result is disposed of or

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Ztunnel.Testing.Api;
 
 /// <summary>Makes new objects.</summary>
-internal sealed class Creation(Store store, ServiceAddresses addresses, TimeProvider time)
+internal sealed class Creation(Store store, Deletion deletion, ServiceAddresses addresses, TimeProvider time)
 {
     /// <summary>Keeps a new object, which is in the kept version already.</summary>
     public StoredObject Create(ResourceKind kind, string ns, JsonObject value, WriteContext context)
@@ -30,7 +30,13 @@ internal sealed class Creation(Store store, ServiceAddresses addresses, TimeProv
             Begin(kind, value, context);
             if (store.Find(kind, ns, name) is not null)
                 throw ApiFailure.AlreadyExists(kind, name);
-            return context.DryRun ? StoredObject.Of(kind.Kept, value, store.Version) : Keep(kind, value);
+            if (context.DryRun)
+                return StoredObject.Of(kind.Kept, value, store.Version);
+            StoredObject made = Keep(kind, value);
+            // Whoever makes something for an owner that has just gone is too late for the owner's own deletion.
+            if (!context.Direct)
+                deletion.CollectOrphan(made);
+            return made;
         }
     }
 

@@ -45,6 +45,13 @@ internal sealed class Deletion(Store store, TimeProvider time)
         return last;
     }
 
+    /// <summary>Deletes an object whose owners are all gone. Under the gate.</summary>
+    public void CollectOrphan(StoredObject value)
+    {
+        if (value.Owners.Length > 0 && value.Owners.All(owner => store.FindByUid(owner) is null))
+            Delete(value.Kind, value.Namespace, value.Name, new DeleteOptions(Propagation: "Background"));
+    }
+
     private static void CheckPreconditions(ResourceKind kind, StoredObject existing, DeleteOptions options)
     {
         if (options.Uid is { } uid && uid != existing.Uid)
