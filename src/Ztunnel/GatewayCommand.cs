@@ -41,7 +41,7 @@ internal static partial class GatewayCommand
         limits.AddTo(command);
         log.AddTo(command);
         command.SetAction((parsed, stop) => Run(
-            source.Read(parsed, new KubernetesSourceOptions { Role = MeshRole.Gateway, SecretNamespaces = [parsed.GetRequiredValue(@namespace)] }),
+            source.Read(parsed, InCluster(parsed.GetRequiredValue(@namespace))),
             objects => new GatewayAgentOptions
             {
                 InCluster = objects.Client is not null,
@@ -61,6 +61,14 @@ internal static partial class GatewayCommand
             stop));
         return command;
     }
+
+    /// <summary>What a gateway reads of a cluster. Its pod's name is the machine's, unless the pod says otherwise.</summary>
+    private static KubernetesSourceOptions InCluster(string @namespace) => new()
+    {
+        Role = MeshRole.Gateway,
+        SecretNamespaces = [@namespace],
+        Pod = (@namespace, Environment.GetEnvironmentVariable("POD_NAME") is { Length: > 0 } pod ? pod : Environment.MachineName),
+    };
 
     private static async Task<int> Run(
         SourceChoice source, Func<OpenSource, GatewayAgentOptions> configure, string? netns, AuthorityChoice choice, RoleLog output, CancellationToken stop)

@@ -10,6 +10,8 @@ public sealed class ReadinessTests
         await using Node node = await Node.Start();
 
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: starting\n"), await Ask(node));
+        node.Readiness.WaitsFor = "kubernetes/pods: cannot be read";
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: starting: kubernetes/pods: cannot be read\n"), await Ask(node));
         node.Readiness.State = ReadinessState.Ready;
         Assert.Equal((HttpStatusCode.OK, "ready\n"), await Ask(node));
         node.Readiness.State = ReadinessState.Draining;

@@ -53,6 +53,30 @@ public sealed class FlagTests
     }
 
     [Theory]
+    [InlineData("--manifests or --kubernetes is required")]
+    [InlineData("--manifests or --kubernetes is required", "--pods", "full")]
+    [InlineData("not from both", "--manifests", ".", "--kubernetes")]
+    [InlineData("not from both", "--manifests", ".", "--context", "c")]
+    [InlineData("--pods: must be trimmed or full, got \"some\"", "--kubernetes", "--pods", "some")]
+    [InlineData(null, "--manifests", ".")]
+    [InlineData(null, "--kubernetes", "--pods", "full")]
+    [InlineData(null, "--kubeconfig", "config", "--context", "c")]
+    public void Objects_have_one_source(string? mistake, params string[] flags)
+    {
+        foreach (ParseResult parsed in new[]
+        {
+            NodeCommand.Create().Parse(["--node", "a", .. flags]),
+            GatewayCommand.Create().Parse(["--name", "edge", "--namespace", "infra", .. flags]),
+        })
+        {
+            if (mistake is null)
+                Assert.Empty(parsed.Errors);
+            else
+                Assert.Contains(mistake, Assert.Single(parsed.Errors).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
     [InlineData("--ca-address: must be HOST:PORT", "--ca-address", "http://ca:15012")]
     [InlineData("--ca-address: must be HOST:PORT", "--ca-address", "https://ca:15012/path")]
     [InlineData("exclude each other", "--ca-address", "ca:15012", "--ca-directory", "/etc/ca")]

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Diagnostics;
 using Ztunnel.Mesh;
@@ -7,7 +8,7 @@ using Ztunnel.Testing;
 
 namespace Ztunnel.EndToEnd.Tests;
 
-/// <summary>An agent whose manifests are not followed any more must not look sound.</summary>
+/// <summary>An agent whose objects are not followed any more must not look sound, and one that is not ready says what keeps it waiting.</summary>
 public sealed class ResourceFollowerTests : IDisposable
 {
     private readonly TextLog _log = new();
@@ -34,7 +35,7 @@ public sealed class ResourceFollowerTests : IDisposable
 
         _broken.SetException(new IOException("the watch broke"));
         await Assert.ThrowsAsync<IOException>(() => _following);
-        Assert.Equal("manifests are not followed any more", _readiness.Fault);
+        Assert.Equal("objects are not followed any more", _readiness.Fault);
         Assert.Contains("the watch broke", _log.At(LogLevel.Critical).Single(), StringComparison.Ordinal);
     }
 
@@ -48,12 +49,48 @@ public sealed class ResourceFollowerTests : IDisposable
         Assert.Empty(_log.At(LogLevel.Critical));
     }
 
+    [Fact]
+    public async Task What_keeps_a_source_from_being_read_is_said_until_it_has_been()
+    {
+        var told = Channel.CreateUnbounded<ResourceEvent>();
+        var readiness = new Readiness();
+        var follower = new ResourceFollower(new Translator(new MeshState(), new TranslatorOptions(), _log), readiness, _log);
+        Task following = follower.Run(new Told(told.Reader), _stop.Token);
+
+        Tell("kubernetes/pods", "cannot be read");
+        Tell("kubernetes/nodes", "cannot be read either");
+        await Eventually.Holds(() => readiness.WaitsFor == "kubernetes/nodes: cannot be read either (and 1 more)");
+        Tell("kubernetes/nodes", null);
+        await Eventually.Holds(() => readiness.WaitsFor == "kubernetes/pods: cannot be read");
+        told.Writer.TryWrite(new ResourceEvent.Synced());
+        await Eventually.Holds(() => readiness.WaitsFor is null);
+        Tell("kubernetes/pods", "lost");
+        told.Writer.Complete();
+        await following;
+        Assert.Null(readiness.WaitsFor);
+
+        void Tell(string name, string? fault) => told.Writer.TryWrite(new ResourceEvent.Report(new SourceReport
+        {
+            Name = name,
+            Problems = fault is null ? [] : [new ResourceProblem { Source = name, Message = fault }],
+        }));
+    }
+
     private sealed class Source(Task broken) : IResourceSource
     {
         public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
         {
             yield return new ResourceEvent.Synced();
             await broken.WaitAsync(cancellationToken);
+        }
+    }
+
+    private sealed class Told(ChannelReader<ResourceEvent> events) : IResourceSource
+    {
+        public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await foreach (ResourceEvent told in events.ReadAllAsync(cancellationToken))
+                yield return told;
         }
     }
 }

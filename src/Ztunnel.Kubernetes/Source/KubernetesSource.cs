@@ -101,7 +101,7 @@ public sealed class KubernetesSource : IResourceSource
     {
         foreach (ObjectKind kind in KindsOf(_options.Role))
         {
-            if (kind == ObjectKind.Pod && !_options.FullPods)
+            if (kind == ObjectKind.Pod && !_options.FullPods && _options.Role != MeshRole.Controller)
             {
                 foreach (CollectionFollower pods in Pods(tell, turn))
                     yield return pods;
@@ -136,6 +136,8 @@ public sealed class KubernetesSource : IResourceSource
             name = $"{All} of other nodes";
         }
 
+        if (_options.Pod is { } pod)
+            yield return new OwnPodFollower(Plain(ApiResource.Pods.In(pod.Namespace).With(Selector, $"metadata.name={pod.Name}")), $"{All}/{pod.Name}", merge, turn, tell, _logger);
         var table = new ResourceWatch(_client, others, _options.Watching with { AsTable = true });
         yield return new TrimmedPodFollower(table, name, merge, turn, tell, _logger);
     }

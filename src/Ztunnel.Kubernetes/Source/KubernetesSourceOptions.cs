@@ -9,8 +9,11 @@ public sealed record KubernetesSourceOptions
     /// <summary>For a node's agent, its node: the pods of that are read in full.</summary>
     public string? Node { get; init; }
 
+    /// <summary>For a gateway, the pod it is, which is read in full: it has to find itself, whether anything captures it or not.</summary>
+    public (string Namespace, string Name)? Pod { get; init; }
+
     /// <summary>
-    /// Whether all pods are read in full. Else of pods of other nodes metadata and what <c>kubectl get</c> shows is asked for: far
+    /// Whether all pods are read in full, as the controller does always: it has to know who is who before anything is captured. Else of pods of other nodes metadata and what <c>kubectl get</c> shows is asked for: far
     /// less, and enough where it is our agents that enrol, because they write the service account into an annotation.
     /// </summary>
     public bool FullPods { get; init; }

@@ -113,6 +113,37 @@ public sealed class KubernetesSourceTests
     }
 
     [Fact]
+    public async Task A_gateway_finds_itself_although_nothing_captures_it()
+    {
+        await using ApiServer server = await ApiServer.Start();
+        server.Put(Pod("edge", "node-b", "10.0.2.1"));
+        server.Put(Pod("web", "node-b", "10.0.2.2"));
+        await using var run = new SourceRun(server, SourceRun.Gateway with { Pod = ("default", "edge") });
+        await run.IsSynced();
+        Assert.Equal("baker", run.Pod("edge")!.ServiceAccount);
+        Assert.Null(run.Pod("web"));
+        server.Put(Pod("edge", "node-b", "10.0.2.1", "ambient.istio.io/redirection: enabled"));
+        await Eventually.Holds(() => run.Pod("edge") is { IsRedirected: true });
+        Assert.Equal("baker", run.Pod("edge")!.ServiceAccount);
+        server.Objects.Delete("v1", "Pod", "default", "edge");
+        await Eventually.Holds(() => run.Pod("edge") is null);
+    }
+
+    [Fact]
+    public async Task The_controller_knows_all_pods_and_every_kind()
+    {
+        await using ApiServer server = await ApiServer.Start();
+        server.Put(Pod("web", "node-b", "10.0.2.2"));
+        server.Put("{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: other}, data: {} }");
+        await using var run = new SourceRun(server, new KubernetesSourceOptions { Role = MeshRole.Controller });
+        await run.IsSynced();
+        Assert.Null(run.Fault);
+        Assert.Equal("baker", run.Pod("web")!.ServiceAccount);
+        Assert.Contains("Secret other/a", run.Names, StringComparer.Ordinal);
+        Assert.Equal(ObjectJson.Kinds.Length, run.Reports.Count);
+    }
+
+    [Fact]
     public async Task Kinds_that_are_not_installed_are_waited_for()
     {
         await using ApiServer server = await ApiServer.Start(new ApiServerOptions { Crds = InstalledCrds.None });
