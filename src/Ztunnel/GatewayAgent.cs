@@ -143,13 +143,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
             && (pod.Gateway is null || pod.Gateway == _options.Name);
     }
 
-    private IReadOnlyList<IPAddress> OwnAddresses()
-    {
-        if (_options.Engine.Namespace is { } ns)
-            return ns.Addresses();
-        using NetworkNamespace own = NetworkNamespace.OpenCurrent();
-        return own.Addresses();
-    }
+    private IReadOnlyList<IPAddress> OwnAddresses() => _options.Engine.Namespace is { } ns ? ns.Addresses() : NetworkNamespace.OwnAddresses();
 
     private NodeSnapshots Snapshots(ICertificateAuthority authority) => new()
     {

@@ -17,6 +17,8 @@ internal static class ExampleValues
         log: {level: "info,capture=debug", access: json}
         node:
           releaseOnExit: true
+          excludeNamespaces: [kube-system, kube-public]
+          discoverySelectors: [istio-discovery=enabled, "team in (a, b)"]
           extraArgs: [--waypoint-bypass=allow]
           podLabels: {team: mesh}
           podAnnotations: {example.com/note: "a: b # c"}
@@ -38,7 +40,7 @@ internal static class ExampleValues
         controller: {enabled: false}
         podDisruptionBudget: {enabled: false}
         log: {access: none}
-        node: {probes: none, sameNode: tunnel, tolerations: [], nodeSelector: {}}
+        node: {probes: none, excludeNamespaces: [], sameNode: tunnel, tolerations: [], nodeSelector: {}}
         """;
 
     /// <summary>What YAML would read as something else, or breaks where quotes are missing.</summary>

@@ -42,7 +42,7 @@ public sealed class PodTests
         JsonNode node = objects.Object("DaemonSet", "ztunnel")["spec"]!["template"]!["spec"]!;
         JsonNode controller = objects.Object("Deployment", "ztunnel-controller")["spec"]!["template"]!["spec"]!;
 
-        Assert.Equal(["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"], Capabilities(node));
+        Assert.Equal(["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"], Capabilities(node));
         Assert.True((bool)node["hostNetwork"]!);
         Assert.True((bool)node["hostPID"]!);
         Assert.Empty(Capabilities(controller));

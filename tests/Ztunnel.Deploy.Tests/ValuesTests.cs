@@ -24,6 +24,8 @@ public sealed partial class ValuesTests
         ["node.workers"] = "7",
         ["node.probes"] = "none",
         ["node.sameNode"] = "tunnel",
+        ["node.excludeNamespaces"] = "[a]",
+        ["node.discoverySelectors"] = "[a=b]",
         ["node.extraArgs"] = "[--a]",
         ["node.tolerations"] = "[{key: a}]",
         ["controller.extraArgs"] = "[--a]",

@@ -71,6 +71,9 @@ public sealed class NetworkNamespace : IDisposable
     /// <summary>The namespace of the calling thread: the process's own everywhere but inside <see cref="Run{T}"/>.</summary>
     public static NetworkNamespace OpenCurrent() => new(NamespaceFile.Open(NamespaceFile.OfThread), null);
 
+    /// <summary>Every address of every interface of the calling thread's namespace. Takes no privilege, as to enter a namespace does, be it one's own.</summary>
+    public static IReadOnlyList<IPAddress> OwnAddresses() => Interfaces.Addresses();
+
     /// <summary>
     /// Makes a new namespace with nothing in it but a loopback interface that is up. The kernel frees it when the last
     /// descriptor, socket and process in it is gone, even if we are killed.
