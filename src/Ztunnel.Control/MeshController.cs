@@ -50,7 +50,7 @@ public sealed class MeshController
         _gateways = new GatewayReconciler(client, _objects, options.Provisioning, time, logger);
         _classes = new GatewayClassKeeper(client, _objects, time, logger);
         var board = new StatusBoard(_objects, Inventory, Mesh, options.Translation, options.Provisioning.Revision) { FaultOf = _gateways.FaultOf };
-        _statuses = new StatusWriter(client, board, _objects, Reported.Select(kind => (kind, ApiResource.Of(kind))), time, logger);
+        _statuses = new StatusWriter(client, board, _objects, Reported, time, logger);
         Inventory.StatusChanged += (_, changed) => _statuses.Due(changed.Key);
         _gateways.FaultChanged += gateway => _statuses.Due(new ObjectKey(ObjectKind.Gateway, gateway.Namespace, gateway.Name));
         if (events is not null)

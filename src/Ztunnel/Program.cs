@@ -10,6 +10,7 @@ var root = new RootCommand("An ambient mesh for Kubernetes nodes: workload ident
 {
     NodeCommand.Create(),
     GatewayCommand.Create(),
+    ControllerCommand.Create(),
     DemoCommand.Create(),
     WaypointCommand.Create(Console.Out, Console.Error),
     CniCommand.Create(Console.Error),

@@ -77,6 +77,24 @@ public sealed class FlagTests
     }
 
     [Theory]
+    [InlineData("--root-namespace", "A")]
+    [InlineData("--revision", "a b")]
+    [InlineData("--gateway-image-pull-policy", "Sometimes")]
+    [InlineData("--readiness", "localhost")]
+    public void So_it_is_of_a_controller(string flag, string value)
+    {
+        using var error = new StringWriter();
+        using var output = new StringWriter();
+        int exit = ControllerCommand.Create()
+            .Parse(["--gateway-image", "x", "--kubernetes", flag, value])
+            .Invoke(new InvocationConfiguration { Output = output, Error = error });
+
+        Assert.Equal(1, exit);
+        Assert.Contains(value, error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("exception", error.ToString(), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
     [InlineData("--ca-address: must be HOST:PORT", "--ca-address", "http://ca:15012")]
     [InlineData("--ca-address: must be HOST:PORT", "--ca-address", "https://ca:15012/path")]
     [InlineData("exclude each other", "--ca-address", "ca:15012", "--ca-directory", "/etc/ca")]

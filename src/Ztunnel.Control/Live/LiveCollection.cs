@@ -8,11 +8,10 @@ namespace Ztunnel.Control;
 /// A collection of the API as it is now, of each object what <paramref name="read"/> makes of it. One that cannot be read is as it
 /// was. Safe from any thread.
 /// </summary>
-/// <param name="client">Who reads it.</param>
-/// <param name="path">The collection, perhaps with a selector.</param>
+/// <param name="watch">What follows it.</param>
 /// <param name="read">Takes what is needed of an object, which it may not keep; null is as good as not there.</param>
 /// <param name="logger">Where it is told that the collection cannot be read.</param>
-internal sealed partial class LiveCollection<T>(ApiClient client, ApiPath path, Func<JsonElement, T?> read, ILogger logger)
+internal sealed partial class LiveCollection<T>(ResourceWatch watch, Func<JsonElement, T?> read, ILogger logger)
     where T : class
 {
     private readonly Lock _lock = new();
@@ -25,8 +24,8 @@ internal sealed partial class LiveCollection<T>(ApiClient client, ApiPath path, 
     /// <summary>Completes when everything there was at the start is here, or there is no such kind, or it may not be read.</summary>
     public Task Synced => _synced.Task;
 
-    /// <summary>The collection.</summary>
-    public ApiResource Resource => path.Resource;
+    /// <summary>The collection, in the version that is served.</summary>
+    public ApiResource Resource => watch.Resource;
 
     /// <summary>Whether there is such a kind and it can be read.</summary>
     public bool Available { get; private set; }
@@ -64,7 +63,7 @@ internal sealed partial class LiveCollection<T>(ApiClient client, ApiPath path, 
     /// <summary>Follows the collection until cancelled.</summary>
     public async Task Run(CancellationToken cancellationToken)
     {
-        await foreach (WatchEvent told in new ResourceWatch(client, path).Run(cancellationToken))
+        await foreach (WatchEvent told in watch.Run(cancellationToken))
         {
             switch (told)
             {
@@ -80,11 +79,13 @@ internal sealed partial class LiveCollection<T>(ApiClient client, ApiPath path, 
                     break;
                 case WatchEvent.Unavailable { Error: ApiException { IsNotFound: true } or ApiException { IsForbidden: true } } unavailable:
                     Available = false;
-                    LogUnavailable(path.Resource, unavailable.Error.Message);
+                    // A kind that is not there is nothing to be told: its objects are waited for.
+                    if (unavailable.Error is ApiException { IsForbidden: true })
+                        LogUnavailable(unavailable.Error.Message);
                     _synced.TrySetResult();
                     break;
                 case WatchEvent.Unavailable unavailable:
-                    LogUnavailable(path.Resource, unavailable.Error.Message);
+                    LogUnavailable(unavailable.Error.Message);
                     break;
             }
         }
@@ -99,7 +100,7 @@ internal sealed partial class LiveCollection<T>(ApiClient client, ApiPath path, 
         }
         catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException)
         {
-            LogUnreadable(path.Resource.Kind, name, error.Message);
+            LogUnreadable(watch.Resource.Kind, name, error.Message);
             return;
         }
 
@@ -119,8 +120,8 @@ internal sealed partial class LiveCollection<T>(ApiClient client, ApiPath path, 
         Changed?.Invoke(name);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Resource} cannot be read: {Reason}")]
-    private partial void LogUnavailable(ApiResource resource, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "what is to be kept true cannot be read at present: {Reason}")]
+    private partial void LogUnavailable(string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Object} is not understood: {Reason}")]
     private partial void LogUnreadable(string kind, ObjectName @object, string reason);

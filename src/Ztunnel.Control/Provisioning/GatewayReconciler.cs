@@ -48,7 +48,7 @@ internal sealed partial class GatewayReconciler
         _queue = new WorkQueue<GatewayName>(time, logger);
         _live = Made.ToDictionary(
             resource => resource,
-            resource => new LiveCollection<LiveObject>(client, resource.All().With("labelSelector", GatewayLabels.Managed), static @object => LiveObject.Of(@object), logger));
+            resource => new LiveCollection<LiveObject>(new ResourceWatch(client, resource.All().With("labelSelector", GatewayLabels.Managed)), static @object => LiveObject.Of(@object), logger));
         foreach ((ApiResource resource, LiveCollection<LiveObject> live) in _live)
             live.Changed += name => FollowMade(resource, name);
         _parameters = new ParameterMaps(client, options.SystemNamespace, logger);

@@ -23,7 +23,7 @@ internal sealed class ParameterMaps
     {
         (_client, _logger) = (client, logger);
         _classes = new LiveCollection<ClassDefaults>(
-            client, ApiResource.ConfigMaps.In(systemNamespace).With("labelSelector", GatewayLabels.DefaultsForClass), ClassDefaults.Of, logger);
+            new ResourceWatch(client, ApiResource.ConfigMaps.In(systemNamespace).With("labelSelector", GatewayLabels.DefaultsForClass)), ClassDefaults.Of, logger);
         _classes.Changed += _ => Changed?.Invoke(null);
     }
 
@@ -86,7 +86,7 @@ internal sealed class ParameterMaps
     private Followed Follow(ObjectName name)
     {
         ApiPath path = ApiResource.ConfigMaps.In(name.Namespace).With("fieldSelector", $"metadata.name={name.Name}");
-        var maps = new LiveCollection<ParametersMap>(_client, path, Read, _logger);
+        var maps = new LiveCollection<ParametersMap>(new ResourceWatch(_client, path), Read, _logger);
         maps.Changed += changed => Changed?.Invoke(changed);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop);
         _ = Serve(maps, stop);

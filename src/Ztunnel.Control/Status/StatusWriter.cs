@@ -29,13 +29,13 @@ internal sealed partial class StatusWriter
     private readonly WorkQueue<string> _sweeps;
     private readonly Dictionary<ObjectKind, LiveCollection<LiveStatus>> _live;
 
-    public StatusWriter(ApiClient client, StatusBoard board, KnownObjects objects, IEnumerable<(ObjectKind Kind, ApiResource Resource)> kinds, TimeProvider time, ILogger logger)
+    public StatusWriter(ApiClient client, StatusBoard board, KnownObjects objects, IEnumerable<ObjectKind> kinds, TimeProvider time, ILogger logger)
     {
         (_client, _board, _objects, _time, _logger) = (client, board, objects, time, logger);
         _queue = new WorkQueue<ObjectKey>(time, logger);
         _sweeps = new WorkQueue<string>(time, logger);
         _live = kinds.ToDictionary(
-            kind => kind.Kind, kind => new LiveCollection<LiveStatus>(client, kind.Resource.All(), static @object => LiveStatus.Of(@object), logger));
+            kind => kind, kind => new LiveCollection<LiveStatus>(ResourceWatch.Of(client, kind), static @object => LiveStatus.Of(@object), logger));
         foreach ((ObjectKind kind, LiveCollection<LiveStatus> live) in _live)
             live.Changed += name => Due(new ObjectKey(kind, name.Namespace, name.Name));
         objects.Changed += Follow;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Ztunnel.Resources;
 
 namespace Ztunnel.Kubernetes;
 
@@ -38,6 +39,13 @@ public sealed class ResourceWatch
     public ResourceWatch(ApiClient client, ApiPath path, ResourceWatchOptions? options = null)
         : this(client, _ => Task.FromResult(path), options) => ArgumentNullException.ThrowIfNull(path);
 
+    /// <summary>The objects of a kind, in the best version that is read and that the server has when they are listed.</summary>
+    public static ResourceWatch Of(ApiClient client, ObjectKind kind, ResourceWatchOptions? options = null)
+    {
+        var served = new ServedVersions(client);
+        return new ResourceWatch(client, async cancelled => (await served.Find(kind, cancelled)).All(), options);
+    }
+
     /// <summary>As the other, of a collection that is looked for whenever it is listed, as it may be served in another version.</summary>
     internal ResourceWatch(ApiClient client, Func<CancellationToken, Task<ApiPath>> find, ResourceWatchOptions? options = null)
     {
@@ -47,6 +55,9 @@ public sealed class ResourceWatch
         _options = options ?? new ResourceWatchOptions();
         _backoff = new Backoff(_options.FirstDelay, _options.LongestDelay);
     }
+
+    /// <summary>The collection, in the version it was listed in last.</summary>
+    public ApiResource Resource => _path.Resource;
 
     /// <summary>How many objects there are, as far as is known.</summary>
     public int Count => _known.Count;

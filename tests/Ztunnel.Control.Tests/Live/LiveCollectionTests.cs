@@ -14,7 +14,7 @@ public sealed class LiveCollectionTests
         await using ApiServer server = await ApiServer.Start();
         using ApiClient client = ControllerWorld.Connect(server);
         using var stop = new CancellationTokenSource();
-        var services = new LiveCollection<LiveStatus>(client, ApiResource.Services.All(), static @object => LiveStatus.Of(@object), NullLogger.Instance);
+        var services = new LiveCollection<LiveStatus>(new ResourceWatch(client, ApiResource.Services.All()), static @object => LiveStatus.Of(@object), NullLogger.Instance);
         server.Put(Manifest.Service("web"));
         Task following = services.Run(stop.Token);
         await services.Synced;

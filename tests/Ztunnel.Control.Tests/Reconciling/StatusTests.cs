@@ -147,4 +147,18 @@ public sealed class StatusTests
             await Eventually.Holds(() => world.Condition("Service", "shop/web", "istio.io/WaypointBound").StartsWith("True", StringComparison.Ordinal));
         }
     }
+
+    [Fact]
+    public async Task A_route_that_is_served_in_an_older_version_says_how_it_stands()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Manifest.Ingress.Replace("protocol: HTTP", "protocol: TCP", StringComparison.Ordinal), Manifest.Service("web"));
+        world.Put("""
+            apiVersion: gateway.networking.k8s.io/v1alpha2
+            kind: TCPRoute
+            metadata: {name: raw, namespace: shop}
+            spec: {parentRefs: [{name: gw}], rules: [{backendRefs: [{name: web, port: 80}]}]}
+            """);
+        await Eventually.Holds(() => ControllerWorld.Condition(
+            (world.Server.Objects.Get("gateway.networking.k8s.io/v1alpha2", "TCPRoute", "shop", "raw")?["status"]?["parents"] as JsonArray)?.FirstOrDefault()?["conditions"], "Accepted") == "True/Accepted: Route was valid");
+    }
 }

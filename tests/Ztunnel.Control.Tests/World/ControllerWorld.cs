@@ -18,7 +18,7 @@ internal sealed class ControllerWorld : IAsyncDisposable
     {
         Server = server;
         _client = Connect(server);
-        Controller = new MeshController(_client, new ServedObjects(_client), options, events);
+        Controller = new MeshController(_client, new KubernetesSource(_client, new KubernetesSourceOptions { Role = MeshRole.Controller, FullPods = true }), options, events);
         _following = Task.Run(() => Controller.Follow(_stop.Token));
     }
 

@@ -86,7 +86,7 @@ public sealed class ClusterAddressTests
         AssertStatus(world, "Programmed", "Resource programmed, assigned to service(s) front.infra.svc.cluster.local:80", "IPAddress 203.0.113.7");
     }
 
-    private static World InCluster(params string[] documents) => new(new TranslatorOptions { DeriveEndpoints = false }, documents);
+    private static World InCluster(params string[] documents) => new(new TranslatorOptions { DeriveEndpoints = false, InCluster = true }, documents);
 
     private static void AssertStatus(World world, string reason, string message, params string[] addresses)
     {

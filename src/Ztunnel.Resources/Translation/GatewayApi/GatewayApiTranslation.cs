@@ -272,7 +272,7 @@ internal sealed class GatewayApiTranslation
         ];
         ServiceObject[] services = [.. _objects.ServicesIn(name.Namespace).Where(service => GatewayAddresses.MayBeAt(gateway, service.Metadata.Name))];
         IReadOnlyCollection<PodObject> pods = _objects.Instances(name);
-        GatewayAddresses addresses = _options.DeriveEndpoints
+        GatewayAddresses addresses = !_options.InCluster
             ? GatewayAddresses.Of(gateway, services, pods, _options.ClusterDomain)
             : GatewayAddresses.InCluster(gateway, role, GatewayControllers.ControllerOf(gateway.ClassName, @class), services, pods, _objects.Endpoints, _options.ClusterDomain);
         var settlement = GatewaySettlement.Of(gateway, role, listeners, addresses, attachments, route => Resolve(route, mesh: false));
