@@ -91,24 +91,14 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
                 ? $"may not be read, and without policies traffic would be let in that they refuse, so this agent does not become ready: {error.Message}"
                 : forbidden
                     ? $"may not be read: {error.Message}"
-                    : $"cannot be read at present, and what was read before stays: {error.Message}";
+                    : $"cannot be read at present{(_synced ? ", and what was read before stays" : "")}: {error.Message}";
         State.Fault = new ResourceProblem { Source = name, Message = message, IsRemark = missing };
-        if (missing)
-            LogMissing(name);
-        else
-            LogUnavailable(name, message);
         if (missing || (forbidden && !barred))
             _settled.TrySetResult();
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Key} could not be read")]
     private partial void LogFault(Exception error, ObjectKey key);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Name}: the server does not have this kind; it is waited for")]
-    private partial void LogMissing(string name);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Name}: {Fault}")]
-    private partial void LogUnavailable(string name, string fault);
 }
 
 /// <summary>Follows a collection whose objects are read in full.</summary>
