@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Spectre.Console;
+using Ztunnel.Control;
 
 namespace Ztunnel.EndToEnd.Tests;
 
@@ -111,6 +112,26 @@ public sealed class FlagTests
             Assert.Contains(command.Parse([.. names, "--manifests", ".", .. flags]).Errors, e => e.Message.Contains(mistake, StringComparison.Ordinal));
             Assert.Empty(command.Parse([.. names, "--manifests", ".", "--ca-address", "ca.istio-system.svc:15012", "--ca-token", "/token"]).Errors);
         }
+    }
+
+    [Fact]
+    public void A_controller_signs_by_its_flags_or_leaves_it_to_another()
+    {
+        var flags = new ClusterAuthorityFlags();
+        var command = new Command("controller");
+        flags.AddTo(command);
+
+        Assert.Null(flags.Read(command.Parse("--ca false"), "cluster.local", "mesh"));
+        Assert.Equal(["mesh/ztunnel"], flags.Read(command.Parse(""), "cluster.local", "mesh")!.NodeAccounts);
+        ClusterAuthorityOptions set = flags.Read(
+            command.Parse("--ca-node-account a/b --ca-node-account c/d --ca-max-lifetime-hours 2 --ca-propagation-seconds 60 --ca-listen 10.0.0.1:99"), "td", "mesh")!;
+        Assert.Equal(["a/b", "c/d"], set.NodeAccounts);
+        Assert.Equal(TimeSpan.FromHours(2), set.MaxLifetime);
+        Assert.Equal(TimeSpan.FromHours(2), set.DefaultLifetime);
+        Assert.Equal(TimeSpan.FromMinutes(1), set.Propagation);
+        Assert.Equal("10.0.0.1:99", set.Listen.ToString());
+        foreach (string wrong in new[] { "--ca-node-account ztunnel", "--ca-listen here", "--ca-max-lifetime-hours 0", "--ca maybe" })
+            Assert.NotEmpty(command.Parse(wrong).Errors);
     }
 
     [Fact]
