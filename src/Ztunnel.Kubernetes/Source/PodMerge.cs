@@ -11,7 +11,7 @@ internal sealed class PodMerge
 {
     private readonly Dictionary<ObjectKey, PodObject> _own = [];
 
-    // What the others have of pods that are among the own too, for the time that takes.
+    // All of the others: either side may be far behind, and then tell of a pod that has long been followed by one of the other's.
     private readonly Dictionary<ObjectKey, PodObject> _others = [];
 
     /// <summary>A pod among the own: gives what there is to tell.</summary>
@@ -25,23 +25,23 @@ internal sealed class PodMerge
     public PodObject? RemoveOwn(ObjectKey key)
     {
         _own.Remove(key);
-        _others.Remove(key, out PodObject? other);
-        return other;
+        return _others.GetValueOrDefault(key);
     }
 
     /// <summary>A pod among the others, or one there that is of no use and so as good as gone.</summary>
     public ResourceEvent? PutOther(ObjectKey key, PodObject? pod, Origin origin)
     {
-        if (_own.TryGetValue(key, out PodObject? own))
-        {
-            if (pod is null)
-                _others.Remove(key);
-            else
-                _others[key] = pod;
-            return pod is not null && IsLater(pod, own) ? new ResourceEvent.Put(pod, origin) : null;
-        }
-
-        return pod is null ? new ResourceEvent.Remove(key) : new ResourceEvent.Put(pod, origin);
+        PodObject? before = _others.GetValueOrDefault(key);
+        if (pod is null)
+            _others.Remove(key);
+        else
+            _others[key] = pod;
+        if (!_own.TryGetValue(key, out PodObject? own))
+            return pod is null ? new ResourceEvent.Remove(key) : new ResourceEvent.Put(pod, origin);
+        if (pod is not null && IsLater(pod, own))
+            return new ResourceEvent.Put(pod, origin);
+        // Where this one had taken its place, the own one is there again.
+        return before is not null && IsLater(before, own) ? new ResourceEvent.Put(own, origin) : null;
     }
 
     /// <summary>Whether one is another pod than the other, and the later of the two.</summary>

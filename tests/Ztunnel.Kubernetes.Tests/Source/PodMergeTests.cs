@@ -31,6 +31,25 @@ public sealed class PodMergeTests
     }
 
     [Fact]
+    public void What_the_own_side_tells_late_takes_nothing_away()
+    {
+        PodObject old = Pod("1", 1, "node-a"), next = Pod("2", 2, "node-b");
+        _merge.PutOther(next.Key, next, Place);
+        Assert.Null(_merge.PutOwn(old));
+        Assert.Equal(next, _merge.RemoveOwn(old.Key));
+        Assert.Equal(new ResourceEvent.Remove(next.Key), _merge.PutOther(next.Key, null, Place));
+    }
+
+    [Fact]
+    public void An_own_pod_is_told_again_when_what_had_taken_its_place_goes()
+    {
+        PodObject old = Pod("1", 1, "node-a"), next = Pod("2", 2, "node-b");
+        _merge.PutOwn(old);
+        _merge.PutOther(next.Key, next, Place);
+        Assert.Equal(new ResourceEvent.Put(old, Place), _merge.PutOther(next.Key, null, Place));
+    }
+
+    [Fact]
     public void A_pod_that_is_nowhere_is_gone()
     {
         PodObject own = Pod("1", 1, "node-a");
