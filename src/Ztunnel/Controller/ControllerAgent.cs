@@ -29,7 +29,7 @@ public sealed partial class ControllerAgent : IAsyncDisposable
         _logger = loggers.CreateLogger<ControllerAgent>();
         _events = new EventRecorder(client, "ztunnel.io/controller", options.Election.Identity, loggers.CreateLogger<EventRecorder>());
         if (options.Authority is { } signing)
-            _authority = new ClusterAuthority(client, signing, loggers);
+            _authority = new ClusterAuthority(client, signing, loggers, _events);
         _controller = new MeshController(client, _authority?.Observing(source) ?? source, options.Controller, _events, loggers: loggers);
         _election = new LeaderElection(client, options.Election, loggers.CreateLogger<LeaderElection>());
         if (options.Diagnostics is { } diagnostics)
