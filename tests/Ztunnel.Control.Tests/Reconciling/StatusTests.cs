@@ -118,6 +118,8 @@ public sealed class StatusTests
         Assert.Equal(
             "example.com/other example.com/other istio.io/gateway-controller",
             string.Join(' ', world.Get("HTTPRoute", "shop/web")!["status"]!["parents"]!.AsArray().Select(parent => parent!["controllerName"])));
+        // Each time it was read again at once, not at leisure.
+        Assert.InRange(world.Server.Counters.Requests("get", "httproutes.gateway.networking.k8s.io"), 2, 6);
     }
 
     [Fact]
