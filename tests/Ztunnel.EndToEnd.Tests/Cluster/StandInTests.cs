@@ -52,8 +52,8 @@ public sealed class StandInTests
     public async Task A_deployment_runs_on_both_nodes_and_is_reached_by_name_by_cluster_address_and_from_outside()
     {
         await using LabCluster cluster = await Start();
-        await cluster.Kubectl(Httpbin, ["apply", "--validate=false", "-f", "-"]);
-        await cluster.Kubectl(Curl, ["apply", "--validate=false", "-f", "-"]);
+        await cluster.Kubectl(Httpbin, ["apply", "-f", "-"]);
+        await cluster.Kubectl(Curl, ["apply", "-f", "-"]);
         await cluster.Kubectl("rollout", "status", "deployment/httpbin", "--timeout=60s");
         await cluster.Kubectl("wait", "--for=condition=Ready", "pod/curl", "--timeout=60s");
 
@@ -71,7 +71,7 @@ public sealed class StandInTests
     public async Task A_pod_that_is_deleted_ends_in_good_order_and_another_takes_its_place()
     {
         await using LabCluster cluster = await Start();
-        await cluster.Kubectl(Httpbin, ["apply", "--validate=false", "-f", "-"]);
+        await cluster.Kubectl(Httpbin, ["apply", "-f", "-"]);
         await cluster.Kubectl("rollout", "status", "deployment/httpbin", "--timeout=60s");
         string[] before = await Names(cluster);
 
@@ -105,7 +105,7 @@ public sealed class StandInTests
               - {name: once, image: busybox, command: [sh, -c, "exit 3"]}
               - {name: unknown, image: nowhere.example/nothing:1}
             """,
-            ["apply", "--validate=false", "-f", "-"]);
+            ["apply", "-f", "-"]);
 
         await MeshLab.Eventually("restarts", async () =>
             await cluster.Kubectl("get", "pod", "crashing", "-o", "jsonpath={.status.containerStatuses[?(@.name==\"once\")].restartCount}") is { Length: > 0 } count

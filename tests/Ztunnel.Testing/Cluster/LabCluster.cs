@@ -18,7 +18,7 @@ public sealed class LabCluster : IAsyncDisposable
     /// <summary>Where the API server takes the addresses of Services from.</summary>
     private static readonly IPNetwork ServiceRange = IPNetwork.Parse("10.96.0.0/12");
 
-    private static readonly TimeSpan ForKubectl = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan ForKubectl = TimeSpan.FromSeconds(300);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly ClusterCgroup _cgroup = new();
@@ -127,17 +127,8 @@ public sealed class LabCluster : IAsyncDisposable
     };
 
     /// <summary>Runs a command in the first container of a pod, with its files and network, as <c>kubectl exec</c> does.</summary>
-    public async Task<ProcessResult> Exec(string @namespace, string pod, params ImmutableArray<string> command)
-    {
-        PodRun run = Find(@namespace, pod);
-        return await Network.Node(run.Node.Name).Exec(new LabCommand(
-            "nsenter",
-            [
-                "--target", run.Containers[0].ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture),
-                "--net", "--mount", "--pid", "--root", "--wd", "--", .. command,
-            ])
-        { Timeout = ForKubectl });
-    }
+    public Task<ProcessResult> Exec(string @namespace, string pod, params ImmutableArray<string> command) =>
+        Find(@namespace, pod).Containers[0].Exec(new LabCommand(command[0], command[1..]) { Timeout = ForKubectl });
 
     /// <summary>The network namespace of a running pod. Throws when it has none.</summary>
     public LabPod Pod(string @namespace, string name) =>
@@ -145,6 +136,16 @@ public sealed class LabCluster : IAsyncDisposable
 
     /// <summary>What the containers of a pod have written.</summary>
     public string Logs(string @namespace, string pod) => string.Join('\n', Find(@namespace, pod).Containers.Select(each => each.Output));
+
+    /// <summary>A directory of a node's own files.</summary>
+    public string NodeDirectory(string node, string path) => PodVolumes.HostPath(_kubelets.Single(each => each.Node.Name == node).NodeFiles, path);
+
+    /// <summary>Ends the first container of a pod at once, as when it runs out of memory.</summary>
+    public async Task Kill(string @namespace, string pod)
+    {
+        PodRun run = Find(@namespace, pod);
+        await Network.Node(run.Node.Name).Exec("kill", "-s", "KILL", run.Containers[0].ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    }
 
     /// <summary>The names of the pods that the nodes run.</summary>
     public IEnumerable<string> RunningPods => _kubelets.SelectMany(kubelet => kubelet.Pods).Select(pod => pod.ToString());
@@ -184,12 +185,12 @@ public sealed class LabCluster : IAsyncDisposable
         List<StandIn> standIns =
         [
             new Scheduler(Api, _cache), new DeploymentStandIn(Api, _cache), new ReplicaSetStandIn(Api, _cache),
-            new DaemonSetStandIn(Api, _cache), new EndpointSliceStandIn(Api, _cache), new ServiceAddressStandIn(Api, _cache),
+            new DaemonSetStandIn(Api, _cache), new EndpointSliceStandIn(Api, _cache), new LoadBalancerStandIn(Api, _cache),
         ];
-        await ServiceProxy.AddRoutes(Outside, _stop.Token, ServiceAddressStandIn.Range);
+        await ServiceProxy.AddRoutes(Outside, _stop.Token, LoadBalancerStandIn.Range);
         foreach (LabNode node in Network.Nodes.Where(node => node.Name != OutsideName))
         {
-            await ServiceProxy.AddRoutes(node, _stop.Token, ServiceRange, ServiceAddressStandIn.Range);
+            await ServiceProxy.AddRoutes(node, _stop.Token, ServiceRange, LoadBalancerStandIn.Range);
             var kubelet = new Kubelet(Api, _cache, Network, node, options);
             standIns.Add(kubelet);
             standIns.Add(new ServiceProxy(Api, _cache, node, announces: _kubelets.Count == 0));

@@ -7,6 +7,9 @@ public sealed class ClusterApiException(HttpStatusCode code, string message) : E
 {
     public HttpStatusCode Code => code;
 
-    /// <summary>What a controller meets in the ordinary course of things, and answers by looking again.</summary>
-    public bool IsRace => code is HttpStatusCode.NotFound or HttpStatusCode.Conflict;
+    /// <summary>
+    /// What a controller meets in the ordinary course of things, and answers by looking again: gone, changed, or in a namespace that
+    /// is going.
+    /// </summary>
+    public bool IsRace => code is HttpStatusCode.NotFound or HttpStatusCode.Conflict or HttpStatusCode.Forbidden;
 }

@@ -13,7 +13,8 @@ internal static class ContainerRoot
     /// <summary>Says which control group, then the layer, then the machine's mounts, then ours; then gives way to the program.</summary>
     private const string Enter = """
         set -e
-        echo 0 > "$1"; layer=$2; work=$3; shift 3
+        echo 0 > "$1"; layer=$2; work=$3; how=$4; shift 4
+        [ -z "$HOSTNAME" ] || hostname "$HOSTNAME"
         mount -t tmpfs container "$layer"
         mkdir "$layer/upper" "$layer/work" "$layer/root"
         mount -t overlay container -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" "$layer/root"
@@ -29,6 +30,7 @@ internal static class ContainerRoot
           shift 2
         done
         shift
+        [ "$how" = rw ] || mount -o remount,ro "$layer/root"
         exec chroot "$layer/root" sh -c 'cd "$0" && exec "$@"' "$work" "$@"
         """;
 
@@ -37,17 +39,19 @@ internal static class ContainerRoot
     /// <param name="processes">The <c>cgroup.procs</c> to be written to.</param>
     /// <param name="layer">An empty directory, which several may use at once.</param>
     /// <param name="mounts">Sources and where they are seen.</param>
+    /// <param name="security">What the program may do.</param>
     /// <param name="ownMounts">Whether whoever starts it gives it a mount namespace already.</param>
     public static LabCommand Wrap(
-        LabCommand command, string processes, string layer, IEnumerable<(string Source, string Target)> mounts, bool ownMounts)
+        LabCommand command, string processes, string layer, IEnumerable<(string Source, string Target)> mounts,
+        ContainerSecurity security, bool ownMounts)
     {
         ImmutableArray<string> arguments =
         [
-            "-c", Enter, "container", processes, layer, command.WorkingDirectory ?? "/",
+            "-c", Enter, "container", processes, layer, command.WorkingDirectory ?? "/", security.ReadOnly ? "ro" : "rw",
             .. MachineMounts().Select(mount => (mount, mount)).Concat(mounts).SelectMany(mount => new[] { mount.Item1, Real(mount.Item2) }),
-            "--", command.File, .. command.Arguments,
+            "--", .. security.Wrapper, command.File, .. command.Arguments,
         ];
-        return (ownMounts ? new LabCommand("sh", arguments) : new LabCommand("unshare", ["--mount", "--", "sh", .. arguments])) with
+        return new LabCommand("unshare", ["--uts", .. ownMounts ? Array.Empty<string>() : ["--mount"], "--", "sh", .. arguments]) with
         {
             Environment = command.Environment,
             Input = command.Input,

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Ztunnel.IO;
 using Ztunnel.Lab;
 
 namespace Ztunnel.Testing.Cluster;
@@ -67,6 +68,17 @@ internal sealed class ContainerRun(PodRun pod, JsonNode container, bool init)
             await Wait(TimeSpan.FromMilliseconds(Math.Min(5000, 100 << Math.Min(_restarts, 6))), ending);
         }
     }
+
+    /// <summary>Runs a command in it, with its files, network and processes.</summary>
+    public Task<ProcessResult> Exec(LabCommand command) => pod.Node.Exec(command with
+    {
+        File = "nsenter",
+        Arguments =
+        [
+            "--target", ProcessId.ToString(CultureInfo.InvariantCulture), "--net", "--mount", "--pid", "--uts", "--root", "--wd", "--",
+            command.File, .. command.Arguments,
+        ],
+    });
 
     /// <summary>Asks it to end, and ends it after <paramref name="grace"/>.</summary>
     public async Task Terminate(TimeSpan grace)
@@ -152,7 +164,7 @@ internal sealed class ContainerRun(PodRun pod, JsonNode container, bool init)
     }
 
     private Task<bool> Succeeds(string probe, CancellationToken cancellationToken) =>
-        Probe.Succeeds(container[probe], container, pod.Address, pod.Node, cancellationToken);
+        Probe.Succeeds(container[probe], container, pod.Address, pod.Node, Exec, cancellationToken);
 
     private bool IsToRunAgain(int code) => (ClusterObject.Text(pod.Pod.Spec?["restartPolicy"]), init) switch
     {

@@ -120,6 +120,6 @@ internal sealed class Kubelet : StandIn
     }
 
     private Task<ProcessResult> RunOnNode(LabCommand command, CancellationToken cancellationToken) => Node.Exec(
-        ContainerRoot.Wrap(command, "/dev/null", Layer, NodePaths.Select(path => (PodVolumes.HostPath(NodeFiles, path), path)), ownMounts: false),
+        ContainerRoot.Wrap(command, "/dev/null", Layer, NodePaths.Select(path => (PodVolumes.HostPath(NodeFiles, path), path)), new ContainerSecurity(false, []), ownMounts: false),
         cancellationToken);
 }

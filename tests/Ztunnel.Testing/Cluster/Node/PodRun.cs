@@ -124,7 +124,8 @@ internal sealed class PodRun : IDisposable
         };
         IReadOnlyList<(string, string)> mounts = await MountsOf(container);
         return await Host.Start(ContainerRoot.Wrap(
-            wanted, Cgroup.ProcessesOf(ClusterObject.Text(container["name"])), _kubelet.Layer, mounts, ownMounts: !OnHostNetwork));
+            wanted, Cgroup.ProcessesOf(ClusterObject.Text(container["name"])), _kubelet.Layer, mounts,
+            ContainerSecurity.Of(_pod, container), ownMounts: !OnHostNetwork));
     }
 
     private async Task<IReadOnlyList<(string Source, string Target)>> MountsOf(JsonNode container)
@@ -179,6 +180,7 @@ internal sealed class PodRun : IDisposable
             {
                 _sandbox = await _kubelet.Network.AddPod(_kubelet.Node.Name, _first.Name, _first.Namespace, _first.Uid, CancellationToken.None);
                 _attachment = await _kubelet.Cni.Add(_sandbox, _first.Uid, CancellationToken.None);
+                await SetSysctls(_sandbox);
                 _pause = await _sandbox.Start("sh", "-c", "echo 0 > \"$0\" && exec sleep infinity", Cgroup.ProcessesOf("sandbox"));
                 _trouble = "";
                 return;
@@ -193,6 +195,12 @@ internal sealed class PodRun : IDisposable
                 await Task.Delay(Again, _ending.Token);
             }
         }
+    }
+
+    private async Task SetSysctls(LabPod sandbox)
+    {
+        foreach (JsonNode? each in _first.Spec!["securityContext"]?["sysctls"]?.AsArray() ?? [])
+            await sandbox.Exec("sysctl", "-q", "-w", $"{each!["name"]}={each["value"]}");
     }
 
     private ImmutableArray<ContainerRun> Make(string field, bool init) =>

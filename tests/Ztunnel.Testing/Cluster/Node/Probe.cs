@@ -2,15 +2,17 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Ztunnel.IO;
 using Ztunnel.Lab;
 
 namespace Ztunnel.Testing.Cluster;
 
-/// <summary>Asks a container how it is, from its node as a kubelet does: by HTTP or by a connection.</summary>
+/// <summary>Asks a container how it is as a kubelet does: from its node by HTTP or by a connection, or by a command in it.</summary>
 internal static class Probe
 {
     /// <summary>Whether the probe succeeds now. A container without one is well.</summary>
-    public static async Task<bool> Succeeds(JsonNode? probe, JsonNode container, IPAddress pod, LabNode node, CancellationToken cancellationToken)
+    public static async Task<bool> Succeeds(
+        JsonNode? probe, JsonNode container, IPAddress pod, LabNode node, Func<LabCommand, Task<ProcessResult>> exec, CancellationToken cancellationToken)
     {
         if (probe is null)
             return true;
@@ -20,13 +22,15 @@ internal static class Probe
         {
             if (probe["httpGet"] is { } get)
                 return await Get(get, PortOf(get, container), pod, node, deadline.Token);
+            if (probe["exec"]?["command"] is JsonArray command)
+                return (await exec(new LabCommand(ClusterObject.Text(command[0]), [.. command.Skip(1).Select(ClusterObject.Text)]))).ExitCode == 0;
             if (probe["tcpSocket"] is { } connect)
             {
                 using Socket socket = await Connect(node, new IPEndPoint(pod, PortOf(connect, container)), deadline.Token);
                 return true;
             }
         }
-        catch (Exception exception) when (exception is SocketException or HttpRequestException or IOException
+        catch (Exception exception) when (exception is SocketException or HttpRequestException or IOException or LabException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return false;

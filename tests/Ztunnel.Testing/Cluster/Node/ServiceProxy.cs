@@ -40,7 +40,7 @@ internal sealed class ServiceProxy(ClusterApi api, ClusterCache cache, LabNode n
 
     private async Task Announce(CancellationToken cancellationToken)
     {
-        ImmutableHashSet<string> wanted = [.. Cache.All(ClusterKind.Services).Select(ServiceAddressStandIn.AddressOf).OfType<string>()];
+        ImmutableHashSet<string> wanted = [.. Cache.All(ClusterKind.Services).Select(LoadBalancerStandIn.AddressOf).OfType<string>()];
         foreach (string address in wanted.Except(_announced))
             await Run(node, "ip", ["addr", "add", $"{address}/32", "dev", "eth0"], null, cancellationToken);
         foreach (string address in _announced.Except(wanted))
@@ -102,7 +102,7 @@ internal sealed class ServiceProxy(ClusterApi api, ClusterCache cache, LabNode n
     private static IEnumerable<string> AddressesOf(ClusterObject service)
     {
         IEnumerable<string> own = (service.Spec?["clusterIPs"] as JsonArray)?.Select(ClusterObject.Text) ?? [ClusterObject.Text(service.Spec?["clusterIP"])];
-        return own.Append(ServiceAddressStandIn.AddressOf(service)).OfType<string>().Where(address => address is not ("" or "None"));
+        return own.Append(LoadBalancerStandIn.AddressOf(service)).OfType<string>().Where(address => address is not ("" or "None"));
     }
 
     private static async Task Run(LabNode node, string file, ImmutableArray<string> arguments, string? input, CancellationToken cancellationToken)
