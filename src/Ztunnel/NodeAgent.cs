@@ -104,16 +104,23 @@ public sealed partial class NodeAgent : IAsyncDisposable
         var agent = new NodeAgent(options, authority, accessLog, loggers);
         try
         {
-            using UpgradeConversation? predecessor = await agent.Inherit();
-            // Where one was before, the node is served all the time, whichever of the two answers.
-            if (predecessor is not null)
-                agent._readiness.State = ReadinessState.Ready;
-            await agent._diagnostics.Start(stop);
+            // Where one is before us it serves, and answers for the node, until we know all that it knows: one that never comes to
+            // know it, for want of rights or of an API server, has cost nothing.
+            bool follows = options.RunDirectory is { } served && Succession.IsServed(served);
+            if (!follows)
+                await agent._diagnostics.Start(stop);
             agent._following = new ResourceFollower(agent._translator, agent._readiness, agent._logger)
                 .Run(options.Source, agent._stopping.Token);
             await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
             if (agent._following.IsFaulted)
                 await agent._following;
+            using UpgradeConversation? predecessor = follows ? await agent.Inherit() : null;
+            if (follows)
+            {
+                agent._readiness.State = ReadinessState.Ready;
+                await agent._diagnostics.Start(stop);
+            }
+
             agent._enroller.Follow(agent._mesh);
             agent.OpenDoor();
             if (predecessor is not null)

@@ -55,7 +55,10 @@ public sealed class ControllerAgentTests
             Controller = new ControllerOptions { Provisioning = new ProvisioningOptions { Image = "ztunnel:test" } },
             Election = new LeaderElectionOptions
             {
-                Namespace = "istio-system", Name = "ztunnel-controller", Identity = identity, RetryPeriod = TimeSpan.FromMilliseconds(50),
+                Namespace = "istio-system",
+                Name = "ztunnel-controller",
+                Identity = identity,
+                RetryPeriod = TimeSpan.FromMilliseconds(50),
             },
         },
         client,

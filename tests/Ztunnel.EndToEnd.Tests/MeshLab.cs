@@ -75,7 +75,7 @@ internal sealed class MeshLab : IAsyncDisposable
         network.Pods.Select(p => p.Namespace).Distinct(StringComparer.Ordinal).Select(n => Yaml.Namespace(n, ambient: n == "default"))
             .Concat(network.Pods.Select(p => Yaml.Pod(p))));
 
-    public async Task StartAgent(string node, Func<NodeAgentOptions, NodeAgentOptions>? configure = null)
+    public async Task StartAgent(string node, Func<NodeAgentOptions, NodeAgentOptions>? configure = null, CancellationToken stop = default)
     {
         var options = new NodeAgentOptions
         {
@@ -86,7 +86,7 @@ internal sealed class MeshLab : IAsyncDisposable
             Workers = 2,
         };
         _agents[node] = await NodeAgent.Start(
-            configure?.Invoke(options) ?? options, _authority, new AccessLog(_output), _loggers, CancellationToken.None);
+            configure?.Invoke(options) ?? options, _authority, new AccessLog(_output), _loggers, stop);
     }
 
     /// <summary>Runs a gateway in a pod, which its manifest labels as an instance of the Gateway of that name in its namespace.</summary>

@@ -94,7 +94,7 @@ public sealed class SoakTests
         return [Footprint.Of(lab.ClientAgent), Footprint.Of(lab.ServerAgent)];
     }
 
-    /// <summary>What a process holds, as the kernel counts it.</summary>
+    /// <summary>What a process holds, as the kernel counts it; of its memory what it has not mapped from files, whose pages come and go with the machine's load.</summary>
     private sealed record Footprint(int Descriptors, int Threads, int ResidentKiB)
     {
         public static Footprint Of(LabProcess process)
@@ -102,7 +102,7 @@ public sealed class SoakTests
             string proc = $"/proc/{process.Id}";
             string[] status = File.ReadAllLines(Path.Combine(proc, "status"));
             return new Footprint(
-                Directory.EnumerateFileSystemEntries(Path.Combine(proc, "fd")).Count(), Field(status, "Threads:"), Field(status, "VmRSS:"));
+                Directory.EnumerateFileSystemEntries(Path.Combine(proc, "fd")).Count(), Field(status, "Threads:"), Field(status, "RssAnon:"));
         }
 
         private static int Field(string[] status, string name) => int.Parse(

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Ztunnel.IO;
 using Ztunnel.Lab;
+using Ztunnel.Resources;
 
 namespace Ztunnel.EndToEnd.Tests;
 
@@ -84,6 +86,30 @@ public sealed class UpgradeTests
     }
 
     [Fact]
+    public async Task A_new_agent_that_never_learns_of_the_objects_takes_nothing_from_the_old_one()
+    {
+        DirectoryInfo run = Directory.CreateTempSubdirectory("ztunnel-run-");
+        NodeAgentOptions Configure(NodeAgentOptions options) => options with { RunDirectory = run.FullName };
+        await using MeshLab mesh = await MeshLab.Start(lab => lab.Node("a").Pod("client").Pod("server"), configure: Configure);
+        NodeAgent before = mesh.Agent("a");
+        using var gaveUp = new CancellationTokenSource();
+        var source = new SilentSource();
+
+        Task starting = mesh.StartAgent("a", options => Configure(options) with { Source = source }, gaveUp.Token);
+        await source.Asked.WaitAsync(MeshLab.Patience, TestContext.Current.CancellationToken);
+
+        // The old one works on its pods all the while.
+        await mesh.Pod("client").Exec("nft", "flush", "ruleset");
+        await MeshLab.Eventually("the rules to be back", async () =>
+            (await mesh.Pod("client").Exec("nft", "list", "ruleset")).Output.Contains("15001", StringComparison.Ordinal));
+        Assert.False(before.HandedOver.IsCompleted);
+        await gaveUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => starting);
+        Assert.Same(before, mesh.Agent("a"));
+        run.Delete(recursive: true);
+    }
+
+    [Fact]
     public async Task Connections_to_pods_that_a_new_agent_enrols_late_wait()
     {
         DirectoryInfo run = Directory.CreateTempSubdirectory("ztunnel-run-");
@@ -154,5 +180,21 @@ public sealed class UpgradeTests
         }
 
         return probes;
+    }
+
+    /// <summary>A source that says nothing, as an API server that cannot be reached.</summary>
+    private sealed class SilentSource : IResourceSource
+    {
+        private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Completes when it is watched.</summary>
+        public Task Asked => _asked.Task;
+
+        public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            _asked.SetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            yield break;
+        }
     }
 }

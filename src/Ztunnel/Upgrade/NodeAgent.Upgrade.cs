@@ -26,10 +26,7 @@ public sealed partial class NodeAgent
     /// <summary>Asks the agent that runs for its listening sockets. Null when none does.</summary>
     private async Task<UpgradeConversation?> Inherit()
     {
-        if (_options.RunDirectory is not { } directory)
-            return null;
-        Directory.CreateDirectory(directory);
-        if (await Succession.Ask(directory, _options.Node) is not { } predecessor)
+        if (_options.RunDirectory is not { } directory || await Succession.Ask(directory, _options.Node) is not { } predecessor)
             return null;
         try
         {
@@ -76,7 +73,17 @@ public sealed partial class NodeAgent
     /// <summary>Passes everything on to a new agent. False when it was none of ours to pass on to.</summary>
     private async Task<bool> HandOver(UpgradeConversation successor)
     {
-        (UpgradeMessage take, _) = await successor.Hear();
+        UpgradeMessage take;
+        try
+        {
+            (take, _) = await successor.Hear();
+        }
+        catch (EndOfStreamException)
+        {
+            // It looked whether we are here, and will come when it is ready.
+            return false;
+        }
+
         if (take is not { Step: UpgradeStep.Take, Version: > 0 } || take.Node != _options.Node)
         {
             LogNotOurs(take.Node ?? "", take.Version);

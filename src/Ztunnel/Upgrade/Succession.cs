@@ -45,8 +45,18 @@ internal sealed partial class Succession : IAsyncDisposable
     }
 
     /// <summary>Opens the door. <paramref name="handOver"/> is called for each who comes, and says whether that one took over. Throws <see cref="IOException"/>.</summary>
-    public static Succession Open(string runDirectory, Func<UpgradeConversation, Task<bool>> handOver, ILogger logger) =>
-        new(DescriptorSocket.Listen(PathIn(runDirectory)), handOver, logger);
+    public static Succession Open(string runDirectory, Func<UpgradeConversation, Task<bool>> handOver, ILogger logger)
+    {
+        Directory.CreateDirectory(runDirectory);
+        return new Succession(DescriptorSocket.Listen(PathIn(runDirectory)), handOver, logger);
+    }
+
+    /// <summary>Whether an agent runs that could be asked. Throws <see cref="IOException"/>.</summary>
+    public static bool IsServed(string runDirectory)
+    {
+        using DescriptorSocket? door = DescriptorSocket.Connect(PathIn(runDirectory), Patience);
+        return door is not null;
+    }
 
     /// <summary>Asks the agent that runs, if one does, to be taken over. Throws <see cref="IOException"/>.</summary>
     public static async Task<UpgradeConversation?> Ask(string runDirectory, string node)

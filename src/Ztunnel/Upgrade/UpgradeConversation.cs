@@ -34,7 +34,7 @@ internal sealed class UpgradeConversation(DescriptorSocket socket) : IDisposable
     private static UpgradeMessage Read(byte[] bytes, int sockets)
     {
         if (bytes.Length == 0)
-            throw new IOException("the other agent ended the conversation");
+            throw new EndOfStreamException("the other agent ended the conversation");
         try
         {
             UpgradeMessage message = JsonSerializer.Deserialize(bytes, UpgradeJson.Default.UpgradeMessage)
