@@ -52,6 +52,27 @@ public sealed class CapabilityTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task With_those_of_the_DaemonSet_the_plugin_is_installed_where_the_directories_are_another_users()
+    {
+        string configuration = await OthersDirectories();
+        LabProcess agent = await StartInstalling(await Granted());
+
+        await agent.WaitForOutput($"the CNI plugin is installed behind {configuration}", Patience, TestContext.Current.CancellationToken);
+        Assert.True(Path.Exists(Path.Combine(_directory.FullName, "cni/bin/ztunnel")));
+        Assert.True(File.Exists(Path.Combine(_directory.FullName, "cni/conf/00-00-ztunnel.conflist")));
+    }
+
+    [Fact]
+    public async Task Without_the_right_to_other_users_files_it_cannot_install_the_plugin_there()
+    {
+        await OthersDirectories();
+        LabProcess agent = await StartInstalling([.. (await Granted()).Where(capability => capability != "DAC_OVERRIDE")]);
+
+        await agent.WaitForOutput("the CNI plugin cannot be installed", Patience, TestContext.Current.CancellationToken);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(_directory.FullName, "cni/bin")));
+    }
+
+    [Fact]
     public async Task A_gateway_needs_none_of_them()
     {
         _network = await LabNetwork.Build(lab => lab.Node("a").Pod("edge"), TestContext.Current.CancellationToken);
@@ -128,6 +149,42 @@ public sealed class CapabilityTests : IAsyncDisposable
             "--workers=1",
             "--drain-seconds=0",
             "--same-node=tunnel",
+            "--log-level=info,Microsoft=warn"));
+    }
+
+    /// <summary>Makes a node's CNI directories, with a network's configuration, and gives them to another user, as some installers do.</summary>
+    private async Task<string> OthersDirectories()
+    {
+        string configuration = Path.Combine(_directory.FullName, "cni/conf/10-network.conflist");
+        Directory.CreateDirectory(Path.Combine(_directory.FullName, "cni/bin"));
+        Directory.CreateDirectory(Path.GetDirectoryName(configuration)!);
+        await File.WriteAllTextAsync(
+            configuration, """{"cniVersion": "1.0.0", "name": "network", "plugins": [{"type": "bridge"}]}""", TestContext.Current.CancellationToken);
+        foreach (string[] command in (string[][])[["chmod", "600", configuration], ["chown", "-R", "65534:65534", Path.Combine(_directory.FullName, "cni")]])
+        {
+            (int exit, _, string error) = await Run.Program(command[0], command[1..]);
+            Assert.True(exit == 0, error);
+        }
+
+        return configuration;
+    }
+
+    private async Task<LabProcess> StartInstalling(string[] capabilities)
+    {
+        _network = await LabNetwork.Build(lab => lab.Node("a"), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(_directory.FullName, "mesh.yaml"), "{apiVersion: v1, kind: Namespace, metadata: {name: default}}", TestContext.Current.CancellationToken);
+        return await _network.Node("a").Start(Confined(
+            capabilities,
+            "node",
+            "--node=a",
+            $"--manifests={_directory.FullName}",
+            $"--run-directory={Path.Combine(_directory.FullName, "run")}",
+            "--cni",
+            $"--cni-bin-dir={Path.Combine(_directory.FullName, "cni/bin")}",
+            $"--cni-conf-dir={Path.Combine(_directory.FullName, "cni/conf")}",
+            "--workers=1",
+            "--drain-seconds=0",
             "--log-level=info,Microsoft=warn"));
     }
 

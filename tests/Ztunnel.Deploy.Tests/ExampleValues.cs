@@ -30,7 +30,6 @@ internal static class ExampleValues
           affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [amd64]}]}]}}}
           podLabels: {team: mesh}
           podAnnotations: {example.com/note: "1"}
-        podMonitor: {enabled: true, interval: 1m, labels: {release: prometheus}}
         resourceQuota: {enabled: true}
         """;
 
@@ -46,7 +45,6 @@ internal static class ExampleValues
     /// <summary>What YAML would read as something else, or breaks where quotes are missing.</summary>
     public const string OddNames = """
         trustDomain: "1e3"
-        ca: {tokenAudience: "yes: #1"}
         log: {level: "info # quiet"}
         image: {repository: "10", tag: "1.0", pullSecrets: ["007"]}
         node:

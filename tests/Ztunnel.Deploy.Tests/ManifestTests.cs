@@ -6,6 +6,8 @@ namespace Ztunnel.Deploy.Tests;
 /// <summary>The plain manifests, for clusters without helm.</summary>
 public sealed class ManifestTests
 {
+    private static readonly string[] Rights = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
+
     private static string Manifests => Path.Combine(Repository.Root, "deploy/manifests");
 
     [Fact]
@@ -30,5 +32,15 @@ public sealed class ManifestTests
         Assert.Equal("Namespace", (string?)first["kind"]);
         foreach (JsonNode each in files[1..].SelectMany(file => Chart.Objects(File.ReadAllText(file))))
             Assert.True(each["metadata"]!["namespace"] is not { } ns || (string?)ns == (string?)first["metadata"]!["name"], each.ToJsonString());
+    }
+
+    [Fact]
+    public void What_runs_comes_after_its_rights_and_the_agents_last()
+    {
+        // As kubectl goes through a directory.
+        string[] kinds = [.. Directory.GetFiles(Manifests).Order(StringComparer.Ordinal).SelectMany(file => Chart.Objects(File.ReadAllText(file))).Select(each => (string)each["kind"]!)];
+
+        Assert.All(kinds.SkipWhile(kind => kind is not ("Deployment" or "DaemonSet")), kind => Assert.DoesNotContain(kind, Rights, StringComparer.Ordinal));
+        Assert.Equal("DaemonSet", kinds[^1]);
     }
 }

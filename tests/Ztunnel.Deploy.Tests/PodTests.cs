@@ -42,7 +42,7 @@ public sealed class PodTests
         JsonNode node = objects.Object("DaemonSet", "ztunnel")["spec"]!["template"]!["spec"]!;
         JsonNode controller = objects.Object("Deployment", "ztunnel-controller")["spec"]!["template"]!["spec"]!;
 
-        Assert.Equal(["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"], Capabilities(node));
+        Assert.Equal(["DAC_OVERRIDE", "NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"], Capabilities(node));
         Assert.True((bool)node["hostNetwork"]!);
         Assert.True((bool)node["hostPID"]!);
         Assert.Empty(Capabilities(controller));
@@ -50,6 +50,14 @@ public sealed class PodTests
         Assert.Null(controller["hostPID"]);
         Assert.True((bool)controller["securityContext"]!["runAsNonRoot"]!);
         Assert.DoesNotContain(controller["volumes"]?.AsArray() ?? [], volume => volume!["hostPath"] is not null);
+    }
+
+    [Fact]
+    public async Task Files_of_other_users_are_only_for_an_agent_that_installs_the_plugin()
+    {
+        JsonNode node = Chart.Objects(await Chart.Render("cni: {enabled: false}")).Object("DaemonSet", "ztunnel")["spec"]!["template"]!["spec"]!;
+
+        Assert.Equal(["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"], Capabilities(node));
     }
 
     [Theory]
@@ -121,7 +129,7 @@ public sealed class PodTests
     [Fact]
     public async Task What_is_selected_has_the_labels()
     {
-        foreach (JsonNode each in Chart.Objects(await Chart.Render("podMonitor: {enabled: true}")))
+        foreach (JsonNode each in Chart.Objects(await Chart.Render()))
         {
             JsonNode? selector = each["spec"]?["selector"];
             JsonObject? labels = (selector?["matchLabels"] ?? selector)?.AsObject();

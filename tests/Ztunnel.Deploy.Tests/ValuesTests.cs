@@ -8,7 +8,6 @@ public sealed partial class ValuesTests
 {
     /// <summary>Lets everything show that depends on another value.</summary>
     private const string Base = """
-        podMonitor: {enabled: true}
         resourceQuota: {enabled: true}
         """;
 
@@ -31,8 +30,6 @@ public sealed partial class ValuesTests
         ["controller.extraArgs"] = "[--a]",
         ["controller.tolerations"] = "[{key: a}]",
         ["controller.affinity"] = "{nodeAffinity: {}}",
-        ["podMonitor.enabled"] = "false",
-        ["podMonitor.interval"] = "7s",
         ["resourceQuota.enabled"] = "false",
     };
 
