@@ -1,12 +1,91 @@
+using System.Text.RegularExpressions;
+
 namespace Ztunnel.EndToEnd.Tests.Cluster;
 
 /// <summary>
 /// The guides of <c>deploy/walkthroughs</c> followed by hand: their own commands, typed on a host outside the cluster, and what they
 /// say one will see. What is another product's console (an ASM instance, the component that installs CRDs) is there already.
+/// Between two steps a reader waits until what was made runs, where a guide does not say so itself.
 /// </summary>
 [Collection(ClusterFixture.Name)]
 public sealed class GuideTests(ClusterFixture fixture)
 {
+    /// <summary>What the guides on ASM print for a request to <c>/status/418</c>.</summary>
+    private const string Teapot = """"
+        -=[ teapot ]=-
+
+           _...._
+         .'  _ _ `.
+        | ."` ^ `". _,
+        \_;`"---"`|//
+          |       ;/
+          \_     _/
+            `"""`
+        """";
+
+    private ClusterLab Lab => fixture.Lab;
+
+    // The same guide was published twice, once without the indentation of its objects.
+    [Fact]
+    public async Task Gateway_api_on_asm_an_ingress_gateway_then_a_waypoint_that_denies_a_path()
+    {
+        Lab.Fetch("asm-gateway-api");
+        await HaveHttpbinAndAnIngressGateway();
+        await Lab.Shell.Run("kubectl apply -f 1-gateway.yaml");
+        await Lab.Shell.Run("kubectl apply -f 2-route.yaml");
+        const string Brew = "curl -HHost:httpbin.aliyun.com \"http://${ASM_GATEWAY_ADDRESS}:80/status/418\"";
+        Assert.Equal(Lines(Teapot), Lines(await Lab.Explained(() => Lab.Shell.Until(Brew, "-=[ teapot ]=-"))));
+
+        await Lab.Shell.Run("kubectl apply -f 3-waypoint.yaml");
+        await Lab.Shell.Run("kubectl apply -f 4-policy.yaml");
+        // The guide's own % is how a shell shows that no new line follows.
+        Assert.Equal("RBAC: access denied", await Lab.Explained(() => Lab.Shell.Until(Brew, "RBAC: access denied")));
+        await Lab.Explained(() => Lab.Shell.Until(
+            "curl -HHost:httpbin.aliyun.com \"http://${ASM_GATEWAY_ADDRESS}:80/headers\" -I", Headers));
+
+        await Lab.Shell.Run("kubectl delete -f 4-policy.yaml -f 3-waypoint.yaml -f 2-route.yaml -f 1-gateway.yaml");
+        await HaveNothing();
+    }
+
+    [Fact]
+    public async Task Routing_rules_on_asm_over_http_and_over_https_with_a_certificate_of_a_secret()
+    {
+        string definitions = await Lab.Shell.Run("kubectl get crds | grep gateway.networking.k8s.io");
+        foreach (string kind in (string[])["gatewayclasses", "gateways", "httproutes", "referencegrants"])
+            Assert.Single(Lines(definitions), line => Regex.IsMatch(line, $@"^{kind}\.gateway\.networking\.k8s\.io +\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", RegexOptions.NonBacktracking));
+        string[] versions = Lines(await Lab.Shell.Run("kubectl get crds -o yaml | grep 'gateway.networking.k8s.io/bundle-version'"));
+        Assert.Equal(Lines(definitions).Length, versions.Length);
+        Assert.All(versions, line => Assert.Matches(@"^gateway\.networking\.k8s\.io/bundle-version: v\d+\.\d+\.\d+$", line));
+
+        // Left out: to install the CRDs from a console where they are missing, and enableGatewayAPI of an ASM instance, which is an object
+        // of that product's own.
+        Lab.Fetch("asm-https");
+        await HaveHttpbinAndAnIngressGateway();
+        await Lab.Shell.Run("kubectl apply -f gateway-http.yaml");
+        await Lab.Explained(() => Lab.Shell.Until("curl -I -HHost:httpbin.aliyun.com \"http://${ASM_GATEWAY_ADDRESS}:80/get\"", Headers));
+
+        // In the guide the certificate comes out of a console, under this name.
+        await File.WriteAllTextAsync(
+            Path.Combine(Lab.Shell.Directory, "certificate.yaml"),
+            WalkthroughLab.CertificateSecret("myexample-credential", "istio-system", "a.aliyun.com"),
+            TestContext.Current.CancellationToken);
+        await Lab.Shell.Run("kubectl apply -f certificate.yaml");
+        await Lab.Shell.Run("kubectl apply -f gateway-https.yaml");
+        string answer = await Lab.Explained(() => Lab.Shell.Until(
+            """
+            curl -k -H Host:a.aliyun.com \
+              --resolve a.aliyun.com:443:${ASM_GATEWAY_ADDRESS} \
+              https://a.aliyun.com/status/418
+            """,
+            "-=[ teapot ]=-"));
+        Assert.Equal(Lines(Teapot), Lines(answer));
+        Assert.Equal(
+            Lines("gateway\ngateway-https"),
+            Lines(await Lab.Shell.Run("kubectl get gtw -n istio-system -o jsonpath='{range .items[*]}{.metadata.name}{\"\\n\"}{end}'")));
+
+        await Lab.Shell.Run("kubectl delete -f gateway-https.yaml -f gateway-http.yaml -f certificate.yaml");
+        await HaveNothing();
+    }
     [Fact]
     public async Task Exposing_a_service_via_gateway_api_in_ambient_mode()
     {
@@ -78,8 +157,43 @@ public sealed class GuideTests(ClusterFixture fixture)
             kubectl delete namespace curl
             kubectl delete namespace httpbin
             """);
-        await MeshLab.Eventually(
-            () => $"nothing of the guide to run: {string.Join(", ", lab.Cluster.RunningPods)}",
-            () => Task.FromResult(!lab.Cluster.RunningPods.Any(pod => !pod.StartsWith("istio-system/", StringComparison.Ordinal))));
+        await UntilOnlyTheMeshRuns();
     }
+
+    /// <summary>What answers of httpbin through a gateway have, as the guides on ASM print it.</summary>
+    private static string[] Headers =>
+    [
+        "HTTP/1.1 200 OK", "server: istio-envoy", "date: ", "content-type: application/json", "content-length: ",
+        "access-control-allow-origin: *", "access-control-allow-credentials: true", "x-envoy-upstream-service-time: ",
+    ];
+
+    /// <summary>What the guides on ASM start from: httpbin in an ambient namespace, and an ingress gateway with its address in a variable.</summary>
+    private async Task HaveHttpbinAndAnIngressGateway()
+    {
+        Lab.Fetch("samples");
+        await Lab.Shell.Run("kubectl label namespace default istio.io/dataplane-mode=ambient");
+        await Lab.Shell.Run("kubectl apply -f httpbin.yaml -f ingressgateway.yaml");
+        await Lab.UntilReady("default", "httpbin");
+        await Lab.UntilReady("istio-system", "istio-ingressgateway");
+        await Lab.UntilEnrolled("default");
+        const string Address = "kubectl get service istio-ingressgateway -n istio-system -o jsonpath='{.status.loadBalancer.ingress[0].ip}'";
+        await Lab.Shell.Until(Address, "172.18.255.");
+        await Lab.Shell.Run($"export ASM_GATEWAY_ADDRESS=$({Address})");
+    }
+
+    private async Task HaveNothing()
+    {
+        await Lab.Shell.Run("kubectl delete -f ingressgateway.yaml -f httpbin.yaml");
+        await Lab.Shell.Run("kubectl label namespace default istio.io/dataplane-mode-");
+        await UntilOnlyTheMeshRuns();
+    }
+
+    /// <summary>Gateways take up to their drain time to end.</summary>
+    private Task UntilOnlyTheMeshRuns() => MeshLab.Eventually(
+        () => $"nothing of the guide to run: {string.Join(", ", Lab.Cluster.RunningPods)}",
+        () => Task.FromResult(Lab.Cluster.RunningPods.All(pod => pod.StartsWith("istio-system/ztunnel", StringComparison.Ordinal))),
+        TimeSpan.FromSeconds(40));
+
+    /// <summary>Lines without what they begin and end with of blanks, and without empty ones.</summary>
+    private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }

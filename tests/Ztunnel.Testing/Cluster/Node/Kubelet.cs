@@ -45,11 +45,14 @@ internal sealed class Kubelet : StandIn
     public CniChain Cni { get; }
 
     /// <summary>The pods that run here.</summary>
-    public IEnumerable<ClusterObject> Pods => _pods.Values.Select(each => each.Run.Pod);
+    public IEnumerable<ClusterObject> Pods => Running.Select(run => run.Pod);
 
     /// <summary>A pod that runs here, or null.</summary>
     public PodRun? Find(string @namespace, string name) =>
-        _pods.Values.Select(each => each.Run).FirstOrDefault(run => run.Pod.Namespace == @namespace && run.Pod.Name == name);
+        Running.FirstOrDefault(run => run.Pod.Namespace == @namespace && run.Pod.Name == name);
+
+    /// <summary>Those that have ended are forgotten when the cluster next changes, which may be never.</summary>
+    private IEnumerable<PodRun> Running => _pods.Values.Where(each => !each.Task.IsCompleted).Select(each => each.Run);
 
     /// <summary>Makes the Node object and says that it is ready.</summary>
     public async Task Register(CancellationToken cancellationToken)
