@@ -10,8 +10,9 @@ namespace Ztunnel.Control;
 /// <param name="Managed">Its label <c>gateway.istio.io/managed</c>; null for none, so that it is somebody else's.</param>
 /// <param name="Gateway">Its label <c>gateway.networking.k8s.io/gateway-name</c>; null for none.</param>
 /// <param name="OwnerUid">The uid of the Gateway among its owners; null for none.</param>
+/// <param name="ServesGateways">Whether its label <c>ztunnel.io/gateway</c> says that it is there for Gateways.</param>
 /// <param name="Print">A digest of everything that is not its status and does not change by itself.</param>
-internal sealed record LiveObject(string Uid, string? Managed, string? Gateway, string? OwnerUid, string Print)
+internal sealed record LiveObject(string Uid, string? Managed, string? Gateway, string? OwnerUid, bool ServesGateways, string Print)
 {
     private static readonly HashSet<string> Volatile = new(StringComparer.Ordinal) { "resourceVersion", "managedFields", "generation" };
 
@@ -27,6 +28,7 @@ internal sealed record LiveObject(string Uid, string? Managed, string? Gateway, 
             Text(metadata?["labels"]?[GatewayLabels.Managed]),
             Text(metadata?["labels"]?[GatewayLabels.Name]),
             (metadata?["ownerReferences"] as JsonArray)?.Where(owner => Text(owner?["kind"]) == "Gateway").Select(owner => Text(owner?["uid"])).FirstOrDefault(),
+            Text(metadata?["labels"]?[GatewayLabels.ServesGateways]) == "true",
             PrintOf(@object.AsObject()));
     }
 

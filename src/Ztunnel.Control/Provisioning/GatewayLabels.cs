@@ -26,6 +26,9 @@ internal static class GatewayLabels
     public const string ControllerVersion = "gateway.istio.io/controller-version";
     public const string ServiceType = "networking.istio.io/service-type";
 
+    /// <summary>On a ServiceAccount that was not made for a Gateway: whether Gateways may run as it, and it so read what they read.</summary>
+    public const string ServesGateways = "ztunnel.io/gateway";
+
     /// <summary>On pods: the service account, for agents that read nothing of them but their metadata.</summary>
     public const string PodServiceAccount = "ztunnel.io/service-account";
 

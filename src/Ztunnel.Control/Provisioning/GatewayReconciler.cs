@@ -83,7 +83,7 @@ internal sealed partial class GatewayReconciler
         GatewayObject[] gateways = [.. _objects.Of<GatewayObject>()];
         // Before the first is made: a binding without one of them would take from its pods what they may read.
         foreach (GatewayObject gateway in gateways)
-            SetAccount(gateway);
+            await Judge(gateway, cancellationToken);
         lock (_unseen)
         {
             _unseen.Clear();
@@ -96,14 +96,49 @@ internal sealed partial class GatewayReconciler
         await Task.WhenAll(_queue.Run(Workers, Reconcile, cancellationToken), _accounts.Write(cancellationToken));
     }
 
-    /// <summary>The account of a Gateway's pods may read what gateways read, whatever is wrong with its parameters.</summary>
-    private void SetAccount(GatewayObject gateway)
+    /// <summary>The same as <see cref="SetAccount"/>; one whose account cannot be looked at now has none until it is looked at again.</summary>
+    private async Task Judge(GatewayObject gateway, CancellationToken cancellationToken)
     {
+        try
+        {
+            await SetAccount(gateway, cancellationToken);
+        }
+        catch (Exception error) when (error is ApiException or ApiAccessException)
+        {
+            LogFault(NameOf(gateway), error.Message);
+        }
+    }
+
+    /// <summary>
+    /// The account of a Gateway's pods may read what gateways read, whatever is wrong with its parameters; unless it is an account that
+    /// was not made for Gateways: whoever may make a Gateway could have every pod that runs as that account read the cluster. Returns
+    /// why not; null for nothing.
+    /// </summary>
+    private async Task<ProvisioningFault?> SetAccount(GatewayObject gateway, CancellationToken cancellationToken)
+    {
+        GatewayName name = NameOf(gateway);
         GatewayInputs inputs = Inputs(gateway) with { Gateway = gateway with { ParametersKind = null, ParametersName = null }, ClassDefaults = null };
-        if (GatewayPlanner.Plan(inputs, _options) is GatewayPlan.Managed plain)
-            _accounts.Put(NameOf(gateway), new ObjectName(gateway.Metadata.Namespace, plain.ServiceAccount));
-        else
-            _accounts.Remove(NameOf(gateway));
+        if (GatewayPlanner.Plan(inputs, _options) is not GatewayPlan.Managed plain)
+        {
+            _accounts.Remove(name);
+            return null;
+        }
+
+        MadeObject account = plain.Objects.First(made => made.Resource == ApiResource.ServiceAccounts);
+        LiveObject? there = await Find(account, cancellationToken);
+        if (there is null or { Managed: not null } or { ServesGateways: true } || there.OwnerUid == gateway.Metadata.Uid)
+        {
+            _accounts.Put(name, new ObjectName(account.Namespace, account.Name));
+            // Of labels that are somebody else's to give and take nothing tells us.
+            if (there is { Managed: null })
+                _queue.Add(name, TimeSpan.FromMinutes(5));
+            return null;
+        }
+
+        _accounts.Remove(name);
+        _queue.Add(name, TimeSpan.FromSeconds(30));
+        return new ProvisioningFault.Parameters(
+            $"{account} was not made for Gateways, and whatever runs as it would get to read what gateways read: label it {GatewayLabels.ServesGateways}=true, or name another in annotation {GatewayLabels.ServiceAccount}");
     }
 
     private static GatewayName NameOf(GatewayObject gateway) => new(gateway.Metadata.Namespace, gateway.Metadata.Name);
@@ -166,7 +201,12 @@ internal sealed partial class GatewayReconciler
             await _parameters.Want(name, new ObjectName(name.Namespace, map), cancellationToken);
         else
             _parameters.Leave(name);
-        SetAccount(gateway);
+        if (await SetAccount(gateway, cancellationToken) is { } refused)
+        {
+            SetFault(gateway, refused);
+            return;
+        }
+
         switch (GatewayPlanner.Plan(Inputs(gateway), _options))
         {
             case GatewayPlan.Managed managed:
@@ -247,7 +287,7 @@ internal sealed partial class GatewayReconciler
         LiveCollection<LiveObject> collection = _live[made.Resource];
         var name = new ObjectName(made.Namespace, made.Name);
         LiveObject? known = collection.Find(name);
-        LiveObject? there = known ?? await Look(made, cancellationToken);
+        LiveObject? there = await Find(made, cancellationToken);
         if (there is not null && WhoseElse(there, gateway, made) is { } owner)
         {
             // An account that is there serves as it is, whoever made it.
@@ -269,9 +309,11 @@ internal sealed partial class GatewayReconciler
         return null;
     }
 
-    /// <summary>An object of that name which is not among those that have been made, as far as is known.</summary>
-    private async Task<LiveObject?> Look(MadeObject made, CancellationToken cancellationToken)
+    /// <summary>What there is of that name; asked for where it is not among those that have been made, as far as is known.</summary>
+    private async Task<LiveObject?> Find(MadeObject made, CancellationToken cancellationToken)
     {
+        if (_live[made.Resource].Find(new ObjectName(made.Namespace, made.Name)) is { } known)
+            return known;
         try
         {
             return LiveObject.Of(await _client.Get(made.Resource.Named(made.Namespace, made.Name), cancellationToken));

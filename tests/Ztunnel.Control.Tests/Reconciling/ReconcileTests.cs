@@ -85,12 +85,12 @@ public sealed class ReconcileTests
     }
 
     [Fact]
-    public async Task A_service_account_that_is_there_already_serves_as_it_is()
+    public async Task A_service_account_that_is_there_for_gateways_serves_as_it_is()
     {
         await using ControllerWorld world = await ControllerWorld.Start("""
             apiVersion: v1
             kind: ServiceAccount
-            metadata: {name: mine, namespace: shop}
+            metadata: {name: mine, namespace: shop, labels: {ztunnel.io/gateway: "true"}}
             """);
         world.Put(Manifest.Waypoint.Replace("namespace: shop}", "namespace: shop, annotations: {gateway.istio.io/service-account: mine}}", StringComparison.Ordinal));
         await Eventually.Holds(() => world.At("Deployment", "shop/waypoint", "spec.template.spec.serviceAccountName") == "\"mine\"");
@@ -98,6 +98,35 @@ public sealed class ReconcileTests
         Assert.Equal("absent", world.At("ServiceAccount", "shop/mine", Managed));
         Assert.Equal("absent", world.At("ServiceAccount", "shop/mine", "metadata.ownerReferences"));
         Assert.Equal("\"mine\"", world.At("RoleBinding", "shop/waypoint-secrets", "subjects[0].name"));
+    }
+
+    [Fact]
+    public async Task An_account_that_is_not_there_for_gateways_gets_no_rights_by_one()
+    {
+        // In a namespace where there is one of ours already, so that the binding is written.
+        await using ControllerWorld world = await ControllerWorld.Start(
+            """
+            apiVersion: v1
+            kind: ServiceAccount
+            metadata: {name: default, namespace: shop}
+            """,
+            Manifest.Ingress,
+            Manifest.Waypoint.Replace("namespace: shop}", "namespace: shop, annotations: {gateway.istio.io/service-account: default}}", StringComparison.Ordinal));
+        const string Said = "InvalidParameters: ServiceAccount shop/default was not made for Gateways, and whatever runs as it would get to read what gateways read: "
+            + "label it ztunnel.io/gateway=true, or name another in annotation gateway.istio.io/service-account";
+        await Eventually.Holds(() => world.Condition("Gateway", "shop/waypoint", "Accepted") == $"False/{Said}");
+        await Eventually.Holds(() => Subjects(world) == "shop/gw-istio");
+        await world.Settled();
+        Assert.StartsWith("False/Invalid: ServiceAccount shop/default", world.Condition("Gateway", "shop/waypoint", "Programmed"), StringComparison.Ordinal);
+        Assert.Null(world.Get("RoleBinding", "shop/waypoint-secrets"));
+        Assert.Null(world.Get("Deployment", "shop/waypoint"));
+        Assert.Equal("absent", world.At("ServiceAccount", "shop/default", "metadata.labels"));
+        Assert.Equal("shop/gw-istio", Subjects(world));
+
+        world.Edit("ServiceAccount", "shop/default", account => account["metadata"]!["labels"] = new JsonObject { ["ztunnel.io/gateway"] = "true" });
+        world.Edit("Gateway", "shop/waypoint", gateway => gateway["metadata"]!["annotations"]!["touched"] = "yes");
+        await Eventually.Holds(() => Subjects(world) == "shop/default shop/gw-istio" && world.Get("Deployment", "shop/waypoint") is not null);
+        await Eventually.Holds(() => world.Condition("Gateway", "shop/waypoint", "Accepted") == "True/Accepted: Resource accepted");
     }
 
     [Fact]
@@ -175,12 +204,10 @@ public sealed class ReconcileTests
             metadata: {name: ztunnel-gateway, labels: {theirs: "yes"}}
             roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ztunnel-gateway}
             """, Manifest.Waypoint, Manifest.Ingress);
-        await Eventually.Holds(() => Subjects() == "shop/gw-istio shop/waypoint");
+        await Eventually.Holds(() => Subjects(world) == "shop/gw-istio shop/waypoint");
         Assert.Equal("\"yes\"", world.At("ClusterRoleBinding", "ztunnel-gateway", "metadata.labels.theirs"));
         world.Delete("Gateway", "shop/gw");
-        await Eventually.Holds(() => Subjects() == "shop/waypoint");
-
-        string Subjects() => string.Join(' ', (world.Get("ClusterRoleBinding", "ztunnel-gateway")?["subjects"] as JsonArray ?? []).Select(subject => $"{subject!["namespace"]}/{subject["name"]}"));
+        await Eventually.Holds(() => Subjects(world) == "shop/waypoint");
     }
 
     [Fact]
@@ -202,4 +229,7 @@ public sealed class ReconcileTests
         world.Put(Manifest.Waypoint);
         await Eventually.Holds(() => world.Get("Service", "shop/waypoint") is not null, TimeSpan.FromSeconds(60));
     }
+
+    private static string Subjects(ControllerWorld world) => string.Join(
+        ' ', (world.Get("ClusterRoleBinding", "ztunnel-gateway")?["subjects"] as JsonArray ?? []).Select(subject => $"{subject!["namespace"]}/{subject["name"]}"));
 }
