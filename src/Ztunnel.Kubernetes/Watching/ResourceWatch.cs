@@ -12,6 +12,9 @@ namespace Ztunnel.Kubernetes;
 /// </summary>
 public sealed class ResourceWatch
 {
+    // How many watches in a row may break before anything has come of them.
+    private const int MostBroken = 3;
+
     private readonly ApiClient _client;
     private readonly Func<CancellationToken, Task<ApiPath>> _find;
     private readonly ResourceWatchOptions _options;
@@ -30,10 +33,20 @@ public sealed class ResourceWatch
     private bool _whole;
     private bool _plain;
 
+    // Whether the server broke a watch off for a reason that may lie in what it would have sent.
+    private bool _astray;
+
+    // Whether a streamed list was refused, and no list in pages has shown yet whose fault that was.
+    private bool _refused;
+
     private (HttpStatusCode Code, string Reason)? _told;
     private long? _missingSince;
     private bool _opened;
     private bool _progressed;
+
+    // How many watches broke since something came of one, and what the last one broke by.
+    private int _broken;
+    private (HttpStatusCode Code, string Reason) _brokenBy;
 
     /// <summary>Names the collection; <paramref name="path"/> may have selectors.</summary>
     public ResourceWatch(ApiClient client, ApiPath path, ResourceWatchOptions? options = null)
@@ -106,18 +119,22 @@ public sealed class ResourceWatch
                 }
             }
 
-            if (_progressed || (_opened && Time.GetElapsedTime(began) > _options.FirstDelay))
+            if (_progressed || (_opened && failure is null && Time.GetElapsedTime(began) > _options.FirstDelay))
+            {
+                _broken = 0;
                 _backoff.Reset();
+            }
+
             if (failure is null && (_progressed || !_opened))
                 continue;
             foreach (WatchEvent told in Consider(failure, lists, streams))
                 yield return told;
-            if (!(streams && IsRefusal(failure)))
+            if (!(streams && _refused))
                 await Task.Delay(_backoff.Next((failure as ApiException)?.RetryAfter), Time, cancellationToken);
         }
     }
 
-    private bool StreamsLists => _options.StreamingLists && !_plain && !_client.RefusesStreamingLists;
+    private bool StreamsLists => _options.StreamingLists && !_plain && !_refused && !_client.RefusesStreamingLists;
 
     private static bool IsRefusal(IOException? failure) =>
         failure is ApiException { Code: HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity };
@@ -126,22 +143,31 @@ public sealed class ResourceWatch
     private IEnumerable<WatchEvent> Consider(IOException? failure, bool listed, bool streamed)
     {
         var answer = failure as ApiException;
-        if (streamed && IsRefusal(failure))
+        if (streamed && !_opened && IsRefusal(failure))
         {
-            _client.RefusesStreamingLists = true;
+            _refused = true;
             yield break;
         }
 
+        // What is refused in pages too was refused for its own sake.
+        _refused &= !(listed && IsRefusal(failure));
+        (HttpStatusCode, string)? reason = failure is null ? null : answer is null ? (ApiException.NoAnswer, failure.Message) : (answer.Code, answer.Reason);
+        if (_opened && _listed && !_progressed && reason is { } by)
+            (_broken, _brokenBy) = (_broken + 1, by);
+
         // A stream of what is there that came to no end is not tried twice in a row.
         _plain = streamed && _opened && !_listed;
-        if (answer is { IsExpired: true } or { IsNotFound: true } || IsRefusal(failure))
+        // Nor is a place from which nothing comes asked for over and over: what lies there may be what cannot be sent.
+        bool stuck = _broken >= MostBroken;
+        if (answer is { IsExpired: true } or { IsNotFound: true } || IsRefusal(failure) || _astray || stuck)
             _listed = false;
+        _astray = false;
         // A server that lags behind what we know, or has forgotten where a list began, is asked for what there is now.
         _newest |= listed && answer is { Code: HttpStatusCode.Gone or HttpStatusCode.GatewayTimeout };
         if (answer is not { IsNotFound: true })
             _missingSince = null;
         // A watch that breaks is an everyday thing; that it cannot be had again is not.
-        if (failure is null || (_opened && answer is { IsTransient: true }) || answer is { IsExpired: true })
+        if (failure is null || (!stuck && ((_opened && answer is { IsTransient: true }) || answer is { IsExpired: true })))
             yield break;
         if (answer is { IsNotFound: true } && Time.GetElapsedTime(_missingSince ??= Time.GetTimestamp()) >= _options.GoneAfter)
         {
@@ -150,7 +176,6 @@ public sealed class ResourceWatch
                 yield return new WatchEvent.Remove(ns, name);
         }
 
-        (HttpStatusCode, string) reason = answer is null ? (ApiException.NoAnswer, failure.Message) : (answer.Code, answer.Reason);
         if (_told == reason)
             yield break;
         _told = reason;
@@ -185,7 +210,8 @@ public sealed class ResourceWatch
 
         foreach (WatchEvent told in EndList(version))
             yield return told;
-        (_newest, _whole, _plain) = (false, false, false);
+        _client.RefusesStreamingLists |= _refused;
+        (_newest, _whole, _plain, _refused) = (false, false, false, false);
     }
 
     private async Task Locate(CancellationToken cancellationToken)
@@ -241,25 +267,45 @@ public sealed class ResourceWatch
         using HttpResponseMessage response = await _client.Open(request, cancellationToken);
         using JsonValues values = await Values(response, cancellationToken);
         _opened = true;
-        if (_listed && _told is not null)
-        {
-            _told = null;
+        if (_listed && Recovers(!IsToldAsBroken))
             yield return new WatchEvent.Synced();
-        }
 
         await foreach (JsonDocument document in Guarded(request, Documents(values, cancellationToken), cancellationToken))
         {
             using JsonDocument frame = document;
+            bool follows = _listed;
             foreach (WatchEvent told in Take(new WatchFrame(frame.RootElement, _options.AsTable), request))
                 yield return told;
-            _progressed = true;
+            if (!follows)
+                continue;
+            (_progressed, _broken) = (true, 0);
+            if (Recovers(true))
+                yield return new WatchEvent.Synced();
         }
+    }
+
+    /// <summary>Whether what was told last is that watches break, which neither a list nor the beginning of a watch disproves.</summary>
+    private bool IsToldAsBroken => _broken >= MostBroken && _told == _brokenBy;
+
+    /// <summary>Whether there was something that is over now.</summary>
+    private bool Recovers(bool over)
+    {
+        bool recovers = over && _told is not null;
+        if (recovers)
+            _told = null;
+        return recovers;
     }
 
     private List<WatchEvent> Take(WatchFrame frame, ApiRequest request)
     {
         if (frame.IsError)
-            throw ApiFault.Of(_path, request.Asked, ApiException.NoAnswer, frame.Object);
+        {
+            ApiException error = ApiFault.Of(_path, request.Asked, ApiException.NoAnswer, frame.Object);
+            // It may be about what comes next, which would be met again. A server that is merely busy says so.
+            _astray = error.Code != HttpStatusCode.TooManyRequests;
+            throw error;
+        }
+
         Columns = frame.Columns ?? Columns;
         if (frame.IsBookmark)
         {
@@ -280,9 +326,14 @@ public sealed class ResourceWatch
     private List<WatchEvent> EndList(string? version)
     {
         _version = version ?? throw new ApiException($"GET {_path}", ApiException.NoAnswer, ApiException.MalformedReason, "the list has no resourceVersion");
-        (_listed, _newest, _told, _missingSince) = (true, false, null, null);
+        (_listed, _newest, _missingSince) = (true, false, null);
         List<WatchEvent> told = [.. _known.EndList().Select(gone => new WatchEvent.Remove(gone.Namespace, gone.Name))];
-        told.Add(new WatchEvent.Synced());
+        if (!IsToldAsBroken)
+        {
+            _told = null;
+            told.Add(new WatchEvent.Synced());
+        }
+
         return told;
     }
 

@@ -21,7 +21,10 @@ public abstract record WatchEvent
     /// <summary>An object is there no more.</summary>
     public sealed record Remove(string Namespace, string Name) : WatchEvent;
 
-    /// <summary>Everything has been told. Comes after the first list, and whenever the server can be followed again.</summary>
+    /// <summary>
+    /// Everything has been told. Comes after the first list, and whenever the server can be followed again; where its watches
+    /// always broke, only when something has come of one.
+    /// </summary>
     public sealed record Synced : WatchEvent;
 
     /// <summary>

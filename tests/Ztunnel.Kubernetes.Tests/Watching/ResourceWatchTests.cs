@@ -148,6 +148,54 @@ public sealed class ResourceWatchTests
     }
 
     [Fact]
+    public async Task An_error_in_a_watch_costs_a_list_and_tells_the_differences()
+    {
+        await using WatchScript script = await Start();
+        script.List("100", "a@1", "b@2");
+        script.Watch(stays: false, Error(500, "InternalError"));
+        script.List("200", "a@1", "c@150");
+        script.Watch(stays: true, Frame("MODIFIED", "a@201"));
+        script.Run();
+        await script.Tells("put ns/a@1", "put ns/b@2", "synced", "put ns/c@150", "remove ns/b", "synced", "put ns/a@201");
+        Assert.Equal(["100", "200"], script.Watches.Select(Version), StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_busy_in_a_watch_is_asked_for_no_list()
+    {
+        await using WatchScript script = await Start();
+        script.List("100");
+        script.Watch(stays: false, Error(429, "TooManyRequests"));
+        script.Watch(stays: true, Frame("ADDED", "a@101"));
+        script.Run();
+        await script.Tells("synced", "put ns/a@101");
+        Assert.Single(script.Lists);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Watches_that_always_break_are_told_once_and_replaced_by_lists_until_something_comes(bool byError)
+    {
+        await using WatchScript script = await Start();
+        script.List("100", "a@1");
+        for (int time = 0; time < 5; time++)
+        {
+            script.Watch(stays: false, byError ? Error(500, "InternalError") : "nonsense");
+            // Two breaks of the other sort are no reason to list.
+            if (byError || time >= 2)
+                script.List($"20{time}", "a@1", $"b@12{time}");
+        }
+
+        script.Watch(stays: true, Frame("ADDED", "c@301"));
+        script.Run();
+        string broken = byError ? "unavailable 500 InternalError" : "unavailable 0 MalformedAnswer";
+        string[] before = byError ? ["put ns/b@120", "synced", "put ns/b@121", "synced"] : [];
+        await script.Tells([
+            "put ns/a@1", "synced", .. before, broken, "put ns/b@122", "put ns/b@123", "put ns/b@124", "put ns/c@301", "synced"]);
+    }
+
+    [Fact]
     public async Task A_watch_that_goes_silent_is_given_up_in_time()
     {
         var time = new ManualTime();
@@ -225,6 +273,19 @@ public sealed class ResourceWatchTests
         script.List("101", "a@1");
         script.Run(Quick with { StreamingLists = true });
         await script.Tells("put ns/a@1", "synced", "synced");
+    }
+
+    [Fact]
+    public async Task A_request_that_is_refused_for_its_own_sake_keeps_no_other_from_streaming()
+    {
+        await using WatchScript script = await Start();
+        Task Refuse(HttpContext context) => ScriptedServer.Status(context, 400, "BadRequest", "no such field to select by");
+        script.Watch(Refuse);
+        script.List(Refuse);
+        script.Watch(stays: true, Frame("ADDED", "a@1"), Bookmark("100", endsInitial: true));
+        script.Run(Quick with { StreamingLists = true });
+        await script.Tells("unavailable 400 BadRequest", "put ns/a@1", "synced");
+        Assert.Single(script.Lists);
     }
 
     [Fact]
