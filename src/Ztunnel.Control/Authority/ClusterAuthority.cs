@@ -36,7 +36,7 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
     /// <param name="api">The API server; the caller's to dispose.</param>
     /// <param name="options">How.</param>
     /// <param name="loggers">For its parts.</param>
-    /// <param name="events">Where a wrong <c>cacerts</c> is told to its owner; null for nowhere.</param>
+    /// <param name="events">Where a wrong <c>cacerts</c>, or a ConfigMap without the roots, is told to its owner; null for nowhere.</param>
     /// <param name="time">The clock.</param>
     public ClusterAuthority(
         ApiClient api, ClusterAuthorityOptions options, ILoggerFactory loggers, EventRecorder? events = null, TimeProvider? time = null)
@@ -54,7 +54,7 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         var service = new CertificateService(_callers, rules, _signing, options, _time, _logger);
         _certificate = new ServerCertificate(_signing, [.. options.Services.Select(name => $"{name}.{options.SystemNamespace}.svc")], _time);
         _server = new CertificateServer(options.Listen, new UnaryEndpoint(CertificateService.Path, service.Answer, _time, _logger), _certificate, loggers);
-        _spreader = new RootSpreader(api, _namespaces, _logger);
+        _spreader = new RootSpreader(api, _namespaces, events, _logger);
         _follower = new AuthorityFollower(api, options, _signing, _time, _logger);
         _keeper = new AuthorityKeeper(api, options, _spreader, () => _follower.Seen, events, _time, _logger);
     }
@@ -99,6 +99,8 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
             {
                 await _keeper.Look(either.Token);
                 _kept.Raise();
+                // Whoever may write a ConfigMap, a Namespace or a Gateway raises changes as fast as they like.
+                await Task.Delay(_options.LeastInterval, _time, either.Token);
                 await _changed.Wait(_options.LookInterval, _time, either.Token);
             }
         }
@@ -110,6 +112,7 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         {
             await either.CancelAsync();
             await spreading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _spreader.Rest();
         }
     }
 

@@ -46,6 +46,9 @@ public sealed record ClusterAuthorityOptions
     /// <summary>How often Secrets and ConfigMaps are looked at.</summary>
     public TimeSpan LookInterval { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long the leader rests between two looks, whatever changes meanwhile.</summary>
+    internal TimeSpan LeastInterval { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>How often the agent of a node may ask: all pods of a large one at its start, then renewals.</summary>
     internal CallRate NodeRate { get; init; } = new(PerSecond: 50, Burst: 1000);
 

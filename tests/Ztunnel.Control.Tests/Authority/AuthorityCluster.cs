@@ -108,6 +108,10 @@ internal sealed class AuthorityCluster : IAsyncDisposable
         ? Encoding.UTF8.GetString(Convert.FromBase64String((string)data!))
         : "";
 
+    /// <summary>Whether all roots are known to be everywhere they have to be.</summary>
+    public bool IsSpread => Secret("rotation.json") is var steps
+        && steps.Contains("\"since\":", StringComparison.Ordinal) && !steps.Contains("\"since\":null", StringComparison.Ordinal);
+
     /// <summary>Held by whoever calls the authority: a real clock does not leap while a call is under way.</summary>
     public SemaphoreSlim Calls { get; } = new(1);
 

@@ -110,7 +110,7 @@ public sealed class ClusterAuthorityTests
         await traffic.Goes(1);
         await b.Mount();
         await traffic.Goes(1);
-        await cluster.Until(() => cluster.Secret("rotation.json").Contains("\"since\":", StringComparison.Ordinal) && !cluster.Secret("rotation.json").Contains("\"since\":null", StringComparison.Ordinal));
+        await cluster.Until(() => cluster.IsSpread);
         await cluster.Pass(cluster.Options.Propagation);
         await cluster.Until(() => cluster.Secret("ca-cert.pem") == @new.Pem);
         await traffic.Goes(2);

@@ -31,8 +31,8 @@ internal sealed partial class AuthorityKeeper(
     private readonly RotationPlan _plan = new(options.Propagation, options.MaxLifetime);
     private volatile string? _fault;
 
-    /// <summary>Why the operator's Secret is not taken, or what is kept cannot be read; null while nothing is wrong.</summary>
-    public string? Fault => _fault;
+    /// <summary>Why the operator's Secret is not taken, what is kept cannot be read, or roots cannot be spread; null while nothing is wrong.</summary>
+    public string? Fault => _fault ?? spreader.Fault;
 
     /// <summary>Looks once and does what is due. Throws nothing that passes.</summary>
     public async Task Look(CancellationToken cancellationToken)
@@ -72,7 +72,7 @@ internal sealed partial class AuthorityKeeper(
             : _plan.Next(kept, offered, secret is null ? null : AuthoritySecret.WishOf(secret), MakeRoot, now);
         if (secret is null || !ReferenceEquals(next, kept))
             secret = await Write(secret, next, cancellationToken);
-        if (await spreader.Spread(next.Bundle, cancellationToken) && next.Confirmed(now) is var confirmed && !ReferenceEquals(confirmed, next))
+        if (await spreader.Spread(next, cancellationToken) && next.Confirmed(now) is var confirmed && !ReferenceEquals(confirmed, next))
             await Write(secret, confirmed, cancellationToken);
     }
 

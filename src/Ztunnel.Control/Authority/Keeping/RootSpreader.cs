@@ -11,7 +11,11 @@ namespace Ztunnel.Control;
 /// somebody else has put there is left alone; one of ours is mended, also where it is not needed any more, as somebody may still
 /// mount it.
 /// </summary>
-internal sealed partial class RootSpreader(ApiClient api, TrustNamespaces namespaces, ILogger logger)
+/// <param name="api">The API server.</param>
+/// <param name="namespaces">Where they are needed.</param>
+/// <param name="events">Where it is told to its owner that somebody else's lacks a root; null for nowhere.</param>
+/// <param name="logger">Gets what cannot be kept.</param>
+internal sealed partial class RootSpreader(ApiClient api, TrustNamespaces namespaces, EventRecorder? events, ILogger logger)
 {
     public const string Name = "istio-ca-root-cert";
 
@@ -24,6 +28,10 @@ internal sealed partial class RootSpreader(ApiClient api, TrustNamespaces namesp
     private readonly ConcurrentDictionary<string, Known> _known = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, string> _warned = new(StringComparer.Ordinal);
     private volatile bool _synced;
+    private volatile string? _fault;
+
+    /// <summary>What keeps roots from pods that go by them, and so another key from signing; null for nothing.</summary>
+    public string? Fault => _fault;
 
     /// <summary>Follows the ConfigMaps until cancelled, calling <paramref name="changed"/> after each change.</summary>
     public async Task Follow(Action changed, CancellationToken cancellationToken)
@@ -56,58 +64,93 @@ internal sealed partial class RootSpreader(ApiClient api, TrustNamespaces namesp
     }
 
     /// <summary>
-    /// Brings <paramref name="bundle"/> to where it is missing or another; says whether every namespace that needs it was seen to have
-    /// it.
+    /// Brings the roots to where they are missing or others; says whether every namespace whose pods go by them was seen to have them.
+    /// What stands in the way elsewhere is reported and holds nothing up: whoever owns a namespace could do so for ever.
     /// </summary>
-    public async Task<bool> Spread(string bundle, CancellationToken cancellationToken)
+    public async Task<bool> Spread(AuthorityRecord record, CancellationToken cancellationToken)
     {
         if (!_synced || !namespaces.Synced)
             return false;
         bool complete = true;
-        foreach (string ns in namespaces.Current().Concat(_known.Keys).Distinct(StringComparer.Ordinal).ToList())
-            complete &= await Keep(ns, bundle, cancellationToken);
+        string? first = null;
+        IReadOnlyDictionary<string, bool> needing = namespaces.Current();
+        foreach (string ns in needing.Keys.Concat(_known.Keys).Distinct(StringComparer.Ordinal).OrderByDescending(ns => needing.GetValueOrDefault(ns)).ToList())
+        {
+            (bool spread, string? fault) = await Keep(ns, record, cancellationToken);
+            Report(ns, fault);
+            if (!needing.GetValueOrDefault(ns))
+                continue;
+            complete &= spread;
+            first ??= fault;
+        }
+
+        _fault = first;
         return complete;
     }
 
-    private async Task<bool> Keep(string ns, string bundle, CancellationToken cancellationToken)
+    /// <summary>Forgets what stood in the way: another leads.</summary>
+    public void Rest() => _fault = null;
+
+    /// <summary>Whether a namespace has the roots, and why it cannot get them.</summary>
+    private async Task<(bool Spread, string? Fault)> Keep(string ns, AuthorityRecord record, CancellationToken cancellationToken)
     {
+        string bundle = record.Bundle;
         try
         {
             if (!_known.TryGetValue(ns, out Known? there))
             {
                 await api.Create(ApiResource.ConfigMaps.In(ns), New(ns, bundle), cancellationToken);
-                return false;
+                return (false, null);
             }
 
             if (string.Equals(there.Roots, bundle, StringComparison.Ordinal))
-                return true;
+                return (true, null);
             if (!there.IsOurs)
-            {
-                if (!string.Equals(_warned.GetValueOrDefault(ns), there.Roots, StringComparison.Ordinal))
-                    LogForeign(ns);
-                _warned[ns] = there.Roots;
-                return true;
-            }
-
+                return Has(there, record) ? (true, null) : (false, Foreign(ns));
             await api.MergePatch(ApiResource.ConfigMaps.Named(ns, Name), new JsonObject { ["data"] = new JsonObject { [FileName] = bundle } }, cancellationToken);
-            return false;
+            return (false, null);
         }
         catch (ApiException e) when (e.IsConflict || e.IsNotFound)
         {
             // Somebody was quicker, or it went: the watch is about to tell.
-            return false;
+            return (false, null);
         }
         catch (Exception e) when (e is ApiException or ApiAccessException)
         {
-            LogNotKept(ns, e.Message);
-            return false;
+            return (false, $"ConfigMap {ns}/{Name} cannot be kept: {e.Message}");
         }
+    }
+
+    /// <summary>Whether somebody else's has all roots that are of use: those on their way out it may lack.</summary>
+    private static bool Has(Known there, AuthorityRecord record) =>
+        record.Roots.Where(root => root.Until is null).All(root => Squeezed(there.Roots).Contains(Squeezed(TrustedRoot.Pem(root.Certificate)), StringComparison.Ordinal));
+
+    // However its lines are broken.
+    private static string Squeezed(string pem) => string.Concat(pem.Where(character => !char.IsWhiteSpace(character)));
+
+    private static string Foreign(string ns) =>
+        $"ConfigMap {ns}/{Name} has other roots and is somebody else's: it is left as it is; to have it kept label it {Label}={LabelValue}, or delete it";
+
+    private void Report(string ns, string? fault)
+    {
+        if (fault is null)
+        {
+            _warned.TryRemove(ns, out _);
+            return;
+        }
+
+        if (string.Equals(_warned.GetValueOrDefault(ns), fault, StringComparison.Ordinal))
+            return;
+        _warned[ns] = fault;
+        LogFault(fault);
+        if (_known.TryGetValue(ns, out Known? there) && !there.IsOurs)
+            events?.Warning(new ObjectReference("v1", "ConfigMap", ns, Name, there.Uid), "ForeignRoots", "Spread", fault);
     }
 
     private static Known Read(JsonElement map)
     {
         string label = Text(map, "metadata", "labels", Label);
-        return new Known(Text(map, "data", FileName), string.Equals(label, LabelValue, StringComparison.Ordinal));
+        return new Known(Text(map, "metadata", "uid"), Text(map, "data", FileName), string.Equals(label, LabelValue, StringComparison.Ordinal));
     }
 
     private static string Text(JsonElement from, params ReadOnlySpan<string> path)
@@ -132,13 +175,8 @@ internal sealed partial class RootSpreader(ApiClient api, TrustNamespaces namesp
     [LoggerMessage(Level = LogLevel.Warning, Message = "ConfigMaps " + Name + " cannot be followed: {Why}")]
     private partial void LogNotFollowed(string why);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "ConfigMap {Namespace}/" + Name + " cannot be kept: {Why}")]
-    private partial void LogNotKept(string @namespace, string why);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Fault}")]
+    private partial void LogFault(string fault);
 
-    [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "ConfigMap {Namespace}/" + Name + " has other roots and is somebody else's (no label " + Label + "=" + LabelValue + "): left as it is")]
-    private partial void LogForeign(string @namespace);
-
-    private sealed record Known(string Roots, bool IsOurs);
+    private sealed record Known(string Uid, string Roots, bool IsOurs);
 }

@@ -52,14 +52,16 @@ internal sealed class TrustNamespaces(string systemNamespace, IReadOnlySet<strin
         Changed?.Invoke(this, EventArgs.Empty);
     }
 
-    /// <summary>Those that need the roots and are there.</summary>
-    public IReadOnlySet<string> Current()
+    /// <summary>Those that need the roots and are there; true of those whose pods go by the ConfigMap: the system's, and those with Gateways of ours.</summary>
+    public IReadOnlyDictionary<string, bool> Current()
     {
         lock (_gate)
         {
-            var needing = _gateways.Where(gateway => gatewayClasses.Contains(gateway.Value)).Select(gateway => gateway.Key.Namespace).ToHashSet(StringComparer.Ordinal);
-            needing.Add(systemNamespace);
-            return _ambient.Where(known => known.Value || needing.Contains(known.Key)).Select(known => known.Key).ToHashSet(StringComparer.Ordinal);
+            var mounting = _gateways.Where(gateway => gatewayClasses.Contains(gateway.Value)).Select(gateway => gateway.Key.Namespace).ToHashSet(StringComparer.Ordinal);
+            mounting.Add(systemNamespace);
+            return _ambient
+                .Where(known => known.Value || mounting.Contains(known.Key))
+                .ToDictionary(known => known.Key, known => mounting.Contains(known.Key), StringComparer.Ordinal);
         }
     }
 }
