@@ -30,6 +30,7 @@ internal static class ExampleValues
           affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [amd64]}]}]}}}
           podLabels: {team: mesh}
           podAnnotations: {example.com/note: "1"}
+        admissionPolicy: {enabled: true}
         resourceQuota: {enabled: true}
         """;
 

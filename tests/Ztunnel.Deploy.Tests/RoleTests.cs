@@ -76,6 +76,33 @@ public sealed class RoleTests
         }
     }
 
+    [Fact]
+    public async Task The_admission_policy_is_for_agents_and_for_what_their_role_lets_them_write()
+    {
+        IReadOnlyList<JsonNode> objects = Chart.Objects(await Chart.Render("admissionPolicy: {enabled: true}", "mesh"));
+        JsonNode policy = objects.Object("ValidatingAdmissionPolicy", "ztunnel")["spec"]!;
+        JsonNode binding = objects.Object("ValidatingAdmissionPolicyBinding", "ztunnel")["spec"]!;
+        JsonNode agent = objects.Object("DaemonSet", "ztunnel");
+
+        Assert.Equal("ztunnel", (string?)binding["policyName"]);
+        Assert.Equal("Deny", (string?)Assert.Single(binding["validationActions"]!.AsArray()));
+        Assert.Equal("Fail", (string?)policy["failurePolicy"]);
+        JsonNode rule = Assert.Single(policy["matchConstraints"]!["resourceRules"]!.AsArray())!;
+        string resource = (string)Assert.Single(rule["resources"]!.AsArray())!;
+        Assert.Contains($"patch {resource}", Rules(objects.Object("ClusterRole", "ztunnel")), StringComparer.Ordinal);
+        string who = (string)Assert.Single(policy["matchConditions"]!.AsArray())!["expression"]!;
+        Assert.EndsWith($"== 'system:serviceaccount:{agent["metadata"]!["namespace"]}:{agent["spec"]!["template"]!["spec"]!["serviceAccountName"]}'", who, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_admission_policy_is_not_promised_to_a_cluster_that_has_none()
+    {
+        (int exit, _, string error) = await Chart.TryRender(["admissionPolicy: {enabled: true}"], kubeVersion: "v1.29.9");
+
+        Assert.NotEqual(0, exit);
+        Assert.Contains("admissionPolicy.enabled", error, StringComparison.Ordinal);
+    }
+
     private static string[] Made(string resource) => [.. new[] { "create", "delete", "get", "list", "patch", "watch" }.Select(verb => $"{verb} {resource}")];
 
     private static string[] Reported(string resource)
