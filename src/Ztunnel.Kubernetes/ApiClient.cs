@@ -98,6 +98,13 @@ public sealed partial class ApiClient : IDisposable
         return await Try(request, static (response, _) => Task.FromResult(response), cancellationToken);
     }
 
+    /// <summary>Has what is asked from now on asked on new connections. The old ones end with what is under way on them.</summary>
+    internal void Reconnect()
+    {
+        lock (_lock)
+            _transport = null;
+    }
+
     private Task<JsonNode> Call(ApiRequest request, CancellationToken cancellationToken) =>
         Call(request, static async (response, cancelled) =>
         {

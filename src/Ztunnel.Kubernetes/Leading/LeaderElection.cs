@@ -12,6 +12,7 @@ public sealed partial class LeaderElection
 {
     private readonly LeaderElectionOptions _options;
     private readonly ILogger _logger;
+    private readonly ApiClient _client;
     private readonly TimeProvider _time;
     private readonly LeaseHold _lease;
     private volatile bool _leading;
@@ -25,6 +26,7 @@ public sealed partial class LeaderElection
             throw new ArgumentException($"{nameof(options.RenewDeadline)} must be less than {nameof(options.LeaseDuration)}", nameof(options));
         _options = options;
         _logger = logger ?? NullLogger.Instance;
+        _client = client;
         _time = client.Time;
         _lease = new LeaseHold(client, options);
     }
@@ -60,10 +62,10 @@ public sealed partial class LeaderElection
         {
             try
             {
-                if (await _lease.TryTake(cancellationToken))
+                if (await TryTake(cancellationToken))
                     return;
             }
-            catch (Exception error) when (error is ApiException or ApiAccessException)
+            catch (Exception error) when (error is ApiException or ApiAccessException or TimeoutException)
             {
                 LogFailed(_options.Namespace, _options.Name, error.Message);
             }
@@ -126,17 +128,41 @@ public sealed partial class LeaderElection
     /// <summary>Renews once, trying until cancelled; false where another has the Lease.</summary>
     private async Task<bool> RenewBefore(CancellationToken cancellationToken)
     {
+        TimeSpan wait = _options.RetryPeriod;
         while (true)
         {
-            await Task.Delay(_options.RetryPeriod, _time, cancellationToken);
+            await Task.Delay(wait, _time, cancellationToken);
+            long began = _time.GetTimestamp();
             try
             {
-                return await _lease.TryTake(cancellationToken);
+                return await TryTake(cancellationToken);
             }
-            catch (Exception error) when (error is ApiException or ApiAccessException)
+            catch (Exception error) when (error is ApiException or ApiAccessException or TimeoutException)
             {
                 LogFailed(_options.Namespace, _options.Name, error.Message);
+                // What the try took has been waited already.
+                wait = _options.RetryPeriod - _time.GetElapsedTime(began);
+                wait = wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
             }
+        }
+    }
+
+    /// <summary>
+    /// One try, which may take half the time that there is for renewing, so that another one follows in time; that is made on
+    /// a new connection, as the old one may be dead. Throws <see cref="TimeoutException"/> too.
+    /// </summary>
+    private async Task<bool> TryTake(CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(_options.RenewDeadline / 2, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            return await _lease.TryTake(either.Token);
+        }
+        catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
+        {
+            _client.Reconnect();
+            throw new TimeoutException($"no answer in {_options.RenewDeadline / 2}", error);
         }
     }
 

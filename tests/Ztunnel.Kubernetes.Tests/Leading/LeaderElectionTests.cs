@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Ztunnel.Testing;
 
@@ -56,6 +57,22 @@ public sealed class LeaderElectionTests
         Assert.Equal(1, first.Elections);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_connection_that_dies_does_not_cost_the_lease(bool shared)
+    {
+        using var certificates = new ServerCertificates();
+        using X509Certificate2? certificate = shared ? certificates.Issue("wire", "localhost") : null;
+        await using var cluster = await Contest.Start();
+        Contender first = await cluster.Add("first", certificate);
+        await first.IsElected();
+        first.Wire.KillConnection();
+        await cluster.Passes(TimeSpan.FromSeconds(25), () => { });
+        Assert.True(first.Election.IsLeader);
+        Assert.Equal(1, first.Elections);
+    }
+
     [Fact]
     public async Task A_leader_whose_lease_is_taken_stops()
     {
@@ -100,10 +117,10 @@ public sealed class LeaderElectionTests
 
         public static async Task<Contest> Start() => new(await ApiServer.Start());
 
-        public async Task<Contender> Add(string name)
+        public async Task<Contender> Add(string name, X509Certificate2? certificate = null)
         {
-            Wire wire = await Wire.To(_server);
-            var contender = new Contender(wire, new ApiClient(ApiAccess.Insecure(wire.Address), OptionsOfClients, _time), name);
+            Wire wire = await Wire.To(_server, certificate);
+            var contender = new Contender(wire, new ApiClient(wire.Access, OptionsOfClients, _time), name);
             _contenders.Add(contender);
             return contender;
         }
