@@ -28,6 +28,9 @@ public sealed record ResourceProblem
     /// <summary>Whether it is merely odd and costs nothing: the object is used as it is.</summary>
     public bool IsRemark { get; init; }
 
+    /// <summary>Whether an agent is not to be ready while this lasts, as it would let in what it was not told to refuse.</summary>
+    public bool KeepsFromServing { get; init; }
+
     /// <inheritdoc/>
     public override string ToString()
     {

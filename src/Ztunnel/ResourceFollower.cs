@@ -26,21 +26,24 @@ internal sealed partial class ResourceFollower(Translator translator, Readiness 
         }
     }
 
-    /// <summary>A source of which the readiness says, until all has been told, what keeps it from that.</summary>
+    /// <summary>
+    /// A source of which the readiness says, until all has been told, what keeps it from that, and later what the agent must
+    /// not serve without.
+    /// </summary>
     private sealed class Observed(IResourceSource source, Readiness readiness) : IResourceSource
     {
         private readonly SortedDictionary<string, ResourceProblem> _faults = new(StringComparer.Ordinal);
+        private bool _synced;
 
         public async IAsyncEnumerable<ResourceEvent> Watch([EnumeratorCancellation] CancellationToken cancellationToken)
         {
-            bool synced = false;
             await foreach (ResourceEvent told in source.Watch(cancellationToken))
             {
-                synced |= told is ResourceEvent.Synced;
-                if (told is ResourceEvent.Synced)
-                    readiness.WaitsFor = null;
-                else if (!synced && told is ResourceEvent.Report report)
+                _synced |= told is ResourceEvent.Synced;
+                if (told is ResourceEvent.Report report)
                     Note(report.Source);
+                if (told is ResourceEvent.Report or ResourceEvent.Synced)
+                    Say();
                 yield return told;
             }
         }
@@ -52,8 +55,16 @@ internal sealed partial class ResourceFollower(Translator translator, Readiness 
                 _faults[report.Name] = fault;
             else
                 _faults.Remove(report.Name);
-            readiness.WaitsFor = _faults.Count == 0 ? null : $"{_faults.Values.First()}{(_faults.Count > 1 ? $" (and {_faults.Count - 1} more)" : "")}";
         }
+
+        private void Say()
+        {
+            readiness.WaitsFor = _synced ? null : Text([.. _faults.Values]);
+            readiness.Fault = _synced ? Text([.. _faults.Values.Where(fault => fault.KeepsFromServing)]) : null;
+        }
+
+        private static string? Text(ResourceProblem[] faults) =>
+            faults.Length == 0 ? null : $"{faults[0]}{(faults.Length > 1 ? $" (and {faults.Length - 1} more)" : "")}";
     }
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "objects are not followed any more; what was read stays, and the agent is not ready")]

@@ -65,14 +65,17 @@ public sealed class ResourceFollowerTests : IDisposable
         told.Writer.TryWrite(new ResourceEvent.Synced());
         await Eventually.Holds(() => readiness.WaitsFor is null);
         Tell("kubernetes/pods", "lost");
+        Tell("kubernetes/policies", "forbidden", keepsFromServing: true);
+        await Eventually.Holds(() => readiness.Fault == "kubernetes/policies: forbidden");
+        Tell("kubernetes/policies", null);
         told.Writer.Complete();
         await following;
-        Assert.Null(readiness.WaitsFor);
+        Assert.Equal((null, null), (readiness.WaitsFor, readiness.Fault));
 
-        void Tell(string name, string? fault) => told.Writer.TryWrite(new ResourceEvent.Report(new SourceReport
+        void Tell(string name, string? fault, bool keepsFromServing = false) => told.Writer.TryWrite(new ResourceEvent.Report(new SourceReport
         {
             Name = name,
-            Problems = fault is null ? [] : [new ResourceProblem { Source = name, Message = fault }],
+            Problems = fault is null ? [] : [new ResourceProblem { Source = name, Message = fault, KeepsFromServing = keepsFromServing }],
         }));
     }
 

@@ -10,6 +10,9 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _synced;
 
+    // Whether these are policies, and were forbidden when the server last said whether they may be read.
+    private bool _barred;
+
     /// <summary>Completes when all of it has been told, or it has turned out that there is nothing to be told for now.</summary>
     public Task Settled => _settled.Task;
 
@@ -34,7 +37,7 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
                     await Remove(new ObjectKey(kind, gone.Namespace, gone.Name));
                     break;
                 case WatchEvent.Synced:
-                    (_synced, State.Fault) = (true, null);
+                    (_synced, _barred, State.Fault) = (true, false, null);
                     break;
                 case WatchEvent.Unavailable { Error: var error }:
                     Miss(error);
@@ -83,17 +86,18 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
     {
         var answer = error as ApiException;
         bool missing = answer is { IsNotFound: true }, forbidden = answer is { IsForbidden: true };
-        // Without these, what they keep out would come in, so nothing is served rather than everything.
-        bool barred = forbidden && ObjectJson.IsPolicy(kind) && !_synced;
+        // Without these, what they keep out would come in, so nothing is served rather than everything. What says neither that
+        // they may be read nor that there are none changes nothing of that.
+        _barred = !missing && (_barred || (forbidden && ObjectJson.IsPolicy(kind)));
         string message = missing
             ? "the server does not have this kind; it is waited for"
-            : barred
-                ? $"may not be read, and without policies traffic would be let in that they refuse, so this agent does not become ready: {error.Message}"
+            : _barred
+                ? $"may not be read, and without policies traffic would be let in that they refuse, so this agent {(_settled.Task.IsCompleted ? "is not ready any more" : "does not become ready")}: {error.Message}"
                 : forbidden
                     ? $"may not be read: {error.Message}"
                     : $"cannot be read at present{(_synced ? ", and what was read before stays" : "")}: {error.Message}";
-        State.Fault = new ResourceProblem { Source = name, Message = message, IsRemark = missing };
-        if (missing || (forbidden && !barred))
+        State.Fault = new ResourceProblem { Source = name, Message = message, IsRemark = missing, KeepsFromServing = _barred };
+        if (missing || (forbidden && !_barred))
             _settled.TrySetResult();
     }
 

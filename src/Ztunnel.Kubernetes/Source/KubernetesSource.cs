@@ -9,7 +9,8 @@ namespace Ztunnel.Kubernetes;
 /// <summary>
 /// The objects of a cluster, from its API server: those kinds that a role needs, each in the best version that is served. A
 /// kind that the server does not have is waited for; one that may not be read is reported, and for policies
-/// <see cref="ResourceEvent.Synced"/> does not come, as traffic would be let in that they refuse. An object that cannot be read
+/// <see cref="ResourceEvent.Synced"/> does not come, as traffic would be let in that they refuse; where it came before, the
+/// report has <see cref="ResourceProblem.KeepsFromServing"/>. An object that cannot be read
 /// stays as it was. When the server is lost, what was read stays, and the report of each collection says so.
 /// </summary>
 public sealed class KubernetesSource : IResourceSource

@@ -176,6 +176,35 @@ public sealed class KubernetesSourceTests
     }
 
     [Fact]
+    public async Task Policies_that_are_forbidden_when_they_come_or_later_keep_the_agent_from_serving_until_they_may_be_read()
+    {
+        await using ApiServer server = await ApiServer.Start(new ApiServerOptions { Crds = InstalledCrds.None });
+        await using var run = new SourceRun(server, SourceRun.Node);
+        await run.IsSynced();
+        Assert.False(Assert.Single(run.Report(Policies)!.Problems).KeepsFromServing);
+        IDisposable fault = Forbid();
+        server.Install(InstalledCrds.All);
+        await Eventually.Holds(() => IsBarred("is not ready any more"));
+        IDisposable failure = server.Faults.Fail(503);
+        fault.Dispose();
+        await Eventually.Holds(() => run.Report(Policies)!.Problems is [{ Message: var message }] && message.Contains("503", StringComparison.Ordinal));
+        Assert.True(IsBarred("is not ready any more"));
+        failure.Dispose();
+        await Eventually.Holds(() => run.Report(Policies)!.Problems.IsEmpty);
+
+        using (Forbid())
+        {
+            server.Faults.DropWatches(abruptly: true);
+            await Eventually.Holds(() => IsBarred("is not ready any more"));
+        }
+
+        await Eventually.Holds(() => run.Report(Policies)!.Problems.IsEmpty);
+
+        IDisposable Forbid() => server.Faults.Fail(403, request => request.Resource == "authorizationpolicies.security.istio.io");
+        bool IsBarred(string how) => run.Report(Policies)!.Problems is [{ KeepsFromServing: true } problem] && problem.Message.Contains(how, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_agent_that_may_not_read_secrets_goes_without()
     {
         await using ApiServer server = await ApiServer.Start();
