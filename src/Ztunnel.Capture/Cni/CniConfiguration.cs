@@ -34,21 +34,14 @@ internal sealed record CniConfiguration
     /// <summary><c>prevResult</c>; null when there is none.</summary>
     public JsonElement? Previous { get; init; }
 
-    /// <summary>Reads it. Throws <see cref="CniException"/>.</summary>
+    /// <summary>Reads it, of whatever version it is. Throws <see cref="CniException"/>.</summary>
     public static CniConfiguration Read(JsonElement input)
     {
         if (input.ValueKind != JsonValueKind.Object)
             throw new CniException(CniError.CannotDecode, "the network configuration is not a JSON object");
-        string version = Text(input, "cniVersion") ?? "0.1.0";
-        if (!Versions.Contains(version, StringComparer.Ordinal))
-        {
-            throw new CniException(
-                CniError.IncompatibleVersion, $"cniVersion {version} is not supported", $"supported are {string.Join(", ", Versions)}");
-        }
-
         return new CniConfiguration
         {
-            Version = version,
+            Version = Text(input, "cniVersion") ?? "0.1.0",
             RunDirectory = Text(input, RunDirectoryMember) is { Length: > 0 } directory
                 ? directory
                 : throw new CniException(CniError.InvalidConfiguration, $"{RunDirectoryMember} is missing: it names the directory of the agent's socket"),
@@ -56,6 +49,16 @@ internal sealed record CniConfiguration
             SystemNamespace = Text(input, SystemNamespaceMember),
             Previous = input.TryGetProperty("prevResult", out JsonElement previous) && previous.ValueKind == JsonValueKind.Object ? previous : null,
         };
+    }
+
+    /// <summary>Throws <see cref="CniException"/> unless it is of a version that we know.</summary>
+    public void RequireVersion()
+    {
+        if (!Versions.Contains(Version, StringComparer.Ordinal))
+        {
+            throw new CniException(
+                CniError.IncompatibleVersion, $"cniVersion {Version} is not supported", $"supported are {string.Join(", ", Versions)}");
+        }
     }
 
     /// <summary>

@@ -74,17 +74,17 @@ public static class CniPlugin
                 });
                 break;
             case "ADD":
-                Add(call, Configuration(configuration), output, notes);
+                Add(call, Configuration(call, configuration), output, notes);
                 break;
             case "CHECK":
-                Check(call, Configuration(configuration));
+                Check(call, Configuration(call, configuration));
                 break;
             case "DEL":
                 Delete(call, configuration, notes);
                 break;
             case "STATUS":
                 // The agent is not asked: that it is away costs pods that are to be captured their start, not the node its readiness.
-                _ = Configuration(configuration);
+                _ = Configuration(call, configuration);
                 break;
             case "GC":
                 // The agent lets go of sandboxes that are gone by itself, and nothing of ours outlives one.
@@ -134,7 +134,7 @@ public static class CniPlugin
     {
         try
         {
-            CniConfiguration read = Configuration(configuration);
+            CniConfiguration read = Configuration(call, configuration);
             if (call.KnownNetworkNamespace is not null && RequestFor(call, read, PluginCommand.Delete) is { } request)
                 _ = Ask(call, read, request, DeletePatience);
         }
@@ -146,8 +146,7 @@ public static class CniPlugin
 
     /// <summary>What to ask of the agent; null when the sandbox is none of the mesh's business.</summary>
     private static PluginRequest? RequestFor(CniCall call, CniConfiguration configuration, PluginCommand command) =>
-        call is not { PodNamespace: { Length: > 0 } @namespace, PodName: { Length: > 0 } name }
-        || configuration.ExcludedNamespaces.Contains(@namespace, StringComparer.Ordinal)
+        call is not { PodNamespace: { Length: > 0 } @namespace, PodName: { Length: > 0 } name } || IsExcluded(call, configuration)
             ? null
             : new PluginRequest { Command = command, Namespace = @namespace, Name = name, Uid = call.PodUid };
 
@@ -183,8 +182,18 @@ public static class CniPlugin
             throw new CniException(CniError.TryAgainLater, answer.Reason ?? "the agent of this node cannot say yet");
     }
 
-    private static CniConfiguration Configuration(JsonDocument? input) =>
-        CniConfiguration.Read((input ?? throw new CniException(CniError.CannotDecode, "the network configuration is not JSON")).RootElement);
+    private static bool IsExcluded(CniCall call, CniConfiguration configuration) =>
+        call.PodNamespace is { Length: > 0 } @namespace && configuration.ExcludedNamespaces.Contains(@namespace, StringComparer.Ordinal);
+
+    /// <summary>The configuration, of a version that we know, unless the pod's start is not to depend on us at all.</summary>
+    private static CniConfiguration Configuration(CniCall call, JsonDocument? input)
+    {
+        CniConfiguration read = CniConfiguration.Read(
+            (input ?? throw new CniException(CniError.CannotDecode, "the network configuration is not JSON")).RootElement);
+        if (!IsExcluded(call, read))
+            read.RequireVersion();
+        return read;
+    }
 
     private static string? VersionOf(JsonDocument? input) =>
         input?.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("cniVersion", out JsonElement version)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.Testing;
 
@@ -11,6 +12,8 @@ public sealed class CniInstallerTests : IDisposable
           "plugins": [ { "type": "bridge", "ipam": { "type": "host-local" } }, { "type": "portmap", "capabilities": { "portMappings": true } } ] }
         """;
 
+    private const string Answering = "#!/bin/sh\necho '{\"supportedVersions\":[]}'\n";
+
     private readonly DirectoryInfo _node = Directory.CreateTempSubdirectory("cni-installer-");
 
     private CniOptions Options => new()
@@ -21,13 +24,24 @@ public sealed class CniInstallerTests : IDisposable
         Program = Program,
         Rescan = TimeSpan.FromMilliseconds(200),
         LookInterval = TimeSpan.FromMilliseconds(1),
+        TriesProgram = true,
     };
 
     private string Program => Path.Combine(_node.FullName, "program");
 
-    public CniInstallerTests() => File.WriteAllText(Program, "#!/bin/sh\n");
+    private string Plugin => Path.Combine(Options.BinDirectory, "ztunnel");
+
+    private string Ours => Path.Combine(Options.ConfDirectory, CniOptions.ConflistName);
+
+    public CniInstallerTests() => WriteProgram(Answering);
 
     public void Dispose() => _node.Delete(recursive: true);
+
+    private void WriteProgram(string text)
+    {
+        File.WriteAllText(Program, text);
+        File.SetUnixFileMode(Program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
 
     private string WritePrimary(string name, string text)
     {
@@ -62,7 +76,7 @@ public sealed class CniInstallerTests : IDisposable
 
         Assert.Equal("bridge portmap ztunnel", string.Join(' ', Chain()!));
         Assert.Equal(Bridge, await File.ReadAllTextAsync(primary, TestContext.Current.CancellationToken));
-        Assert.Equal("#!/bin/sh\n", await File.ReadAllTextAsync(Path.Combine(Options.BinDirectory, "ztunnel"), TestContext.Current.CancellationToken));
+        Assert.Equal(Answering, await File.ReadAllTextAsync(Path.Combine(Options.BinDirectory, "ztunnel"), TestContext.Current.CancellationToken));
         Assert.True(File.GetUnixFileMode(Path.Combine(Options.BinDirectory, "ztunnel")).HasFlag(UnixFileMode.OtherExecute));
         string ours = Path.Combine(Options.ConfDirectory, CniOptions.ConflistName);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(ours));
@@ -182,7 +196,7 @@ public sealed class CniInstallerTests : IDisposable
         WritePrimary("10-bridge.conflist", Bridge);
         await using (var first = CniInstaller.Start(Options, NullLogger.Instance))
             await Eventually.Holds(IsInstalled);
-        await File.WriteAllTextAsync(Program, "#!/bin/sh\n# new\n", TestContext.Current.CancellationToken);
+        WriteProgram(Answering + "# new\n");
         await using var second = CniInstaller.Start(Options, NullLogger.Instance);
         await second.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
         Assert.Contains("# new", await File.ReadAllTextAsync(Path.Combine(Options.BinDirectory, "ztunnel"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
@@ -196,5 +210,132 @@ public sealed class CniInstallerTests : IDisposable
         await using var installer = CniInstaller.Start(Options, NullLogger.Instance);
         await Eventually.Holds(IsInstalled);
         Assert.Equal(Program, new FileInfo(Path.Combine(Options.BinDirectory, "ztunnel")).LinkTarget);
+    }
+
+    [Fact]
+    public async Task Where_the_kernel_tells_of_no_changes_they_are_found_by_looking()
+    {
+        WritePrimary("10-bridge.conflist", Bridge);
+        var log = new TextLog();
+        int refused = 0, disposed = 0;
+        CniOptions options = Options with
+        {
+            Listen = watcher =>
+            {
+                watcher.Disposed += (_, _) => Interlocked.Increment(ref disposed);
+                Interlocked.Increment(ref refused);
+                throw new IOException("no inotify instance is left");
+            },
+        };
+        await using var installer = CniInstaller.Start(options, log);
+        await Eventually.Holds(IsInstalled);
+        File.Delete(Ours);
+        await Eventually.Holds(IsInstalled);
+        await Eventually.Holds(() => Volatile.Read(ref refused) > 2);
+        Assert.Single(log.At(LogLevel.Warning), text => text.Contains("no inotify instance is left", StringComparison.Ordinal));
+        await installer.DisposeAsync();
+        Assert.Equal(refused, disposed);
+    }
+
+    [Fact]
+    public async Task What_keeps_the_plugin_from_being_installed_is_told_as_a_warning_and_installing_goes_on_without_it()
+    {
+        string inTheWay = Path.Combine(_node.FullName, "etc");
+        await File.WriteAllTextAsync(inTheWay, "", TestContext.Current.CancellationToken);
+        var log = new TextLog();
+        string? told = null;
+        await using var installer = CniInstaller.Start(Options, log, listener: state => Volatile.Write(ref told, state));
+        await Eventually.Holds(() => log.At(LogLevel.Warning).Any(text => text.Contains("cannot be installed", StringComparison.Ordinal)));
+        await Eventually.Holds(() => Volatile.Read(ref told) is { } state && state.Contains(inTheWay, StringComparison.Ordinal));
+        Assert.False(installer.Settled.IsCompleted);
+
+        File.Delete(inTheWay);
+        await installer.Settled.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        Assert.False(installer.Installed.IsCompleted);
+        WritePrimary("10-bridge.conflist", Bridge);
+        await installer.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        Assert.True(CniInstaller.IsInstalled(Options));
+    }
+
+    [Theory]
+    [InlineData("""{ "name": "x", "plugins": [ { "type": "bridge" } ] }""")]
+    [InlineData("""{ "cniVersion": null, "name": "x", "plugins": [ { "type": "bridge" } ] }""")]
+    [InlineData("""{ "cniVersion": 1.0, "name": "x", "plugins": [ { "type": "bridge" } ] }""")]
+    [InlineData("""{ "cniVersion": "0.2.0", "name": "x", "plugins": [ { "type": "bridge" } ] }""")]
+    [InlineData("""{ "cniVersion": "9.0.0", "name": "x", "plugins": [ { "type": "bridge" } ] }""")]
+    [InlineData("""{ "name": "x", "type": "bridge" }""")]
+    public async Task A_network_of_a_version_that_the_plugin_cannot_stand_behind_stays_in_charge(string text)
+    {
+        string primary = WritePrimary("10-bridge.conflist", text);
+        // What an agent made of it that minded no versions.
+        WritePrimary(CniOptions.ConflistName, """{ "cniVersion": null, "name": "x", "plugins": [ { "type": "bridge" }, { "type": "ztunnel" } ] }""");
+        var log = new TextLog();
+        await using var installer = CniInstaller.Start(Options, log);
+        await Eventually.Holds(() => log.At(LogLevel.Warning)
+            .Any(line => line.Contains(primary, StringComparison.Ordinal) && line.Contains("\"cniVersion\" is", StringComparison.Ordinal)));
+        Assert.Equal("bridge", string.Join(' ', Chain()!));
+        Assert.False(installer.Settled.IsCompleted);
+
+        await File.WriteAllTextAsync(primary, Bridge, TestContext.Current.CancellationToken);
+        await installer.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(primary, text, TestContext.Current.CancellationToken);
+        await Eventually.Holds(() => log.At(LogLevel.Warning).Count(line => line.Contains("\"cniVersion\" is", StringComparison.Ordinal)) == 2);
+        Assert.Equal("bridge portmap ztunnel", string.Join(' ', Chain()!));
+    }
+
+    [Theory]
+    [InlineData("""["1.0.0", "9.0.0"]""", """["1.0.0"]""")]
+    [InlineData("""["9.0.0"]""", null)]
+    public async Task Of_the_versions_that_a_network_offers_those_are_left_that_the_plugin_knows(string offered, string? left)
+    {
+        WritePrimary("10-x.conflist", $$"""{ "cniVersion": "1.0.0", "cniVersions": {{offered}}, "name": "x", "plugins": [ { "type": "bridge" } ] }""");
+        await using var installer = CniInstaller.Start(Options, NullLogger.Instance);
+        await installer.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        JsonNode? versions = JsonNode.Parse(await File.ReadAllTextAsync(Ours, TestContext.Current.CancellationToken))!["cniVersions"];
+        Assert.True(JsonNode.DeepEquals(left is null ? null : JsonNode.Parse(left), versions));
+    }
+
+    [Theory]
+    [InlineData("#!/bin/sh\necho 'libstdc++.so.6: cannot open shared object file' >&2\nexit 127\n", "libstdc++.so.6: cannot open shared object file")]
+    [InlineData("#!/nowhere/ld-linux.so\n", "does not run")]
+    [InlineData("#!/bin/sh\necho hello\n", "exits with 0")]
+    public async Task No_pod_depends_on_a_program_that_does_not_run_on_the_node(string program, string reason)
+    {
+        WritePrimary("10-bridge.conflist", Bridge);
+        WriteProgram(program);
+        var log = new TextLog();
+        await using (var installer = CniInstaller.Start(Options, log))
+        {
+            await Eventually.Holds(() => log.At(LogLevel.Warning).Any(text => text.Contains(reason, StringComparison.Ordinal)));
+            Assert.False(File.Exists(Plugin));
+            Assert.False(File.Exists(Ours));
+            Assert.False(installer.Settled.IsCompleted);
+            WriteProgram(Answering);
+            await installer.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        }
+
+        // What an agent before has put there stays, should ours not run.
+        WriteProgram(program);
+        var later = new TextLog();
+        await using var second = CniInstaller.Start(Options, later);
+        await Eventually.Holds(() => later.At(LogLevel.Warning).Any(text => text.Contains(reason, StringComparison.Ordinal)));
+        Assert.Equal(Answering, await File.ReadAllTextAsync(Plugin, TestContext.Current.CancellationToken));
+        Assert.True(IsInstalled());
+    }
+
+    [Fact]
+    public async Task What_an_agent_left_that_was_killed_while_it_wrote_is_taken_away()
+    {
+        WritePrimary("10-bridge.conflist", Bridge);
+        string half = WritePrimary($".{CniOptions.ConflistName}.4711.tmp", "{");
+        Directory.CreateDirectory(Options.BinDirectory);
+        await File.WriteAllTextAsync(Path.Combine(Options.BinDirectory, ".ztunnel.4711.tmp"), "half", TestContext.Current.CancellationToken);
+        string other = Path.Combine(Options.BinDirectory, ".bridge.4711.tmp");
+        await File.WriteAllTextAsync(other, "", TestContext.Current.CancellationToken);
+        await using var installer = CniInstaller.Start(Options, NullLogger.Instance);
+        await installer.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        Assert.False(File.Exists(half));
+        string[] programs = [other, Plugin];
+        Assert.Equal(programs, Directory.GetFiles(Options.BinDirectory).Order(StringComparer.Ordinal), StringComparer.Ordinal);
     }
 }

@@ -128,6 +128,20 @@ public sealed class CniPluginTests
             input, ("CNI_COMMAND", command), ("CNI_CONTAINERID", "1"), ("CNI_IFNAME", "eth0"), ("CNI_NETNS", "/proc/self/ns/net"))).Code);
 
     [Theory]
+    [InlineData("0.2.0")]
+    [InlineData("9.0.0")]
+    public async Task Whatever_the_version_pods_that_are_none_of_the_meshs_business_start(string version)
+    {
+        await using var agent = new Agent();
+        await using var runtime = new Runtime();
+        NetworkNamespace sandbox = await agent.MakeNamespace("pod", "10.0.0.1");
+        string result = Runtime.ResultOf(sandbox, "10.0.0.1");
+
+        Assert.Equal((0, result), await runtime.Call("ADD", sandbox, Made() with { Namespace = "kube-system" }, result, version));
+        Assert.Equal(1, Runtime.ErrorIn(await runtime.Call("ADD", sandbox, Made(), result, version)).Code);
+    }
+
+    [Theory]
     [InlineData("CNI_CONTAINERID")]
     [InlineData("CNI_IFNAME")]
     [InlineData("CNI_NETNS")]

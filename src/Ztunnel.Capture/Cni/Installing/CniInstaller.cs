@@ -18,6 +18,8 @@ public sealed partial class CniInstaller : IAsyncDisposable
     private readonly Signal _changed = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _installed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Action<string>? _listener;
     private readonly Task _running;
     private FileSystemWatcher? _watcher;
     private string? _written;
@@ -25,24 +27,40 @@ public sealed partial class CniInstaller : IAsyncDisposable
     private long? _primaryGone;
     private int _restored;
     private bool _current;
+    private bool _deaf;
 
-    private CniInstaller(CniOptions options, ILogger logger, TimeProvider time)
+    private CniInstaller(CniOptions options, ILogger logger, TimeProvider time, Action<string>? listener)
     {
         _options = options;
         _logger = logger;
         _time = time;
+        _listener = listener;
         _running = Task.Run(Run);
     }
 
     /// <summary>Begins to install, and to keep what is installed. Never fails: what cannot be done is logged and tried again.</summary>
-    public static CniInstaller Start(CniOptions options, ILogger logger, TimeProvider? time = null)
+    /// <param name="options">What to install, and where.</param>
+    /// <param name="logger">Where it is told how it stands.</param>
+    /// <param name="time">The clock; the system's unless given.</param>
+    /// <param name="listener">Is told how it stands whenever that changes, as the end of a sentence about the plugin, for a person.</param>
+    public static CniInstaller Start(CniOptions options, ILogger logger, TimeProvider? time = null, Action<string>? listener = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new CniInstaller(options, logger, time ?? TimeProvider.System);
+        return new CniInstaller(options, logger, time ?? TimeProvider.System, listener);
+    }
+
+    /// <summary>Whether plugin and conflist are where they are to be, be they of another agent's making.</summary>
+    public static bool IsInstalled(CniOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return File.Exists(options.Plugin) && File.Exists(options.Conflist);
     }
 
     /// <summary>Completes when it is installed for the first time.</summary>
     public Task Installed => _installed.Task;
+
+    /// <summary>Completes when it is installed for the first time, or when there is no network yet that pods could be made with.</summary>
+    public Task Settled => _settled.Task;
 
     /// <summary>How often somebody had changed or removed the conflist and it was put back.</summary>
     public int Restored => Volatile.Read(ref _restored);
@@ -69,16 +87,22 @@ public sealed partial class CniInstaller : IAsyncDisposable
 
     private async Task Run()
     {
+        bool swept = false;
         while (true)
         {
             try
             {
+                Directory.CreateDirectory(_options.ConfDirectory);
+                Directory.CreateDirectory(_options.BinDirectory);
+                if (!swept)
+                    Sweep();
+                swept = true;
                 Watch();
-                Look();
+                await Look();
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
-                Tell($"cannot be installed: {failure.Message}");
+                Tell($"cannot be installed: {failure.Message}", LogLevel.Warning);
             }
 
             TimeSpan rest = _primaryGone is { } since ? Left(since) : _options.Rescan;
@@ -92,20 +116,31 @@ public sealed partial class CniInstaller : IAsyncDisposable
     {
         if (_watcher is not null)
             return;
-        Directory.CreateDirectory(_options.ConfDirectory);
-        var watcher = new FileSystemWatcher(_options.ConfDirectory) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size };
-        watcher.Changed += (_, _) => _changed.Set();
-        watcher.Created += (_, _) => _changed.Set();
-        watcher.Deleted += (_, _) => _changed.Set();
-        watcher.Renamed += (_, _) => _changed.Set();
-        watcher.Error += (_, _) => _changed.Set();
-        watcher.EnableRaisingEvents = true;
-        _watcher = watcher;
+        FileSystemWatcher? watcher = null;
+        try
+        {
+            watcher = new FileSystemWatcher(_options.ConfDirectory) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size };
+            watcher.Changed += (_, _) => _changed.Set();
+            watcher.Created += (_, _) => _changed.Set();
+            watcher.Deleted += (_, _) => _changed.Set();
+            watcher.Renamed += (_, _) => _changed.Set();
+            watcher.Error += (_, _) => _changed.Set();
+            _options.Listen(watcher);
+            _watcher = watcher;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            // A node has few inotify instances for each user, and others may hold them all.
+            watcher?.Dispose();
+            if (!_deaf)
+                LogDeaf(_options.ConfDirectory, _options.Rescan, failure.Message);
+            _deaf = true;
+        }
     }
 
-    private void Look()
+    private async Task Look()
     {
-        InstallProgram();
+        await InstallProgram();
         if (Primary() is not { } primary)
         {
             WithoutPrimary();
@@ -118,10 +153,12 @@ public sealed partial class CniInstaller : IAsyncDisposable
         {
             made = CniConflist.Chain(File.ReadAllText(primary), _options);
         }
-        catch (FormatException unreadable)
+        catch (FormatException unusable)
         {
-            // Half written, maybe. The runtime goes on with what ours says.
-            Tell($"waits: {primary} cannot be used: {unreadable.Message}");
+            // Half written, maybe. The runtime goes on with what ours says, as long as that is of any use itself.
+            if (File.Exists(_options.Conflist) && !CniConflist.IsUsable(File.ReadAllText(_options.Conflist), _options))
+                Delete(_options.Conflist);
+            Tell($"waits: {primary} cannot be used: {unusable.Message}", LogLevel.Warning);
             return;
         }
 
@@ -138,10 +175,12 @@ public sealed partial class CniInstaller : IAsyncDisposable
             _written = made;
         }
 
-        Tell(string.CompareOrdinal(CniOptions.ConflistName, Path.GetFileName(primary)) < 0
-            ? $"is installed behind {primary}"
-            : $"is passed by: runtimes take {primary} before {CniOptions.ConflistName}");
+        if (string.CompareOrdinal(CniOptions.ConflistName, Path.GetFileName(primary)) < 0)
+            Tell($"is installed behind {primary}");
+        else
+            Tell($"is passed by: runtimes take {primary} before {CniOptions.ConflistName}", LogLevel.Warning);
         _installed.TrySetResult();
+        _settled.TrySetResult();
     }
 
     /// <summary>The network's own configuration: what the runtime would take without us, the first by name.</summary>
@@ -158,6 +197,7 @@ public sealed partial class CniInstaller : IAsyncDisposable
         Delete(_options.Conflist);
         _written = null;
         Tell($"waits: there is no network configuration in {_options.ConfDirectory} yet");
+        _settled.TrySetResult();
     }
 
     private TimeSpan Left(long since)
@@ -168,13 +208,12 @@ public sealed partial class CniInstaller : IAsyncDisposable
 
     /// <summary>
     /// Puts the program there, when it starts or when it is gone: another version there may be the work of an agent that takes
-    /// over. One that needs files beside it is linked to.
+    /// over. One that needs files beside it is linked to. Where that can be tried, only one that runs gets there.
     /// </summary>
-    private void InstallProgram()
+    private async Task InstallProgram()
     {
         if (_current && File.Exists(_options.Plugin))
             return;
-        Directory.CreateDirectory(_options.BinDirectory);
         string aside = Aside(_options.Plugin);
         Delete(aside);
         if (File.Exists(Path.ChangeExtension(_options.Program, ".dll")))
@@ -185,8 +224,13 @@ public sealed partial class CniInstaller : IAsyncDisposable
         {
             File.Copy(_options.Program, aside);
             File.SetUnixFileMode(aside, (UnixFileMode)0b111_101_101);
+            // A conflist that outlives a loss of power is not to name half a program.
+            using var file = new FileStream(aside, FileMode.Open, FileAccess.ReadWrite);
+            file.Flush(flushToDisk: true);
         }
 
+        if (_options.TriesProgram)
+            await CniTrial.Run(aside, _stopping.Token);
         File.Move(aside, _options.Plugin, overwrite: true);
         _current = true;
     }
@@ -214,6 +258,16 @@ public sealed partial class CniInstaller : IAsyncDisposable
     /// <summary>A name beside a file that no runtime looks at, of this process.</summary>
     private static string Aside(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.{Environment.ProcessId}.tmp");
 
+    /// <summary>Takes away what agents left that were killed while they wrote. One that still writes does it again.</summary>
+    private void Sweep()
+    {
+        foreach (string path in (string[])[_options.Plugin, _options.Conflist])
+        {
+            foreach (string left in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.*.tmp"))
+                File.Delete(left);
+        }
+    }
+
     private static void Delete(string path)
     {
         if (Directory.Exists(Path.GetDirectoryName(path)))
@@ -228,16 +282,20 @@ public sealed partial class CniInstaller : IAsyncDisposable
             LogRestored(_options.Conflist, times);
     }
 
-    private void Tell(string state)
+    private void Tell(string state, LogLevel level = LogLevel.Information)
     {
         if (_told == state)
             return;
         _told = state;
-        LogState(state);
+        LogState(level, state);
+        _listener?.Invoke(state);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "the CNI plugin {State}")]
-    private partial void LogState(string state);
+    [LoggerMessage(Message = "the CNI plugin {State}")]
+    private partial void LogState(LogLevel level, string state);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "cannot be told of changes in {Directory}, and looks every {Rescan} instead: {Reason}")]
+    private partial void LogDeaf(string directory, TimeSpan rescan, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "somebody had changed or removed {Conflist}, and it is back ({Times} times so far): a network that wants no configuration beside its own (Cilium's cni.exclusive) must be told to")]
     private partial void LogRestored(string conflist, int times);

@@ -38,6 +38,15 @@ public sealed record CniOptions
     /// <summary>The shortest time between two looks, however much changes.</summary>
     public TimeSpan LookInterval { get; init; } = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>
+    /// Whether it is tried that the program runs before it becomes the plugin. From a container that proves nothing: the node's
+    /// own libraries are not in there.
+    /// </summary>
+    internal bool TriesProgram { get; init; } = CniTrial.IsOnHost();
+
+    /// <summary>Has the kernel tell of changes from now on. Throws <see cref="IOException"/> when it has no room for that.</summary>
+    internal Action<FileSystemWatcher> Listen { get; init; } = static watcher => watcher.EnableRaisingEvents = true;
+
     /// <summary>Where our conflist is.</summary>
     internal string Conflist => Path.Combine(ConfDirectory, ConflistName);
 
