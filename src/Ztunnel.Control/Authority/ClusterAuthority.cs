@@ -21,6 +21,7 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
     private readonly NodePods _pods = new();
     private readonly TrustNamespaces _namespaces;
     private readonly SigningState _signing = new();
+    private readonly ApiClient _reviewing;
     private readonly TokenAuthenticator _callers;
     private readonly ServerCertificate _certificate;
     private readonly CertificateServer _server;
@@ -49,7 +50,9 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         _logger = loggers.CreateLogger<ClusterAuthority>();
         _namespaces = new TrustNamespaces(options.SystemNamespace, options.GatewayClasses.ToHashSet(StringComparer.Ordinal));
         _namespaces.Changed += (_, _) => _changed.Raise();
-        _callers = new TokenAuthenticator(new TokenReviewer(api, options.Audience, _logger), _time);
+        // Anybody may cause reviews: they are to take nothing of the rate of what the replica writes, the Lease among it.
+        _reviewing = new ApiClient(api.Access, options.Reviewing, logger: _logger);
+        _callers = new TokenAuthenticator(new TokenReviewer(_reviewing, options.Audience, _logger), options.Audience, _time);
         var rules = new IdentityRules(options.TrustDomain, options.NodeAccounts.ToHashSet(StringComparer.Ordinal), _pods);
         var service = new CertificateService(_callers, rules, _signing, options, _time, _logger);
         _certificate = new ServerCertificate(_signing, [.. options.Services.Select(name => $"{name}.{options.SystemNamespace}.svc")], _time);
@@ -124,6 +127,7 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         await _server.DisposeAsync();
         _certificate.Dispose();
         _callers.Dispose();
+        _reviewing.Dispose();
         _signing.Dispose();
         _changed.Dispose();
         _kept.Dispose();

@@ -1,4 +1,5 @@
 using System.Net;
+using Ztunnel.Kubernetes;
 
 namespace Ztunnel.Control;
 
@@ -45,6 +46,12 @@ public sealed record ClusterAuthorityOptions
 
     /// <summary>How often Secrets and ConfigMaps are looked at.</summary>
     public TimeSpan LookInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How the API server is asked for reviews of tokens: a thousand nodes that start at once have theirs reviewed within moments, and no
+    /// try lasts longer than a call waits.
+    /// </summary>
+    internal ApiClientOptions Reviewing { get; init; } = new() { RequestsPerSecond = 300, Burst = 1000, Tries = 2, Timeout = TokenAuthenticator.Longest };
 
     /// <summary>How long the leader rests between two looks, whatever changes meanwhile.</summary>
     internal TimeSpan LeastInterval { get; init; } = TimeSpan.FromSeconds(1);

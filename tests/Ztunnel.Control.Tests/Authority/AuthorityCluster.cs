@@ -31,11 +31,13 @@ internal sealed class AuthorityCluster : IAsyncDisposable
 
     public TextLog Log { get; } = new();
 
-    public ClusterAuthorityOptions Options { get; } = new() { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
+    public ClusterAuthorityOptions Options { get; private set; } = new() { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
 
-    public static async Task<AuthorityCluster> Start()
+    public static async Task<AuthorityCluster> Start(ApiClientOptions? reviewing = null)
     {
         var cluster = new AuthorityCluster(await ApiServer.Start());
+        if (reviewing is not null)
+            cluster.Options = cluster.Options with { Reviewing = reviewing };
         cluster.Server.Put("""
             apiVersion: v1
             kind: Namespace
@@ -151,7 +153,7 @@ internal sealed class AuthorityCluster : IAsyncDisposable
             ApiResource.ServiceAccounts.Named("istio-system", "ztunnel").Sub("token"),
             JsonNode.Parse($$$"""
                 {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-                 "spec": {"audiences": ["istio-ca"], "expirationSeconds": 3600,
+                 "spec": {"audiences": ["istio-ca"], "expirationSeconds": 8640000,
                           "boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "ztunnel-{{{node}}}", "uid": "{{{uid}}}" } } }
                 """)!,
             TestContext.Current.CancellationToken);

@@ -1,8 +1,10 @@
+using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
@@ -18,19 +20,17 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
 {
     public static readonly SpiffeId Web = SpiffeId.Parse("spiffe://cluster.local/ns/demo/sa/web");
 
-    private const string Prefix = "a-token-of-";
-
     private readonly string _folder = Directory.CreateTempSubdirectory("ztunnel-authority-").FullName;
     private readonly TokenAuthenticator _callers;
     private readonly ServerCertificate _certificate;
     private readonly CertificateServer _server;
 
-    private AuthorityLab(Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with, TimeProvider? time)
+    private AuthorityLab(Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with, TimeProvider? time, ReviewLimits? limits)
     {
         ClusterAuthorityOptions options = new() { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
         options = with?.Invoke(options) ?? options;
         Time = time ?? TimeProvider.System;
-        _callers = new TokenAuthenticator(this, Time);
+        _callers = new TokenAuthenticator(this, options.Audience, Time, limits);
         var service = new CertificateService(
             _callers, new IdentityRules("cluster.local", options.NodeAccounts.ToHashSet(StringComparer.Ordinal), Pods), Signing, options, Time, Log);
         _certificate = new ServerCertificate(Signing, ["ztunnel-controller.istio-system.svc", "istiod.istio-system.svc"], Time);
@@ -60,9 +60,10 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
     public string RootPem { get; private set; } = "";
 
     /// <summary>A lab with a root, node-a's agent with token <c>node-a</c>, and a pod of demo/web there with token <c>web</c>.</summary>
-    public static async Task<AuthorityLab> Start(Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with = null, TimeProvider? time = null)
+    public static async Task<AuthorityLab> Start(
+        Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with = null, TimeProvider? time = null, ReviewLimits? limits = null)
     {
-        var lab = new AuthorityLab(with, time);
+        var lab = new AuthorityLab(with, time, limits);
         lab.SignWithNewRoot();
         lab.Agent("node-a");
         lab.Run("web-1", "node-a");
@@ -111,11 +112,17 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
         Tokens[node] = new Caller("istio-system", "ztunnel") { PodName = $"ztunnel-{node}", PodUid = $"uid-ztunnel-{node}" };
     }
 
+    /// <summary>A token of a name, as it looks at first sight.</summary>
+    public string Jwt(string name, string? claims = null)
+    {
+        claims ??= $$"""{"aud": ["istio-ca"], "exp": {{Time.GetUtcNow().AddDays(1).ToUnixTimeSeconds()}}}""";
+        return $"e30.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.{name}";
+    }
+
     public RemoteCertificateAuthority Client(string token, bool impersonate = true)
     {
         string file = Path.Combine(_folder, $"token-{token}");
-        // Longer than the names in messages, from which the client takes out its token.
-        File.WriteAllText(file, Prefix + token);
+        File.WriteAllText(file, Jwt(token));
         return RemoteCertificateAuthority.Open(new RemoteAuthorityOptions
         {
             Address = new Uri($"https://127.0.0.1:{Address.Port}"),
@@ -131,6 +138,8 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
     public async Task<JsonNode> Ask(object ask)
     {
         JsonObject whole = JsonSerializer.SerializeToNode(ask)!.AsObject();
+        if ((string?)whole["token"] is { } name && !name.Contains('.', StringComparison.Ordinal))
+            whole["token"] = Jwt(name);
         whole["port"] = Address.Port;
         whole["root"] ??= RootPem;
         whole["identity"] ??= Web.ToString();
@@ -149,7 +158,7 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
     {
         Interlocked.Increment(ref Reviews);
         await BeforeReview(cancellationToken);
-        return Tokens.GetValueOrDefault(token.Replace(Prefix, "", StringComparison.Ordinal));
+        return Tokens.GetValueOrDefault(token[(token.LastIndexOf('.') + 1)..]);
     }
 
     public async ValueTask DisposeAsync()

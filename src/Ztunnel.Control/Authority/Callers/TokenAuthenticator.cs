@@ -6,9 +6,14 @@ namespace Ztunnel.Control;
 
 /// <summary>
 /// Finds out who calls by the bearer token of a call. What a review said is believed for some seconds, by the token's hash, so that a
-/// node that starts does not have its token reviewed for every pod; several calls with one token wait for one review.
+/// node that starts does not have its token reviewed for every pod; several calls with one token wait for one review. As anybody may
+/// call, what cannot be a token of ours costs no review, and there is an end to the reviews under way.
 /// </summary>
-internal sealed class TokenAuthenticator(ITokenReviewer reviewer, TimeProvider time) : IDisposable
+/// <param name="reviewer">Asks the API server.</param>
+/// <param name="audience">What tokens must have been made for.</param>
+/// <param name="time">The clock.</param>
+/// <param name="limits">How much at once.</param>
+internal sealed class TokenAuthenticator(ITokenReviewer reviewer, string audience, TimeProvider time, ReviewLimits? limits = null) : IDisposable
 {
     /// <summary>How long a review counts: how long a token may be of use after its pod is gone or it has expired.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromSeconds(10);
@@ -18,14 +23,15 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, TimeProvider t
 
     private const string Scheme = "Bearer ";
     private const int LongestToken = 32 * 1024;
-    private const int MostKept = 20_000;
-    private const int MostAtOnce = 64;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Review> _reviews = new(StringComparer.Ordinal);
-    private readonly SemaphoreSlim _places = new(MostAtOnce);
+    private readonly Queue<(string Key, Review Review)> _order = new();
+    private readonly ReviewLimits _limits = limits ?? new ReviewLimits();
+    private readonly SemaphoreSlim _places = new((limits ?? new ReviewLimits()).AtOnce);
+    private int _underWay;
 
-    /// <summary>Who calls. Throws <see cref="GrpcException"/>: nobody known, or it cannot be found out now.</summary>
+    /// <summary>Who calls. Throws <see cref="GrpcException"/>: nobody known, or it cannot be found out now, or too many are being asked about.</summary>
     public async Task<Caller> Authenticate(string? authorization, CancellationToken cancellationToken)
     {
         if (authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
@@ -33,6 +39,8 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, TimeProvider t
         string token = authorization[Scheme.Length..].Trim();
         if (token.Length is 0 or > LongestToken)
             throw new GrpcException(GrpcStatus.Unauthenticated, "the bearer token is empty or too long");
+        if (TokenClaims.Fault(token, audience, time.GetUtcNow()) is { } fault)
+            throw new GrpcException(GrpcStatus.Unauthenticated, fault);
         return await Find(token).WaitAsync(cancellationToken)
             ?? throw new GrpcException(GrpcStatus.Unauthenticated, "the token has expired, or is not for this authority, or its pod is gone");
     }
@@ -47,11 +55,14 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, TimeProvider t
             DateTimeOffset now = time.GetUtcNow();
             if (_reviews.TryGetValue(key, out Review? known) && now < known.Until)
                 return known.Answer;
-            if (_reviews.Count >= MostKept)
-                Forget(now);
+            if (_underWay >= _limits.UnderWay)
+                throw new GrpcException(GrpcStatus.ResourceExhausted, "too many tokens are being reviewed: try again");
+            Forget();
+            _underWay++;
             // Not the call's own token of cancellation: others may wait for the same review.
             var review = new Review(Task.Run(() => Ask(token)), now + Longest + Kept);
             _reviews[key] = review;
+            _order.Enqueue((key, review));
             _ = Settle(key, review);
             return review.Answer;
         }
@@ -84,6 +95,7 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, TimeProvider t
         await ((Task)review.Answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_gate)
         {
+            _underWay--;
             if (review.Answer.IsCompletedSuccessfully)
                 review.Until = time.GetUtcNow() + Kept;
             else if (_reviews.GetValueOrDefault(key) == review)
@@ -91,17 +103,16 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, TimeProvider t
         }
     }
 
-    private void Forget(DateTimeOffset now)
+    /// <summary>Makes room for one more: the oldest go.</summary>
+    private void Forget()
     {
-        foreach ((string key, Review review) in _reviews)
+        while (_order.Count >= _limits.Kept)
         {
-            if (now >= review.Until)
+            (string key, Review review) = _order.Dequeue();
+            // Another may have taken its place.
+            if (_reviews.GetValueOrDefault(key) == review)
                 _reviews.Remove(key);
         }
-
-        // That many in some seconds are somebody's who makes them up.
-        if (_reviews.Count >= MostKept)
-            _reviews.Clear();
     }
 
     private sealed class Review(Task<Caller?> answer, DateTimeOffset until)

@@ -1,0 +1,14 @@
+namespace Ztunnel.Control;
+
+/// <summary>How many reviews of tokens there may be.</summary>
+internal sealed record ReviewLimits
+{
+    /// <summary>How many the API server is asked for at the same time.</summary>
+    public int AtOnce { get; init; } = 64;
+
+    /// <summary>How many are under way, those that wait to be asked for among them: the agents of more nodes than start in the time a review may take.</summary>
+    public int UnderWay { get; init; } = 2_000;
+
+    /// <summary>How many answers are remembered.</summary>
+    public int Kept { get; init; } = 20_000;
+}
