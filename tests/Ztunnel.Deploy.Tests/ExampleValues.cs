@@ -31,6 +31,7 @@ internal static class ExampleValues
           podLabels: {team: mesh}
           podAnnotations: {example.com/note: "1"}
         admissionPolicy: {enabled: true}
+        podMonitor: {enabled: true, interval: 1m, labels: {release: prometheus}}
         resourceQuota: {enabled: true}
         """;
 

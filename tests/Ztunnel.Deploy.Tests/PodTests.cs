@@ -129,7 +129,7 @@ public sealed class PodTests
     [Fact]
     public async Task What_is_selected_has_the_labels()
     {
-        foreach (JsonNode each in Chart.Objects(await Chart.Render()))
+        foreach (JsonNode each in Chart.Objects(await Chart.Render("podMonitor: {enabled: true}")))
         {
             JsonNode? selector = each["spec"]?["selector"];
             JsonObject? labels = (selector?["matchLabels"] ?? selector)?.AsObject();

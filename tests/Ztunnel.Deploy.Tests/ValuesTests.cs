@@ -8,6 +8,7 @@ public sealed partial class ValuesTests
 {
     /// <summary>Lets everything show that depends on another value.</summary>
     private const string Base = """
+        podMonitor: {enabled: true}
         resourceQuota: {enabled: true}
         """;
 
@@ -30,6 +31,8 @@ public sealed partial class ValuesTests
         ["controller.extraArgs"] = "[--a]",
         ["controller.tolerations"] = "[{key: a}]",
         ["controller.affinity"] = "{nodeAffinity: {}}",
+        ["podMonitor.enabled"] = "false",
+        ["podMonitor.interval"] = "7s",
         ["resourceQuota.enabled"] = "false",
     };
 
