@@ -45,7 +45,7 @@ internal sealed class TrimmedPodFollower(ResourceWatch watch, string name, PodMe
 
     protected override async ValueTask Put(WatchEvent.Put put, ObjectKey key)
     {
-        PodObject? pod;
+        PodObject pod;
         try
         {
             pod = _rows.Read(put, Watch.Columns);

@@ -6,7 +6,7 @@ namespace Ztunnel.Kubernetes;
 
 /// <summary>
 /// Pods as rows of a table: their metadata, which an API server gives without the rest, and the columns that <c>kubectl get pods
-/// -o wide</c> shows, which it makes of the status. Only pods that others may tunnel to are of use to anybody.
+/// -o wide</c> shows, which it makes of the status.
 /// </summary>
 internal sealed class TrimmedPods
 {
@@ -25,21 +25,15 @@ internal sealed class TrimmedPods
     /// <summary>How many pods are captured by an agent that does not say their service account.</summary>
     public int WithoutAccount => _nameless.Count;
 
-    /// <summary>The pod of a row; null for one that is of no use. Throws <see cref="FormatException"/> for a row that is none.</summary>
-    public PodObject? Read(WatchEvent.Put row, IReadOnlyList<string> columns)
+    /// <summary>The pod of a row. Throws <see cref="FormatException"/> for a row that is none.</summary>
+    public PodObject Read(WatchEvent.Put row, IReadOnlyList<string> columns)
     {
         Learn(columns);
         JsonElement metadata = WatchFrame.Metadata(row.Object, asRow: true);
         StringMap annotations = Annotations(metadata), labels = Labels(metadata);
-        bool gateway = labels[GatewayLabel] is not null;
-        if (annotations[PodObject.RedirectionAnnotation] is not PodObject.Redirected && !gateway)
-        {
-            Forget(row.Namespace, row.Name);
-            return null;
-        }
-
+        bool reached = annotations[PodObject.RedirectionAnnotation] is PodObject.Redirected || labels[GatewayLabel] is not null;
         string? account = annotations[PodObject.ServiceAccountAnnotation];
-        if (account is null)
+        if (reached && account is null)
             _nameless.Add((row.Namespace, row.Name));
         else
             _nameless.Remove((row.Namespace, row.Name));
@@ -61,6 +55,9 @@ internal sealed class TrimmedPods
             },
             NodeName = node is None ? "" : Pooled(node),
             ServiceAccount = account is null ? "default" : Pooled(account),
+            // A row does not tell whether the pod has its node's network. Of one that nobody tunnels to that is assumed, as its
+            // address may be the node's and many pods': then only slices lead to it, and those name it.
+            HostNetwork = !reached,
             Addresses = KubernetesSyntax.TryAddress(Cell(cells, _at.Ip)) is { } address ? [address] : [],
             Phase = PhaseOf(status, Cell(cells, _at.Ready)),
             ReadyCondition = ready && status is "Running",

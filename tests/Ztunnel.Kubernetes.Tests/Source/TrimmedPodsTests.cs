@@ -25,7 +25,7 @@ public sealed class TrimmedPodsTests
     [InlineData("0/1", "Unknown", "<none>", PodPhase.Running, false)]
     public void What_is_shown_of_a_pod_tells_its_state(string ready, string status, string gates, PodPhase phase, bool serves)
     {
-        PodObject pod = Read("redirected", ready, status, "10.0.0.1", "node-b", gates)!;
+        PodObject pod = Read("redirected", ready, status, "10.0.0.1", "node-b", gates);
         Assert.Equal((phase, serves), (pod.Phase, pod.Ready));
         Assert.Equal(phase is PodPhase.Failed or PodPhase.Succeeded, pod.Terminated);
     }
@@ -33,7 +33,7 @@ public sealed class TrimmedPodsTests
     [Fact]
     public void A_pod_that_is_not_scheduled_has_neither_node_nor_address()
     {
-        PodObject pod = Read("redirected", "0/1", "Pending", "<none>", "<none>")!;
+        PodObject pod = Read("redirected", "0/1", "Pending", "<none>", "<none>");
         Assert.Equal("", pod.NodeName);
         Assert.Empty(pod.Addresses);
     }
@@ -41,7 +41,7 @@ public sealed class TrimmedPodsTests
     [Fact]
     public void Of_the_metadata_is_kept_what_is_used()
     {
-        PodObject pod = Read("redirected", "1/1", "Running", "fd00::7", "node-b")!;
+        PodObject pod = Read("redirected", "1/1", "Running", "fd00::7", "node-b");
         Assert.Equal(("u-1", "baker", true), (pod.Metadata.Uid, pod.ServiceAccount, pod.IsRedirected));
         Assert.Equal(new ControllerReference("ReplicaSet", "web-1"), pod.Metadata.Controller);
         Assert.Equal("web", pod.Metadata.Labels["app"]);
@@ -51,12 +51,18 @@ public sealed class TrimmedPodsTests
     }
 
     [Fact]
-    public void A_pod_that_nobody_captures_is_of_no_use() => Assert.Null(Read("bare", "1/1", "Running", "10.0.0.1", "node-b"));
+    public void A_pod_that_nobody_captures_is_known_so_that_slices_may_name_it_and_has_no_address_of_its_own()
+    {
+        PodObject pod = Read("bare", "1/1", "Running", "10.0.0.1", "node-b");
+        Assert.Equal((true, true, false), (pod.Ready, pod.HostNetwork, pod.IsRedirected));
+        Assert.False(Read("redirected", "1/1", "Running", "10.0.0.2", "node-b").HostNetwork);
+        Assert.Equal(0, _rows.WithoutAccount);
+    }
 
     [Fact]
     public void Pods_that_do_not_say_their_account_are_counted_while_they_last()
     {
-        Assert.Equal("default", Read("silent", "1/1", "Running", "10.0.0.1", "node-b")!.ServiceAccount);
+        Assert.Equal("default", Read("silent", "1/1", "Running", "10.0.0.1", "node-b").ServiceAccount);
         Assert.Equal(1, _rows.WithoutAccount);
         Read("redirected", "1/1", "Running", "10.0.0.1", "node-b");
         Assert.Equal(0, _rows.WithoutAccount);
@@ -72,7 +78,7 @@ public sealed class TrimmedPodsTests
         Assert.Throws<FormatException>(() => _rows.Read(new WatchEvent.Put(row.RootElement, "default", "web"), ["Name"]));
     }
 
-    private PodObject? Read(string annotated, string ready, string status, string ip, string node, string gates = "<none>")
+    private PodObject Read(string annotated, string ready, string status, string ip, string node, string gates = "<none>")
     {
         string annotations = annotated switch
         {
