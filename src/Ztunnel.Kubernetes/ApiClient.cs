@@ -178,8 +178,8 @@ public sealed partial class ApiClient : IDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_transport is { } current && current.Certificate == certificate)
                 return current;
-            // What is under way on the old connections goes on to its end.
-            _transport?.Dispose();
+            // Whoever has the old one may be about to send by it, and watches go on to their end: its connections are closed when
+            // they have been idle for a while.
             return _transport = new ApiTransport(Access, certificate);
         }
     }

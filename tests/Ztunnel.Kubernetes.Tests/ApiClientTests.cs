@@ -171,6 +171,18 @@ public sealed class ApiClientTests
     }
 
     [Fact]
+    public async Task A_certificate_that_is_renewed_ends_no_request_under_way()
+    {
+        using var authority = new ServerCertificates();
+        await using ScriptedServer server = await ScriptedServer.Start(context => ScriptedServer.Json(context, Pod));
+        var access = new ApiAccess(server.Address, "renewed for each request") { Credentials = new Renewing(authority) };
+        using var client = new ApiClient(access, server.Options with { Tries = 1 });
+        await Parallel.ForEachAsync(Enumerable.Range(0, 400), new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Cancelled },
+            async (_, stop) => await client.Get(ApiResource.Pods.Named("default", "web"), stop));
+        Assert.Equal(400, server.Requests.Count);
+    }
+
+    [Fact]
     public async Task Each_way_to_write_is_asked_for_as_the_api_has_it()
     {
         await using ScriptedServer server = await ScriptedServer.Start(context => ScriptedServer.Json(context, Pod));
@@ -246,5 +258,20 @@ public sealed class ApiClientTests
         }
 
         Assert.True(backoff.Next(TimeSpan.FromMinutes(1)) >= TimeSpan.FromMinutes(1));
+    }
+
+    /// <summary>Two certificates by turns.</summary>
+    private sealed class Renewing(ServerCertificates authority) : ICredentialSource
+    {
+        private readonly Credential[] _credentials = [.. new[] { "one", "two" }.Select(name =>
+        {
+            (string certificate, string key) = authority.IssuePem(name);
+            return new Credential(null, ClientCertificate.FromPem(certificate, key, name));
+        })];
+
+        private int _asked;
+
+        public ValueTask<Credential> Get(Credential? refused, TimeProvider time, CancellationToken cancellationToken) =>
+            new(_credentials[Interlocked.Increment(ref _asked) % 2]);
     }
 }
