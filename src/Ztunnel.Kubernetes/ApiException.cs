@@ -20,6 +20,9 @@ public sealed class ApiException : IOException
     /// <summary>The <see cref="Reason"/> where the answer was none of the API's.</summary>
     public const string MalformedReason = "MalformedAnswer";
 
+    /// <summary>The <see cref="Reason"/> where a watch ended well before its time and had brought nothing.</summary>
+    public const string EmptyReason = "EmptyWatch";
+
     internal ApiException(string asked, HttpStatusCode code, string reason, string message, TimeSpan? retryAfter = null, Exception? inner = null)
         : base(code == NoAnswer ? $"{asked}: {message}" : $"{asked}: {(int)code} {reason}: {message}", inner)
     {

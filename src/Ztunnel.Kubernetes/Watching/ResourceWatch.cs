@@ -15,6 +15,10 @@ public sealed class ResourceWatch
     // How many watches in a row may break before anything has come of them.
     private const int MostBroken = 3;
 
+    // A watch that a server ends in its order has lasted as long as was asked for. Anything between that cannot pass watches, or
+    // tires of them, ends them sooner: at once, or never before this.
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(10);
+
     private readonly ApiClient _client;
     private readonly Func<CancellationToken, Task<ApiPath>> _find;
     private readonly ResourceWatchOptions _options;
@@ -119,7 +123,10 @@ public sealed class ResourceWatch
                 }
             }
 
-            if (_progressed || (_opened && failure is null && Time.GetElapsedTime(began) > _options.FirstDelay))
+            bool lasted = _opened && failure is null && Time.GetElapsedTime(began) >= Least;
+            if (!lists && _opened && failure is null && !_progressed && !lasted)
+                failure = Empty();
+            if (_progressed || lasted)
             {
                 _broken = 0;
                 _backoff.Reset();
@@ -133,6 +140,12 @@ public sealed class ResourceWatch
                 await Task.Delay(_backoff.Next((failure as ApiException)?.RetryAfter), Time, cancellationToken);
         }
     }
+
+    private TimeSpan Least => _options.WatchFor / 2 < AtOnce ? _options.WatchFor / 2 : AtOnce;
+
+    private ApiException Empty() => new(
+        Request(_path).Asked, ApiException.NoAnswer, ApiException.EmptyReason,
+        $"the watch ended at once with nothing in it; is there anything before {_client.Access.Server.Authority} that does not pass watches?");
 
     private bool StreamsLists => _options.StreamingLists && !_plain && !_refused && !_client.RefusesStreamingLists;
 

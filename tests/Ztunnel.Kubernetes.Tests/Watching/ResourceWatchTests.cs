@@ -173,15 +173,17 @@ public sealed class ResourceWatchTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Watches_that_always_break_are_told_once_and_replaced_by_lists_until_something_comes(bool byError)
+    [InlineData("", "unavailable 0 EmptyWatch")]
+    [InlineData("nonsense", "unavailable 0 MalformedAnswer")]
+    [InlineData("""{"type":"ERROR","object":{"kind":"Status","code":500,"reason":"InternalError"}}""", "unavailable 500 InternalError")]
+    public async Task Watches_that_always_break_are_told_once_and_replaced_by_lists_until_something_comes(string frame, string broken)
     {
+        bool byError = frame.Contains("ERROR", StringComparison.Ordinal);
         await using WatchScript script = await Start();
         script.List("100", "a@1");
         for (int time = 0; time < 5; time++)
         {
-            script.Watch(stays: false, byError ? Error(500, "InternalError") : "nonsense");
+            script.Watch(stays: false, frame);
             // Two breaks of the other sort are no reason to list.
             if (byError || time >= 2)
                 script.List($"20{time}", "a@1", $"b@12{time}");
@@ -189,10 +191,44 @@ public sealed class ResourceWatchTests
 
         script.Watch(stays: true, Frame("ADDED", "c@301"));
         script.Run();
-        string broken = byError ? "unavailable 500 InternalError" : "unavailable 0 MalformedAnswer";
         string[] before = byError ? ["put ns/b@120", "synced", "put ns/b@121", "synced"] : [];
         await script.Tells([
             "put ns/a@1", "synced", .. before, broken, "put ns/b@122", "put ns/b@123", "put ns/b@124", "put ns/c@301", "synced"]);
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(9, "unavailable 0 EmptyWatch")]
+    public async Task Watches_that_end_with_nothing_in_them_have_failed_unless_they_lasted(int seconds, params string[] told)
+    {
+        var time = new ManualTime();
+        await using WatchScript script = await Start(time);
+        script.List("100", "a@1").List("100", "a@1").List("100", "a@1");
+        SemaphoreSlim[] ends = [.. Enumerable.Range(0, 4).Select(_ => new SemaphoreSlim(0))];
+        foreach (SemaphoreSlim end in ends)
+        {
+            script.Watch(async context =>
+            {
+                await context.Response.Body.FlushAsync();
+                await end.WaitAsync(context.RequestAborted);
+            });
+        }
+
+        script.Run();
+        for (int ended = 0; ended < ends.Length; ended++)
+        {
+            await Eventually.Holds(() => script.Watches.Count() == ended + 1);
+            time.Advance(TimeSpan.FromSeconds(seconds));
+            ends[ended].Release();
+            await Eventually.Holds(() =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(1));
+                return script.Watches.Count() == ended + 2;
+            });
+        }
+
+        Assert.Equal(["put ns/a@1", "synced", .. told], script.Told, StringComparer.Ordinal);
+        Assert.Equal(told.Length == 0 ? 1 : 3, script.Lists.Count());
     }
 
     [Fact]
