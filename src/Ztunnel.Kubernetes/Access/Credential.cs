@@ -9,6 +9,9 @@ internal sealed class Credential(string? token, ClientCertificate? certificate)
     public string? Token { get; } = token;
 
     public ClientCertificate? Certificate { get; } = certificate;
+
+    /// <summary>Whether a text can be sent as a token (RFC 6750 section 2.1): one that cannot would be quoted by whoever refuses to send it.</summary>
+    public static bool IsToken(string text) => text.Length > 0 && text.All(static character => character is > ' ' and <= '~');
 }
 
 /// <summary>A client certificate with its key and intermediates.</summary>

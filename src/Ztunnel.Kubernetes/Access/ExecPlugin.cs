@@ -13,7 +13,9 @@ namespace Ztunnel.Kubernetes;
 internal sealed class ExecPlugin : ICredentialSource
 {
     private const string Group = "client.authentication.k8s.io/";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    // Less than a request waits, so that it is the program that is named, not the server.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly Lock _lock = new();
     private Task<(Credential Credential, DateTimeOffset? Expires)>? _run;
@@ -63,7 +65,7 @@ internal sealed class ExecPlugin : ICredentialSource
         {
             // All who wait share one run, which none of them breaks off.
             if (_run is null || _run.IsFaulted || (_run.IsCompletedSuccessfully && IsPast(_run.Result, refused, time)))
-                _run = Run();
+                _run = Run(time);
             run = _run;
         }
 
@@ -85,13 +87,13 @@ internal sealed class ExecPlugin : ICredentialSource
         return described;
     }
 
-    private async Task<(Credential Credential, DateTimeOffset? Expires)> Run()
+    private async Task<(Credential Credential, DateTimeOffset? Expires)> Run(TimeProvider time)
     {
         var start = new ProcessStartInfo(Command, Arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string name, string value) in Environment)
             start.Environment[name] = value;
         start.Environment["KUBERNETES_EXEC_INFO"] = Request();
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = new CancellationTokenSource(Patience, time);
         try
         {
             // What the program itself says may hold what it was asked for, so nothing of it is told.
@@ -139,6 +141,8 @@ internal sealed class ExecPlugin : ICredentialSource
             string? token = Text(status, "token"), certificate = Text(status, "clientCertificateData"), key = Text(status, "clientKeyData");
             if (token is null && (certificate is null || key is null))
                 throw new ApiAccessException($"{Where}: {Command} gave neither a token nor a client certificate with its key");
+            if (token is not null && !Credential.IsToken(token))
+                throw new ApiAccessException($"{Where}: {Command} gave what is not a token");
             DateTimeOffset? expires = status.TryGetProperty("expirationTimestamp", out JsonElement end) && end.TryGetDateTimeOffset(out DateTimeOffset at) ? at : null;
             ClientCertificate? pair = certificate is not null && key is not null ? ClientCertificate.FromPem(certificate, key, $"{Where}: {Command}") : null;
             return (new Credential(token, pair), expires);

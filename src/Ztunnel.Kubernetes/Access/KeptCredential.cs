@@ -29,7 +29,7 @@ internal sealed class KeptCredential(Setting? token, (Setting Certificate, Setti
     private Credential Read(Credential? before)
     {
         string? text = token?.Read().Trim();
-        if (text is "" || text?.Any(char.IsControl) == true)
+        if (text is not null && !Credential.IsToken(text))
             throw new ApiAccessException($"{token}: {(text.Length == 0 ? "no token" : "not a token")}");
         ClientCertificate? read = certificate is { } pair
             ? ClientCertificate.FromPem(pair.Certificate.Read(), pair.Key.Read(), pair.Certificate.ToString())

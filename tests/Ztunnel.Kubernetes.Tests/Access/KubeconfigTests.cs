@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Ztunnel.Testing;
 
 namespace Ztunnel.Kubernetes.Tests.Access;
 
@@ -134,6 +135,8 @@ public sealed class KubeconfigTests : IDisposable
     [InlineData("echo secret-output >&2; exit 3", "ended with 3")]
     [InlineData("echo secret-output", "did not answer with an ExecCredential")]
     [InlineData("echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{}}'", "neither a token nor")]
+    [InlineData("printf %s '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"secret-output\\u000a\"}}'", "gave what is not a token")]
+    [InlineData("printf %s '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"secret-output\\u00e9\"}}'", "gave what is not a token")]
     public async Task A_program_that_fails_is_named_without_what_it_says(string script, string fault)
     {
         string exec = $"exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: sh\n      args: [-c, {YamlQuoted(script)}]";
@@ -142,6 +145,23 @@ public sealed class KubeconfigTests : IDisposable
         Assert.Contains("users[0].user.exec: sh", failed.Message, StringComparison.Ordinal);
         Assert.Contains(fault, failed.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret-output", failed.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("exec sleep 1000")]
+    [InlineData("sleep 1000 & exit 0")]
+    public async Task A_program_that_does_not_end_is_named_and_ended(string script)
+    {
+        string exec = $"exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: sh\n      args: [-c, {YamlQuoted($"echo $$ >{_directory.Path}/pid; {script}")}]";
+        var time = new ManualTime();
+        using var client = new ApiClient(ApiAccess.FromKubeconfig(Config(exec, "server: http://127.0.0.1:9")), time: time);
+        Task<JsonNode> asked = client.Get(ApiResource.Pods.All(), Cancelled);
+        string pid = Path.Combine(_directory.Path, "pid");
+        await Eventually.Holds(() => File.Exists(pid) && File.ReadAllText(pid).EndsWith('\n'));
+        time.Advance(TimeSpan.FromSeconds(20));
+        ApiAccessException failed = await Assert.ThrowsAsync<ApiAccessException>(() => asked);
+        Assert.Contains("users[0].user.exec: sh did not end within 20 s", failed.Message, StringComparison.Ordinal);
+        await Eventually.Holds(() => !File.Exists($"/proc/{File.ReadAllText(pid).Trim()}/exe"));
     }
 
     [Theory]
