@@ -41,6 +41,7 @@ public sealed class GatewayReaderTests
         { Listener + "status:\n  addresses:\n  - type: Hostname\n", "x.yaml:13: Gateway default/edge: status.addresses[0].value: is required" },
         { Listener + "status:\n  conditions:\n  - type: Programmed\n", "x.yaml:13: Gateway default/edge: status.conditions[0].status: is required" },
         { Listener + "  infrastructure:\n    labels: x\n", "x.yaml:12: Gateway default/edge: spec.infrastructure.labels: expected a mapping, got \"x\"" },
+        { Listener + "  infrastructure:\n    parametersRef: {group: \"\", kind: ConfigMap, name: \"a,b\"}\n", "x.yaml:12: Gateway default/edge: spec.infrastructure.parametersRef.name: may hold only lower-case letters, digits, '-' and '.', and must begin and end with a letter or digit, got \"a,b\"" },
         { ClassHead, "x.yaml:1: GatewayClass istio: spec.controllerName: is required" },
     };
 

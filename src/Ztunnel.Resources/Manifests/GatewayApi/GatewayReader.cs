@@ -41,7 +41,7 @@ internal static class GatewayReader
             InfrastructureLabels = spec["infrastructure"]["labels"].Strings(),
             InfrastructureAnnotations = spec["infrastructure"]["annotations"].Strings(),
             ParametersKind = ReadParametersKind(spec["infrastructure"]["parametersRef"]),
-            ParametersName = spec["infrastructure"]["parametersRef"]["name"].Text(),
+            ParametersName = spec["infrastructure"]["parametersRef"]["name"].Text(KubernetesSyntax.SubdomainFault),
         };
     }
 
