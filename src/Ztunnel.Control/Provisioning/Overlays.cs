@@ -16,9 +16,25 @@ internal static class Overlays
         ["podDisruptionBudget"] = ApiResource.PodDisruptionBudgets,
     };
 
-    // What would make it another object, or somebody else's.
-    private static readonly string[][] Fixed =
-        [["apiVersion"], ["kind"], ["metadata", "name"], ["metadata", "namespace"], ["metadata", "ownerReferences"], ["metadata", "labels", GatewayLabels.Managed]];
+    private static readonly string Account = $"; annotate the Gateway with {GatewayLabels.ServiceAccount}";
+
+    // What would make it another object, or somebody else's, or its pods those of another Gateway or with another identity. And what
+    // to do instead.
+    private static readonly (string[] Path, string Instead)[] Fixed =
+    [
+        (["apiVersion"], ""),
+        (["kind"], ""),
+        (["metadata", "name"], ""),
+        (["metadata", "namespace"], ""),
+        (["metadata", "ownerReferences"], ""),
+        (["metadata", "labels", GatewayLabels.Managed], ""),
+        (["spec", "selector", GatewayLabels.Name], ""),
+        (["spec", "selector", "matchLabels", GatewayLabels.Name], ""),
+        (["spec", "template", "metadata", "labels", GatewayLabels.Name], ""),
+        (["spec", "template", "metadata", "annotations", GatewayLabels.PodServiceAccount], Account),
+        (["spec", "template", "spec", "serviceAccountName"], Account),
+        (["spec", "template", "spec", "serviceAccount"], Account),
+    ];
 
     /// <summary>
     /// The objects with these parameters, those of the class first. Autoscaler and budget are made only where parameters speak of
@@ -70,10 +86,10 @@ internal static class Overlays
             throw new FormatException($"{overlay.Place}: {fault.Message}", fault);
         }
 
-        foreach (string[] path in Fixed)
+        foreach ((string[] path, string instead) in Fixed)
         {
             if (!JsonNode.DeepEquals(At(made.Body, path), At(patched, path)))
-                throw new FormatException($"{overlay.Place}: {string.Join('.', path)}: may not be changed");
+                throw new FormatException($"{overlay.Place}: {string.Join('.', path)}: may not be changed{instead}");
         }
 
         return made with { Body = patched };
