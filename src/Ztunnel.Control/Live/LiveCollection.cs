@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Kubernetes;
@@ -21,7 +22,10 @@ internal sealed partial class LiveCollection<T>(ResourceWatch watch, Func<JsonEl
     /// <summary>An object has come, changed or gone.</summary>
     public Action<ObjectName>? Changed { get; set; }
 
-    /// <summary>Completes when everything there was at the start is here, or there is no such kind, or it may not be read.</summary>
+    /// <summary>Whether it can be read has become another, or why not.</summary>
+    public Action? AvailabilityChanged { get; set; }
+
+    /// <summary>Completes when everything there was at the start is here, or there is no such kind, or the server refuses to give it.</summary>
     public Task Synced => _synced.Task;
 
     /// <summary>The collection, in the version that is served.</summary>
@@ -29,6 +33,9 @@ internal sealed partial class LiveCollection<T>(ResourceWatch watch, Func<JsonEl
 
     /// <summary>Whether there is such a kind and it can be read.</summary>
     public bool Available { get; private set; }
+
+    /// <summary>Why the server refuses to give it; null where it does not, or where there is no such kind.</summary>
+    public string? Fault { get; private set; }
 
     /// <summary>Everything there is.</summary>
     public KeyValuePair<ObjectName, T>[] All
@@ -74,21 +81,32 @@ internal sealed partial class LiveCollection<T>(ResourceWatch watch, Func<JsonEl
                     Set(new ObjectName(gone.Namespace, gone.Name), null);
                     break;
                 case WatchEvent.Synced:
-                    Available = true;
-                    _synced.TrySetResult();
+                    Know(available: true, fault: null);
                     break;
-                case WatchEvent.Unavailable { Error: ApiException { IsNotFound: true } or ApiException { IsForbidden: true } } unavailable:
-                    Available = false;
+                case WatchEvent.Unavailable { Error: ApiException { IsNotFound: true } }:
                     // A kind that is not there is nothing to be told: its objects are waited for.
-                    if (unavailable.Error is ApiException { IsForbidden: true })
-                        LogUnavailable(unavailable.Error.Message);
-                    _synced.TrySetResult();
+                    Know(available: false, fault: null);
+                    break;
+                case WatchEvent.Unavailable { Error: ApiException error } when IsRefusal(error):
+                    LogUnavailable(error.Message);
+                    Know(available: false, error.Message);
                     break;
                 case WatchEvent.Unavailable unavailable:
                     LogUnavailable(unavailable.Error.Message);
                     break;
             }
         }
+    }
+
+    /// <summary>Whether asking again is of no use until somebody changes something.</summary>
+    private static bool IsRefusal(ApiException error) =>
+        error.IsForbidden || error.Code is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity;
+
+    private void Know(bool available, string? fault)
+    {
+        (Available, Fault) = (available, fault);
+        _synced.TrySetResult();
+        AvailabilityChanged?.Invoke();
     }
 
     private void Put(ObjectName name, JsonElement value)

@@ -21,6 +21,9 @@ internal sealed partial class GatewayReconciler
 
     private static readonly TimeSpan Coalesce = TimeSpan.FromMilliseconds(50);
 
+    // Nothing tells of quotas and rights, nor of what is somebody else's.
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(30);
+
     private const int Workers = 4;
 
     private static readonly ApiResource[] Made =
@@ -93,7 +96,14 @@ internal sealed partial class GatewayReconciler
         See(null);
         foreach (GatewayObject gateway in gateways)
             _queue.Add(NameOf(gateway));
-        await Task.WhenAll(_queue.Run(Workers, Reconcile, cancellationToken), _accounts.Write(cancellationToken));
+        try
+        {
+            await Task.WhenAll(_queue.Run(Workers, Reconcile, cancellationToken), _accounts.Write(cancellationToken));
+        }
+        finally
+        {
+            _parameters.LeaveAll();
+        }
     }
 
     /// <summary>The same as <see cref="SetAccount"/>; one whose account cannot be looked at now has none until it is looked at again.</summary>
@@ -117,8 +127,7 @@ internal sealed partial class GatewayReconciler
     private async Task<ProvisioningFault?> SetAccount(GatewayObject gateway, CancellationToken cancellationToken)
     {
         GatewayName name = NameOf(gateway);
-        GatewayInputs inputs = Inputs(gateway) with { Gateway = gateway with { ParametersKind = null, ParametersName = null }, ClassDefaults = null };
-        if (GatewayPlanner.Plan(inputs, _options) is not GatewayPlan.Managed plain)
+        if (PlanPlain(gateway) is not GatewayPlan.Managed plain)
         {
             _accounts.Remove(name);
             return null;
@@ -140,6 +149,10 @@ internal sealed partial class GatewayReconciler
         return new ProvisioningFault.Parameters(
             $"{account} was not made for Gateways, and whatever runs as it would get to read what gateways read: label it {GatewayLabels.ServesGateways}=true, or name another in annotation {GatewayLabels.ServiceAccount}");
     }
+
+    /// <summary>What is to be made as if nobody gave any parameters.</summary>
+    private GatewayPlan PlanPlain(GatewayObject gateway) => GatewayPlanner.Plan(
+        Inputs(gateway) with { Gateway = gateway with { ParametersKind = null, ParametersName = null }, Parameters = null, ClassDefaults = null }, _options);
 
     private static GatewayName NameOf(GatewayObject gateway) => new(gateway.Metadata.Namespace, gateway.Metadata.Name);
 
@@ -183,31 +196,47 @@ internal sealed partial class GatewayReconciler
 
     private async Task Reconcile(GatewayName name, CancellationToken cancellationToken)
     {
-        await Settle(name, cancellationToken);
-        See(name);
+        if (await Settle(name, cancellationToken))
+            See(name);
     }
 
-    private async Task Settle(GatewayName name, CancellationToken cancellationToken)
+    /// <summary>Returns false where its parameters are not known yet: it comes again when they are.</summary>
+    private async Task<bool> Settle(GatewayName name, CancellationToken cancellationToken)
     {
         var key = new ObjectKey(ObjectKind.Gateway, name.Namespace, name.Name);
         // One without a uid cannot own anything.
         if (_objects.Find<GatewayObject>(key) is not { Metadata: { Deleting: false, Uid: not null } } gateway)
         {
             Forget(name);
-            return;
+            return true;
         }
 
-        if (gateway is { ParametersKind: "ConfigMap", ParametersName: { } map })
-            await _parameters.Want(name, new ObjectName(name.Namespace, map), cancellationToken);
-        else
-            _parameters.Leave(name);
         if (await SetAccount(gateway, cancellationToken) is { } refused)
         {
+            _parameters.Leave(name);
             SetFault(gateway, refused);
-            return;
+            return true;
         }
 
-        switch (GatewayPlanner.Plan(Inputs(gateway), _options))
+        GatewayPlan plain = PlanPlain(gateway);
+        if (plain is GatewayPlan.Managed && gateway is { ParametersKind: "ConfigMap", ParametersName: { } map })
+        {
+            var wanted = new ObjectName(name.Namespace, map);
+            // Never waited for here, where it would keep other Gateways waiting too.
+            if (!_parameters.Want(name, wanted))
+                return false;
+            if (_parameters.Find(wanted) is null && _parameters.FaultOf(wanted) is { } fault)
+            {
+                SetFault(gateway, new ProvisioningFault.Parameters($"ConfigMap {wanted} cannot be read: {fault}"));
+                return true;
+            }
+        }
+        else
+        {
+            _parameters.Leave(name);
+        }
+
+        switch (plain is GatewayPlan.Managed ? GatewayPlanner.Plan(Inputs(gateway), _options) : plain)
         {
             case GatewayPlan.Managed managed:
                 SetFault(gateway, await Make(gateway, managed, cancellationToken));
@@ -220,6 +249,8 @@ internal sealed partial class GatewayReconciler
                 SetFault(gateway, null);
                 break;
         }
+
+        return true;
     }
 
     private GatewayInputs Inputs(GatewayObject gateway)
@@ -274,8 +305,7 @@ internal sealed partial class GatewayReconciler
             catch (ApiException error) when (error.Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden)
             {
                 fault ??= new ProvisioningFault.Refused($"{made} cannot be made: {error.Message}");
-                // Quotas and rights are changed without anybody telling us.
-                _queue.Add(NameOf(gateway), TimeSpan.FromSeconds(30));
+                _queue.Add(NameOf(gateway), LookAgain);
             }
         }
 
@@ -291,7 +321,10 @@ internal sealed partial class GatewayReconciler
         if (there is not null && WhoseElse(there, gateway, made) is { } owner)
         {
             // An account that is there serves as it is, whoever made it.
-            return made.Resource == ApiResource.ServiceAccounts ? null : new ProvisioningFault.Taken($"{made} is there and {owner}: it is left as it is");
+            if (made.Resource == ApiResource.ServiceAccounts)
+                return null;
+            _queue.Add(NameOf(gateway), LookAgain);
+            return new ProvisioningFault.Taken($"{made} is there and {owner}: it is left as it is");
         }
 
         string wanted = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(made.Body.ToJsonString())));

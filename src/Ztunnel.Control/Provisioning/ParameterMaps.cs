@@ -27,7 +27,7 @@ internal sealed class ParameterMaps
         _classes.Changed += _ => Changed?.Invoke(null);
     }
 
-    /// <summary>A ConfigMap has changed; null is one that is about classes.</summary>
+    /// <summary>A ConfigMap has changed, or is known by now; null is one that is about classes.</summary>
     public Action<ObjectName?>? Changed { get; set; }
 
     /// <summary>Completes when those of classes are known.</summary>
@@ -47,6 +47,13 @@ internal sealed class ParameterMaps
             return _followed.GetValueOrDefault(name)?.Maps.Find(name);
     }
 
+    /// <summary>Why a ConfigMap that a Gateway wants is not given to us; null where it is, or there is none.</summary>
+    public string? FaultOf(ObjectName name)
+    {
+        lock (_lock)
+            return _followed.GetValueOrDefault(name)?.Maps.Fault;
+    }
+
     /// <summary>Follows those of classes, and those that are wanted meanwhile, until cancelled.</summary>
     public Task Run(CancellationToken cancellationToken)
     {
@@ -55,20 +62,20 @@ internal sealed class ParameterMaps
         return _classes.Run(cancellationToken);
     }
 
-    /// <summary>Has a ConfigMap followed for a Gateway, and waits until it is known.</summary>
-    public async Task Want(GatewayName gateway, ObjectName map, CancellationToken cancellationToken)
+    /// <summary>
+    /// Has a ConfigMap followed for a Gateway. Returns whether it is known; where it is not yet, <see cref="Changed"/> tells when it is.
+    /// </summary>
+    public bool Want(GatewayName gateway, ObjectName map)
     {
-        Followed followed;
         lock (_lock)
         {
             if (_wanted.TryGetValue(gateway, out ObjectName before) && before != map)
                 Leave(gateway);
             _wanted[gateway] = map;
-            if (!_followed.TryGetValue(map, out followed!))
+            if (!_followed.TryGetValue(map, out Followed? followed))
                 _followed.Add(map, followed = Follow(map));
+            return followed.Maps.Synced.IsCompleted;
         }
-
-        await followed.Maps.Synced.WaitAsync(cancellationToken);
     }
 
     /// <summary>A Gateway wants none any more.</summary>
@@ -83,11 +90,22 @@ internal sealed class ParameterMaps
         }
     }
 
+    /// <summary>No Gateway wants one any more.</summary>
+    public void LeaveAll()
+    {
+        lock (_lock)
+        {
+            foreach (GatewayName gateway in _wanted.Keys.ToArray())
+                Leave(gateway);
+        }
+    }
+
     private Followed Follow(ObjectName name)
     {
         ApiPath path = ApiResource.ConfigMaps.In(name.Namespace).With("fieldSelector", $"metadata.name={name.Name}");
         var maps = new LiveCollection<ParametersMap>(new ResourceWatch(_client, path), Read, _logger);
         maps.Changed += changed => Changed?.Invoke(changed);
+        maps.AvailabilityChanged += () => Changed?.Invoke(name);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop);
         _ = Serve(maps, stop);
         return new Followed(maps, stop);

@@ -85,6 +85,28 @@ public sealed class ReconcileTests
     }
 
     [Fact]
+    public async Task What_is_somebody_else_s_is_looked_at_again_though_nobody_tells_when_it_goes()
+    {
+        await using ApiServer server = await ApiServer.Start();
+        var time = new ManualTime();
+        ControllerWorld world = ControllerWorld.Beside(server, time: time);
+        world.Put("{apiVersion: v1, kind: Service, metadata: {name: waypoint, namespace: shop}, spec: {ports: [{port: 80}]}}");
+        world.Put(Manifest.Waypoint);
+        world.Lead();
+        await Until(() => world.Condition("Gateway", "shop/waypoint", "Programmed").StartsWith("False/NoResources: Service shop/waypoint is there", StringComparison.Ordinal));
+        world.Delete("Service", "shop/waypoint");
+        await Until(() => world.Get("Service", "shop/waypoint") is not null);
+        await Until(() => world.Condition("Gateway", "shop/waypoint", "Programmed").StartsWith("False/AddressNotAssigned", StringComparison.Ordinal));
+        await world.Leave();
+
+        Task Until(Func<bool> condition) => Eventually.Holds(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            return condition();
+        });
+    }
+
+    [Fact]
     public async Task A_service_account_that_is_there_for_gateways_serves_as_it_is()
     {
         await using ControllerWorld world = await ControllerWorld.Start("""
@@ -115,17 +137,17 @@ public sealed class ReconcileTests
         const string Said = "InvalidParameters: ServiceAccount shop/default was not made for Gateways, and whatever runs as it would get to read what gateways read: "
             + "label it ztunnel.io/gateway=true, or name another in annotation gateway.istio.io/service-account";
         await Eventually.Holds(() => world.Condition("Gateway", "shop/waypoint", "Accepted") == $"False/{Said}");
-        await Eventually.Holds(() => Subjects(world) == "shop/gw-istio");
+        await Eventually.Holds(() => world.Subjects() == "shop/gw-istio");
         await world.Settled();
         Assert.StartsWith("False/Invalid: ServiceAccount shop/default", world.Condition("Gateway", "shop/waypoint", "Programmed"), StringComparison.Ordinal);
         Assert.Null(world.Get("RoleBinding", "shop/waypoint-secrets"));
         Assert.Null(world.Get("Deployment", "shop/waypoint"));
         Assert.Equal("absent", world.At("ServiceAccount", "shop/default", "metadata.labels"));
-        Assert.Equal("shop/gw-istio", Subjects(world));
+        Assert.Equal("shop/gw-istio", world.Subjects());
 
         world.Edit("ServiceAccount", "shop/default", account => account["metadata"]!["labels"] = new JsonObject { ["ztunnel.io/gateway"] = "true" });
         world.Edit("Gateway", "shop/waypoint", gateway => gateway["metadata"]!["annotations"]!["touched"] = "yes");
-        await Eventually.Holds(() => Subjects(world) == "shop/default shop/gw-istio" && world.Get("Deployment", "shop/waypoint") is not null);
+        await Eventually.Holds(() => world.Subjects() == "shop/default shop/gw-istio" && world.Get("Deployment", "shop/waypoint") is not null);
         await Eventually.Holds(() => world.Condition("Gateway", "shop/waypoint", "Accepted") == "True/Accepted: Resource accepted");
     }
 
@@ -145,6 +167,8 @@ public sealed class ReconcileTests
 
         world.Put(Manifest.Parameters("  deploymnt: '{spec: {minReadySeconds: 5}}'"));
         await Eventually.Holds(() => world.Condition("Gateway", "shop/waypoint", "Accepted").StartsWith("False/InvalidParameters: ConfigMap shop/params: data[deploymnt]: is not known here", StringComparison.Ordinal));
+        await world.Settled();
+        Assert.Equal("shop/waypoint", world.Subjects());
         Assert.Equal("4", world.At("Deployment", "shop/waypoint", "spec.minReadySeconds"));
         Assert.Equal("1", world.At("PodDisruptionBudget", "shop/waypoint", "spec.minAvailable"));
 
@@ -204,10 +228,10 @@ public sealed class ReconcileTests
             metadata: {name: ztunnel-gateway, labels: {theirs: "yes"}}
             roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ztunnel-gateway}
             """, Manifest.Waypoint, Manifest.Ingress);
-        await Eventually.Holds(() => Subjects(world) == "shop/gw-istio shop/waypoint");
+        await Eventually.Holds(() => world.Subjects() == "shop/gw-istio shop/waypoint");
         Assert.Equal("\"yes\"", world.At("ClusterRoleBinding", "ztunnel-gateway", "metadata.labels.theirs"));
         world.Delete("Gateway", "shop/gw");
-        await Eventually.Holds(() => Subjects(world) == "shop/waypoint");
+        await Eventually.Holds(() => world.Subjects() == "shop/waypoint");
     }
 
     [Fact]
@@ -230,6 +254,4 @@ public sealed class ReconcileTests
         await Eventually.Holds(() => world.Get("Service", "shop/waypoint") is not null, TimeSpan.FromSeconds(60));
     }
 
-    private static string Subjects(ControllerWorld world) => string.Join(
-        ' ', (world.Get("ClusterRoleBinding", "ztunnel-gateway")?["subjects"] as JsonArray ?? []).Select(subject => $"{subject!["namespace"]}/{subject["name"]}"));
 }

@@ -14,11 +14,11 @@ internal sealed class ControllerWorld : IAsyncDisposable
     private CancellationTokenSource? _leading;
     private Task _writing = Task.CompletedTask;
 
-    private ControllerWorld(ApiServer server, ControllerOptions options, EventRecorder? events)
+    private ControllerWorld(ApiServer server, ControllerOptions options, EventRecorder? events, TimeProvider? time)
     {
         Server = server;
         _client = Connect(server);
-        Controller = new MeshController(_client, new KubernetesSource(_client, new KubernetesSourceOptions { Role = MeshRole.Controller, FullPods = true }), options, events);
+        Controller = new MeshController(_client, new KubernetesSource(_client, new KubernetesSourceOptions { Role = MeshRole.Controller, FullPods = true }), options, events, time);
         _following = Task.Run(() => Controller.Follow(_stop.Token));
     }
 
@@ -38,8 +38,11 @@ internal sealed class ControllerWorld : IAsyncDisposable
     }
 
     /// <summary>A controller that does not lead.</summary>
-    public static ControllerWorld Beside(ApiServer server, EventRecorder? events = null) =>
-        new(server, new ControllerOptions { Provisioning = Gateways.Options }, events);
+    public static ControllerWorld Beside(ApiServer server, EventRecorder? events = null, TimeProvider? time = null) =>
+        new(server, new ControllerOptions { Provisioning = Gateways.Options }, events, time);
+
+    /// <summary>The accounts that may read what gateways read.</summary>
+    public string Subjects() => string.Join(' ', (Get("ClusterRoleBinding", "ztunnel-gateway")?["subjects"] as JsonArray ?? []).Select(subject => $"{subject!["namespace"]}/{subject["name"]}"));
 
     public static ApiClient Connect(ApiServer server) => new(
         ApiAccess.Insecure(server.Address), new ApiClientOptions { FirstDelay = TimeSpan.FromMilliseconds(20), LongestDelay = TimeSpan.FromMilliseconds(200) });
