@@ -42,6 +42,9 @@ internal sealed partial class GatewayReconciler
     private readonly GatewayAccounts _accounts;
     private readonly ConcurrentDictionary<GatewayName, ProvisioningFault> _faults = new();
     private readonly HashSet<GatewayName> _unseen = [];
+
+    // The Gateways of which anything is remembered, of former terms too.
+    private readonly ConcurrentDictionary<GatewayName, bool> _remembered = new();
     private readonly TaskCompletionSource _firstLook = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<(ApiResource Resource, ObjectName Name), Applied> _applied = new();
 
@@ -84,6 +87,9 @@ internal sealed partial class GatewayReconciler
     {
         _queue.Clear();
         GatewayObject[] gateways = [.. _objects.Of<GatewayObject>()];
+        // Those that went while somebody else led must not get back what they had.
+        foreach (GatewayName gone in _remembered.Keys.Except(gateways.Select(NameOf)))
+            Forget(gone);
         // Before the first is made: a binding without one of them would take from its pods what they may read.
         foreach (GatewayObject gateway in gateways)
             await Judge(gateway, cancellationToken);
@@ -127,6 +133,7 @@ internal sealed partial class GatewayReconciler
     private async Task<ProvisioningFault?> SetAccount(GatewayObject gateway, CancellationToken cancellationToken)
     {
         GatewayName name = NameOf(gateway);
+        _remembered[name] = true;
         if (PlanPlain(gateway) is not GatewayPlan.Managed plain)
         {
             _accounts.Remove(name);
@@ -270,6 +277,7 @@ internal sealed partial class GatewayReconciler
     {
         _parameters.Leave(name);
         _accounts.Remove(name);
+        _remembered.TryRemove(name, out _);
         _faults.TryRemove(name, out _);
         foreach (((ApiResource Resource, ObjectName Name) made, _) in _applied.Where(applied => applied.Value.Gateway == name))
             _applied.TryRemove(made, out _);

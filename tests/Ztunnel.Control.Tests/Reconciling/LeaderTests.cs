@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.Kubernetes;
 using Ztunnel.Testing;
@@ -59,6 +60,22 @@ public sealed class LeaderTests
         Assert.Equal(version, first.At("Deployment", "shop/waypoint", "metadata.resourceVersion"));
         Assert.Equal(status, first.At("Gateway", "shop/waypoint", "metadata.resourceVersion"));
         await second.Leave();
+    }
+
+    [Fact]
+    public async Task Who_leads_again_gives_nothing_back_to_gateways_that_have_gone_meanwhile()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Manifest.Waypoint, Manifest.Ingress);
+        await Eventually.Holds(() => world.Subjects() == "shop/gw-istio shop/waypoint");
+        await world.Resign();
+        world.Delete("Gateway", "shop/gw");
+        await Eventually.Holds(() => !world.Knows("gw"));
+        // As another replica left it.
+        world.Edit("ClusterRoleBinding", "/ztunnel-gateway", binding => binding["subjects"] = new JsonArray());
+
+        world.Lead();
+        await Eventually.Holds(() => world.Subjects().Length > 0);
+        Assert.Equal("shop/waypoint", world.Subjects());
     }
 
     [Fact]

@@ -253,5 +253,4 @@ public sealed class ReconcileTests
         world.Put(Manifest.Waypoint);
         await Eventually.Holds(() => world.Get("Service", "shop/waypoint") is not null, TimeSpan.FromSeconds(60));
     }
-
 }
