@@ -41,6 +41,12 @@ public sealed record ClusterAuthorityOptions
     /// </summary>
     public TimeSpan Propagation { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// How long a namespace with Gateways may hold up another root, by what its owners have put there or by what is forbidden there.
+    /// So long there is to set it right; the system's own namespace is waited for however long it takes.
+    /// </summary>
+    public TimeSpan LongestHold { get; init; } = TimeSpan.FromHours(24);
+
     /// <summary>How long a root that the authority makes for itself is valid. The next is begun when a fifth of that is left.</summary>
     public TimeSpan RootLifetime { get; init; } = TimeSpan.FromDays(3650);
 

@@ -37,6 +37,41 @@ public sealed class RootSpreadingTests
         Assert.Equal(@new.Pem + old.Pem, cluster.RootsIn(ns));
     }
 
+    [Theory]
+    [InlineData("gateways", "{name: istio-ca-root-cert, namespace: gateways}", false)]
+    [InlineData("gateways", "{name: istio-ca-root-cert, namespace: gateways, labels: {app.kubernetes.io/managed-by: ztunnel}}", false)]
+    [InlineData("istio-system", "{name: istio-ca-root-cert, namespace: istio-system}", true)]
+    public async Task Who_may_make_a_Gateway_and_a_map_holds_another_root_up_for_a_day_at_most(string ns, string metadata, bool forEver)
+    {
+        await using AuthorityCluster cluster = await AuthorityCluster.Start();
+        using TestCa old = new(cluster.Time.GetUtcNow()), @new = new(cluster.Time.GetUtcNow());
+        cluster.Server.Objects.Put(TestCa.Secret(old.Files()));
+        cluster.Server.Put($"{{apiVersion: v1, kind: ConfigMap, metadata: {metadata}, data: {{root-cert.pem: theirs}}}}");
+        // What an immutable ConfigMap gives.
+        using IDisposable immutable = cluster.Server.Faults.Fail(422, request => request is { Verb: "patch", Resource: "configmaps" } && request.Namespace == ns);
+        ClusterAuthority replica = cluster.Replica();
+        await cluster.Until(() => cluster.RootsIn("demo") == old.Pem);
+
+        cluster.Server.Objects.Put(TestCa.Secret(@new.Files()));
+        await cluster.Until(() => cluster.RootsIn("demo") == @new.Pem + old.Pem);
+        await cluster.Pass(TimeSpan.FromHours(23));
+        await Looked(cluster);
+        Assert.False(cluster.IsSpread);
+        await cluster.Pass(TimeSpan.FromHours(1));
+        if (forEver)
+        {
+            await Looked(cluster);
+            Assert.False(cluster.IsSpread);
+            return;
+        }
+
+        await cluster.Until(() => cluster.IsSpread);
+        Assert.StartsWith($"ConfigMap {ns}/", replica.Status.Fault, StringComparison.Ordinal);
+        Assert.Single(cluster.Log.Lines, line => line.Text.Contains("gateways, which is not waited for any longer", StringComparison.Ordinal));
+        await cluster.Pass(cluster.Options.Propagation);
+        await cluster.Until(() => cluster.Secret("ca-cert.pem") == @new.Pem);
+    }
+
     [Fact]
     public async Task A_map_of_somebody_else_s_with_the_roots_that_are_of_use_will_do()
     {

@@ -207,8 +207,9 @@ public sealed class RotationPlanTests
         Assert.True(read.Signing!.IsSame(kept.Signing!));
         Assert.True(read.Next!.IsSame(kept.Next!));
         Assert.Equal("2", read.Followed);
-        Assert.Equal<(string, DateTimeOffset?, DateTimeOffset?)>(
-            [.. kept.Roots.Select(root => (root.Fingerprint, root.Since, root.Until))], [.. read.Roots.Select(root => (root.Fingerprint, root.Since, root.Until))]);
+        Assert.Equal<(string, DateTimeOffset, DateTimeOffset?, DateTimeOffset?)>(
+            [.. kept.Roots.Select(root => (root.Fingerprint, root.Told, root.Since, root.Until))],
+            [.. read.Roots.Select(root => (root.Fingerprint, root.Told, root.Since, root.Until))]);
         Assert.Equal(kept.Bundle, read.Bundle);
     }
 

@@ -24,9 +24,15 @@ internal sealed record AuthorityRecord
     /// <summary>The roots as every namespace is to have them.</summary>
     public string Bundle => string.Concat(Roots.Select(root => TrustedRoot.Pem(root.Certificate)));
 
+    /// <summary>Since when all these roots are told: how long there was to take them in.</summary>
+    public DateTimeOffset Told => Roots.Max(root => root.Told);
+
+    /// <summary>Whether every namespace is known to have these roots.</summary>
+    public bool IsConfirmed => Roots.All(root => root.Since is not null);
+
     /// <summary>The same, once every namespace is known to have these roots.</summary>
     public AuthorityRecord Confirmed(DateTimeOffset now) =>
-        Roots.All(root => root.Since is not null) ? this : this with { Roots = [.. Roots.Select(root => root with { Since = root.Since ?? now })] };
+        IsConfirmed ? this : this with { Roots = [.. Roots.Select(root => root with { Since = root.Since ?? now })] };
 }
 
 /// <summary>A key from an operator, in the Secret <c>cacerts</c>.</summary>

@@ -53,7 +53,7 @@ internal static class AuthoritySecret
             Roots =
             [
                 .. CertificateFile.ParseCertificates(rootsName, Encoding.UTF8.GetString(roots))
-                    .Select(root => new TrustedRoot(root, DateTimeOffset.UnixEpoch, null)),
+                    .Select(root => new TrustedRoot(root, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, null)),
             ],
         };
         return files.TryGetValue(RotationName, out byte[]? rotation) ? ReadRotation(place, rotation, record) : record;
@@ -71,7 +71,7 @@ internal static class AuthoritySecret
         Put(data, SigningFiles.RootName, Encoding.ASCII.GetBytes(record.Bundle));
         var roots = new JsonArray();
         foreach (TrustedRoot root in record.Roots)
-            roots.Add((JsonNode)new JsonObject { ["sha256"] = root.Fingerprint, ["since"] = Text(root.Since), ["until"] = Text(root.Until) });
+            roots.Add((JsonNode)new JsonObject { ["sha256"] = root.Fingerprint, ["told"] = Text(root.Told), ["since"] = Text(root.Since), ["until"] = Text(root.Until) });
         var rotation = new JsonObject { ["followed"] = record.Followed, ["roots"] = roots };
         Put(data, RotationName, Encoding.UTF8.GetBytes(rotation.ToJsonString()));
         return data;
@@ -109,7 +109,7 @@ internal static class AuthoritySecret
 
     private static TrustedRoot ReadRoot(TrustedRoot root, JsonNode[] told) =>
         told.FirstOrDefault(entry => string.Equals((string?)entry["sha256"], root.Fingerprint, StringComparison.Ordinal)) is { } times
-            ? root with { Since = Time(times["since"]), Until = Time(times["until"]) }
+            ? root with { Told = Time(times["told"]) ?? root.Told, Since = Time(times["since"]), Until = Time(times["until"]) }
             : root;
 
     private static Dictionary<string, byte[]> Files(string place, JsonNode secret)

@@ -65,26 +65,36 @@ internal sealed partial class RootSpreader(ApiClient api, TrustNamespaces namesp
 
     /// <summary>
     /// Brings the roots to where they are missing or others; says whether every namespace whose pods go by them was seen to have them.
-    /// What stands in the way elsewhere is reported and holds nothing up: whoever owns a namespace could do so for ever.
+    /// What stands in the way elsewhere is reported and holds nothing up, and where there are Gateways only while
+    /// <paramref name="patient"/>: whoever owns a namespace could do so for ever.
     /// </summary>
-    public async Task<bool> Spread(AuthorityRecord record, CancellationToken cancellationToken)
+    public async Task<bool> Spread(AuthorityRecord record, bool patient, CancellationToken cancellationToken)
     {
         if (!_synced || !namespaces.Synced)
             return false;
         bool complete = true;
+        var left = new List<string>();
         string? first = null;
-        IReadOnlyDictionary<string, bool> needing = namespaces.Current();
+        IReadOnlyDictionary<string, RootNeed> needing = namespaces.Current();
         foreach (string ns in needing.Keys.Concat(_known.Keys).Distinct(StringComparer.Ordinal).OrderByDescending(ns => needing.GetValueOrDefault(ns)).ToList())
         {
             (bool spread, string? fault) = await Keep(ns, record, cancellationToken);
             Report(ns, fault);
-            if (!needing.GetValueOrDefault(ns))
+            RootNeed need = needing.GetValueOrDefault(ns);
+            if (need < RootNeed.Gateways)
                 continue;
-            complete &= spread;
             first ??= fault;
+            if (spread)
+                continue;
+            if (need == RootNeed.System || patient)
+                complete = false;
+            else
+                left.Add(ns);
         }
 
         _fault = first;
+        if (complete && left.Count > 0 && !record.IsConfirmed)
+            LogLeft(string.Join(", ", left));
         return complete;
     }
 
@@ -174,6 +184,9 @@ internal sealed partial class RootSpreader(ApiClient api, TrustNamespaces namesp
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "ConfigMaps " + Name + " cannot be followed: {Why}")]
     private partial void LogNotFollowed(string why);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the roots are not in {Namespaces}, which is not waited for any longer: gateways there will get no certificates")]
+    private partial void LogLeft(string namespaces);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Fault}")]
     private partial void LogFault(string fault);

@@ -31,7 +31,7 @@ internal sealed class RotationPlan(TimeSpan propagation, TimeSpan maxLifetime)
             // Nobody trusts anything else yet, so there is nothing to wait for.
             SigningMaterial first = offered?.Material ?? makeRoot();
             ImmutableArray<ParsedCertificate> roots = offered?.Roots ?? [first.Root];
-            return new AuthorityRecord { Signing = first, Roots = [.. roots.Select(root => new TrustedRoot(root, now, null))], Followed = wish };
+            return new AuthorityRecord { Signing = first, Roots = [.. roots.Select(root => new TrustedRoot(root, now, now, null))], Followed = wish };
         }
 
         AuthorityRecord record = offered is null ? Own(kept, wish, makeRoot, now) : kept with { Next = null };
@@ -65,7 +65,7 @@ internal sealed class RotationPlan(TimeSpan propagation, TimeSpan maxLifetime)
             needed.Add(signing.Root);
         return
         [
-            .. needed.Select(root => record.Roots.FirstOrDefault(known => known.Is(root)) is { } known ? known with { Until = null } : new TrustedRoot(root, null, null)),
+            .. needed.Select(root => record.Roots.FirstOrDefault(known => known.Is(root)) is { } known ? known with { Until = null } : new TrustedRoot(root, now, null, null)),
             .. record.Roots
                 .Where(known => !needed.Any(known.Is))
                 .Select(known => known with { Until = known.Until ?? now + Retirement })

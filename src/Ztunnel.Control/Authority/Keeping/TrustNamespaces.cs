@@ -52,16 +52,38 @@ internal sealed class TrustNamespaces(string systemNamespace, IReadOnlySet<strin
         Changed?.Invoke(this, EventArgs.Empty);
     }
 
-    /// <summary>Those that need the roots and are there; true of those whose pods go by the ConfigMap: the system's, and those with Gateways of ours.</summary>
-    public IReadOnlyDictionary<string, bool> Current()
+    /// <summary>Those that need the roots and are there, and who goes by them.</summary>
+    public IReadOnlyDictionary<string, RootNeed> Current()
     {
         lock (_gate)
         {
-            var mounting = _gateways.Where(gateway => gatewayClasses.Contains(gateway.Value)).Select(gateway => gateway.Key.Namespace).ToHashSet(StringComparer.Ordinal);
-            mounting.Add(systemNamespace);
+            var served = _gateways.Where(gateway => gatewayClasses.Contains(gateway.Value)).Select(gateway => gateway.Key.Namespace).ToHashSet(StringComparer.Ordinal);
             return _ambient
-                .Where(known => known.Value || mounting.Contains(known.Key))
-                .ToDictionary(known => known.Key, known => mounting.Contains(known.Key), StringComparer.Ordinal);
+                .Select(known => (Namespace: known.Key, Need: NeedOf(known.Key, known.Value, served)))
+                .Where(known => known.Need != RootNeed.None)
+                .ToDictionary(known => known.Namespace, known => known.Need, StringComparer.Ordinal);
         }
     }
+
+    private RootNeed NeedOf(string ns, bool ambient, HashSet<string> served) =>
+        string.Equals(ns, systemNamespace, StringComparison.Ordinal) ? RootNeed.System
+        : served.Contains(ns) ? RootNeed.Gateways
+        : ambient ? RootNeed.Ambient
+        : RootNeed.None;
+}
+
+/// <summary>Who goes by the roots in a namespace, the more the later.</summary>
+internal enum RootNeed
+{
+    /// <summary>Nobody.</summary>
+    None,
+
+    /// <summary>Nobody of ours, but its pods are in the mesh.</summary>
+    Ambient,
+
+    /// <summary>Gateways that whoever owns the namespace has made.</summary>
+    Gateways,
+
+    /// <summary>The nodes' agents.</summary>
+    System,
 }
