@@ -54,7 +54,7 @@ public sealed class MeshController
         Inventory.StatusChanged += (_, changed) => _statuses.Due(changed.Key);
         _gateways.FaultChanged += gateway => _statuses.Due(new ObjectKey(ObjectKind.Gateway, gateway.Namespace, gateway.Name));
         if (events is not null)
-            _gateways.Failed += (gateway, fault) => events.Warning(ObjectReference.To(gateway), fault.Reason, "Provision", fault.Message);
+            _gateways.Failed += (gateway, reason, message) => events.Warning(ObjectReference.To(gateway), reason, "Provision", message);
     }
 
     /// <summary>The mesh as it is known.</summary>

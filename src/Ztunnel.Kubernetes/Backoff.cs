@@ -1,7 +1,10 @@
 namespace Ztunnel.Kubernetes;
 
-/// <summary>Waits that double from one to the next, each spread by half so that many clients do not come back at once.</summary>
-internal sealed class Backoff(TimeSpan first, TimeSpan longest, Random? random = null)
+/// <summary>Waits that double from one to the next, each spread by half so that many clients do not come back at once. Not safe from several threads.</summary>
+/// <param name="first">The longest the first wait may be.</param>
+/// <param name="longest">The longest any may be.</param>
+/// <param name="random">What spreads them; null for the usual.</param>
+public sealed class Backoff(TimeSpan first, TimeSpan longest, Random? random = null)
 {
     private readonly Random _random = random ?? Random.Shared;
     private int _failures;

@@ -11,8 +11,11 @@ namespace Ztunnel.Control;
 /// <param name="Gateway">Its label <c>gateway.networking.k8s.io/gateway-name</c>; null for none.</param>
 /// <param name="OwnerUid">The uid of the Gateway among its owners; null for none.</param>
 /// <param name="ServesGateways">Whether its label <c>ztunnel.io/gateway</c> says that it is there for Gateways.</param>
+/// <param name="Version">Its <c>metadata.resourceVersion</c>.</param>
+/// <param name="ChangedBy">The field manager, other than ours, that changed it last; null for none.</param>
 /// <param name="Print">A digest of everything that is not its status and does not change by itself.</param>
-internal sealed record LiveObject(string Uid, string? Managed, string? Gateway, string? OwnerUid, bool ServesGateways, string Print)
+internal sealed record LiveObject(
+    string Uid, string? Managed, string? Gateway, string? OwnerUid, bool ServesGateways, string Version, string? ChangedBy, string Print)
 {
     private static readonly HashSet<string> Volatile = new(StringComparer.Ordinal) { "resourceVersion", "managedFields", "generation" };
 
@@ -29,8 +32,16 @@ internal sealed record LiveObject(string Uid, string? Managed, string? Gateway, 
             Text(metadata?["labels"]?[GatewayLabels.Name]),
             (metadata?["ownerReferences"] as JsonArray)?.Where(owner => Text(owner?["kind"]) == "Gateway").Select(owner => Text(owner?["uid"])).FirstOrDefault(),
             Text(metadata?["labels"]?[GatewayLabels.ServesGateways]) == "true",
+            Text(metadata?["resourceVersion"]) ?? "",
+            ChangerOf(metadata?["managedFields"] as JsonArray),
             PrintOf(@object.AsObject()));
     }
+
+    private static string? ChangerOf(JsonArray? managers) => (managers ?? [])
+        .Where(entry => Text(entry?["subresource"]) is null or "" && Text(entry?["manager"]) is not (null or GatewayObjects.FieldManager))
+        .OrderBy(entry => Text(entry!["time"]), StringComparer.Ordinal)
+        .Select(entry => Text(entry!["manager"]))
+        .LastOrDefault();
 
     private static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 

@@ -76,7 +76,7 @@ internal sealed class GatewayAccounts(ApiClient client, TimeProvider time, ILogg
                 .. accounts.Select(account => new JsonObject { ["kind"] = "ServiceAccount", ["name"] = account.Name, ["namespace"] = account.Namespace }),
             ]),
         };
-        await client.Apply(Bindings.Named("", role), binding, GatewayReconciler.FieldManager, force: true, cancellationToken);
+        await client.Apply(Bindings.Named("", role), binding, GatewayObjects.FieldManager, force: true, cancellationToken);
         _queue.Add(role, Again);
     }
 }

@@ -1,8 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Kubernetes;
 using Ztunnel.Mesh;
@@ -11,33 +7,20 @@ using Ztunnel.Resources;
 namespace Ztunnel.Control;
 
 /// <summary>
-/// Keeps what is made for Gateways as it is planned: makes it, sets right what somebody changed, takes away what is no longer
-/// asked for. What is somebody else's it leaves alone. When a Gateway is deleted Kubernetes takes away what it owns.
+/// Keeps what is made for Gateways as it is planned: looks at a Gateway when anything that it depends on has changed, and has its
+/// objects made (<see cref="GatewayObjects"/>). When a Gateway is deleted Kubernetes takes away what it owns.
 /// </summary>
 internal sealed partial class GatewayReconciler
 {
-    /// <summary>The name under which fields are ours.</summary>
-    public const string FieldManager = "ztunnel";
-
     private static readonly TimeSpan Coalesce = TimeSpan.FromMilliseconds(50);
-
-    // Nothing tells of quotas and rights, nor of what is somebody else's.
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(30);
 
     private const int Workers = 4;
 
-    private static readonly ApiResource[] Made =
-    [
-        ApiResource.ServiceAccounts, AccountTemplate.Roles, AccountTemplate.RoleBindings, ApiResource.Deployments, ApiResource.Services,
-        ApiResource.HorizontalPodAutoscalers, ApiResource.PodDisruptionBudgets,
-    ];
-
-    private readonly ApiClient _client;
     private readonly KnownObjects _objects;
     private readonly ProvisioningOptions _options;
     private readonly ILogger _logger;
     private readonly WorkQueue<GatewayName> _queue;
-    private readonly Dictionary<ApiResource, LiveCollection<LiveObject>> _live;
+    private readonly GatewayObjects _made;
     private readonly ParameterMaps _parameters;
     private readonly GatewayAccounts _accounts;
     private readonly ConcurrentDictionary<GatewayName, ProvisioningFault> _faults = new();
@@ -46,17 +29,14 @@ internal sealed partial class GatewayReconciler
     // The Gateways of which anything is remembered, of former terms too.
     private readonly ConcurrentDictionary<GatewayName, bool> _remembered = new();
     private readonly TaskCompletionSource _firstLook = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ConcurrentDictionary<(ApiResource Resource, ObjectName Name), Applied> _applied = new();
 
     public GatewayReconciler(ApiClient client, KnownObjects objects, ProvisioningOptions options, TimeProvider time, ILogger logger)
     {
-        (_client, _objects, _options, _logger) = (client, objects, options, logger);
+        (_objects, _options, _logger) = (objects, options, logger);
         _queue = new WorkQueue<GatewayName>(time, logger);
-        _live = Made.ToDictionary(
-            resource => resource,
-            resource => new LiveCollection<LiveObject>(new ResourceWatch(client, resource.All().With("labelSelector", GatewayLabels.Managed)), static @object => LiveObject.Of(@object), logger));
-        foreach ((ApiResource resource, LiveCollection<LiveObject> live) in _live)
-            live.Changed += name => FollowMade(resource, name);
+        _made = new GatewayObjects(client, time, logger);
+        _made.Changed += gateway => _queue.Add(gateway, Coalesce);
+        _made.Contested += (gateway, said) => Failed?.Invoke(gateway, "Contested", said);
         _parameters = new ParameterMaps(client, options.SystemNamespace, logger);
         _parameters.Changed += FollowParameters;
         _accounts = new GatewayAccounts(client, time, logger);
@@ -66,21 +46,23 @@ internal sealed partial class GatewayReconciler
     /// <summary>What keeps a Gateway from being made has become another.</summary>
     public Action<GatewayName>? FaultChanged { get; set; }
 
-    /// <summary>What keeps a Gateway from being made, to be told to its owner.</summary>
-    public Action<GatewayObject, ProvisioningFault>? Failed { get; set; }
+    /// <summary>What keeps a Gateway from being made or from staying as it was made, to be told to its owner: why in one word, and in one line.</summary>
+    public Action<GatewayObject, string, string>? Failed { get; set; }
 
     /// <summary>Completes when what has been made before is known.</summary>
-    public Task Synced => Task.WhenAll(_live.Values.Select(live => live.Synced).Append(_parameters.Synced));
+    public Task Synced => Task.WhenAll(_made.Synced, _parameters.Synced);
 
     /// <summary>Completes when all Gateways there were when writing began have been looked at.</summary>
     public Task FirstLook => _firstLook.Task;
+
+    /// <summary>What names a Gateway.</summary>
+    public static GatewayName NameOf(GatewayObject gateway) => new(gateway.Metadata.Namespace, gateway.Metadata.Name);
 
     /// <summary>What keeps a Gateway from being made; null for nothing.</summary>
     public ProvisioningFault? FaultOf(GatewayName gateway) => _faults.GetValueOrDefault(gateway);
 
     /// <summary>Follows what there is until cancelled.</summary>
-    public Task Watch(CancellationToken cancellationToken) =>
-        Task.WhenAll(_live.Values.Select(live => live.Run(cancellationToken)).Append(_parameters.Run(cancellationToken)));
+    public Task Watch(CancellationToken cancellationToken) => Task.WhenAll(_made.Run(cancellationToken), _parameters.Run(cancellationToken));
 
     /// <summary>Makes, beginning with every Gateway, until cancelled.</summary>
     public async Task Write(CancellationToken cancellationToken)
@@ -141,7 +123,7 @@ internal sealed partial class GatewayReconciler
         }
 
         MadeObject account = plain.Objects.First(made => made.Resource == ApiResource.ServiceAccounts);
-        LiveObject? there = await Find(account, cancellationToken);
+        LiveObject? there = await _made.Find(account, cancellationToken);
         if (there is null or { Managed: not null } or { ServesGateways: true } || there.OwnerUid == gateway.Metadata.Uid)
         {
             _accounts.Put(name, new ObjectName(account.Namespace, account.Name));
@@ -161,8 +143,6 @@ internal sealed partial class GatewayReconciler
     private GatewayPlan PlanPlain(GatewayObject gateway) => GatewayPlanner.Plan(
         Inputs(gateway) with { Gateway = gateway with { ParametersKind = null, ParametersName = null }, Parameters = null, ClassDefaults = null }, _options);
 
-    private static GatewayName NameOf(GatewayObject gateway) => new(gateway.Metadata.Namespace, gateway.Metadata.Name);
-
     private void Follow(ObjectKey key)
     {
         if (key.Kind == ObjectKind.Gateway)
@@ -171,14 +151,6 @@ internal sealed partial class GatewayReconciler
             AddWhere(gateway => gateway.ClassName == key.Name);
         else if (key.Kind == ObjectKind.Namespace)
             AddWhere(gateway => gateway.Metadata.Namespace == key.Name);
-    }
-
-    private void FollowMade(ApiResource resource, ObjectName name)
-    {
-        if (_applied.TryGetValue((resource, name), out Applied? applied))
-            _queue.Add(applied.Gateway, Coalesce);
-        else if (_live[resource].Find(name)?.Gateway is { } gateway)
-            _queue.Add(new GatewayName(name.Namespace, gateway), Coalesce);
     }
 
     private void FollowParameters(ObjectName? map) => AddWhere(gateway =>
@@ -247,7 +219,7 @@ internal sealed partial class GatewayReconciler
         {
             case GatewayPlan.Managed managed:
                 SetFault(gateway, await Make(gateway, managed, cancellationToken));
-                await Prune(gateway, managed, cancellationToken);
+                await _made.Prune(gateway, managed, cancellationToken);
                 break;
             case GatewayPlan.Invalid invalid:
                 SetFault(gateway, new ProvisioningFault.Parameters(invalid.Reason));
@@ -279,8 +251,7 @@ internal sealed partial class GatewayReconciler
         _accounts.Remove(name);
         _remembered.TryRemove(name, out _);
         _faults.TryRemove(name, out _);
-        foreach (((ApiResource Resource, ObjectName Name) made, _) in _applied.Where(applied => applied.Value.Gateway == name))
-            _applied.TryRemove(made, out _);
+        _made.Forget(name);
     }
 
     private void SetFault(GatewayObject gateway, ProvisioningFault? fault)
@@ -296,121 +267,24 @@ internal sealed partial class GatewayReconciler
         if (fault is null)
             return;
         LogFault(name, fault.Message);
-        Failed?.Invoke(gateway, fault);
+        Failed?.Invoke(gateway, fault.Reason, fault.Message);
     }
 
     /// <summary>Makes what is planned, as far as it can be. Returns the first thing that stands in the way; null for nothing.</summary>
     private async Task<ProvisioningFault?> Make(GatewayObject gateway, GatewayPlan.Managed plan, CancellationToken cancellationToken)
     {
-        ProvisioningFault? fault = null;
+        ProvisioningFault? first = null;
         foreach (MadeObject made in plan.Objects)
         {
-            try
-            {
-                ProvisioningFault? standing = await Make(gateway, made, cancellationToken);
-                fault ??= standing;
-            }
-            catch (ApiException error) when (error.Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden)
-            {
-                fault ??= new ProvisioningFault.Refused($"{made} cannot be made: {error.Message}");
-                _queue.Add(NameOf(gateway), LookAgain);
-            }
+            (ProvisioningFault? fault, TimeSpan? again) = await _made.Make(gateway, made, cancellationToken);
+            first ??= fault;
+            if (again is { } wait)
+                _queue.Add(NameOf(gateway), wait);
         }
 
-        return fault;
+        return first;
     }
-
-    private async Task<ProvisioningFault?> Make(GatewayObject gateway, MadeObject made, CancellationToken cancellationToken)
-    {
-        LiveCollection<LiveObject> collection = _live[made.Resource];
-        var name = new ObjectName(made.Namespace, made.Name);
-        LiveObject? known = collection.Find(name);
-        LiveObject? there = await Find(made, cancellationToken);
-        if (there is not null && WhoseElse(there, gateway, made) is { } owner)
-        {
-            // An account that is there serves as it is, whoever made it.
-            if (made.Resource == ApiResource.ServiceAccounts)
-                return null;
-            _queue.Add(NameOf(gateway), LookAgain);
-            return new ProvisioningFault.Taken($"{made} is there and {owner}: it is left as it is");
-        }
-
-        string wanted = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(made.Body.ToJsonString())));
-        if (there is not null && _applied.TryGetValue((made.Resource, name), out Applied? before) && before == new Applied(NameOf(gateway), wanted, there.Print))
-            return null;
-        cancellationToken.ThrowIfCancellationRequested();
-        JsonNode applied = await _client.Apply(made.Resource.Named(made.Namespace, made.Name), made.Body, FieldManager, force: true, cancellationToken);
-        var now = LiveObject.Of(applied);
-        _applied[(made.Resource, name)] = new Applied(NameOf(gateway), wanted, now.Print);
-        collection.Learn(name, known, now);
-        if (there is null)
-            LogMade(made, NameOf(gateway));
-        else if (there.Print != now.Print)
-            LogSet(made, NameOf(gateway));
-        return null;
-    }
-
-    /// <summary>What there is of that name; asked for where it is not among those that have been made, as far as is known.</summary>
-    private async Task<LiveObject?> Find(MadeObject made, CancellationToken cancellationToken)
-    {
-        if (_live[made.Resource].Find(new ObjectName(made.Namespace, made.Name)) is { } known)
-            return known;
-        try
-        {
-            return LiveObject.Of(await _client.Get(made.Resource.Named(made.Namespace, made.Name), cancellationToken));
-        }
-        catch (ApiException error) when (error.IsNotFound)
-        {
-            return null;
-        }
-    }
-
-    private static string? WhoseElse(LiveObject there, GatewayObject gateway, MadeObject made)
-    {
-        if (there.Managed is null)
-            return $"has no label {GatewayLabels.Managed}, so that it is somebody else's";
-        if (there.Gateway is { } other && other != gateway.Metadata.Name)
-            return $"was made for Gateway {other}";
-        string ours = made.Body["metadata"]!["labels"]![GatewayLabels.Managed]!.GetValue<string>();
-        return there.Managed == ours ? null : $"was made by {there.Managed}";
-    }
-
-    /// <summary>Takes away what was made for a Gateway and is not planned any more: under a former name, or from former parameters.</summary>
-    private async Task Prune(GatewayObject gateway, GatewayPlan.Managed plan, CancellationToken cancellationToken)
-    {
-        foreach ((ApiResource resource, LiveCollection<LiveObject> live) in _live)
-        {
-            foreach ((ObjectName name, LiveObject there) in live.All.Where(made => made.Value.OwnerUid == gateway.Metadata.Uid))
-            {
-                if (plan.Objects.Any(made => made.Resource == resource && made.Name == name.Name && made.Namespace == name.Namespace))
-                    continue;
-                try
-                {
-                    await _client.Delete(resource.Named(name.Namespace, name.Name), new DeleteOptions { Uid = there.Uid }, cancellationToken);
-                    LogTakenAway(resource.Kind, name, NameOf(gateway));
-                }
-                catch (ApiException error) when (error.IsNotFound || error.IsConflict)
-                {
-                    // It is gone already, or another is there by now.
-                }
-
-                _applied.TryRemove((resource, name), out _);
-            }
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Object} made for Gateway {Gateway}")]
-    private partial void LogMade(MadeObject @object, GatewayName gateway);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Object} set as Gateway {Gateway} wants it")]
-    private partial void LogSet(MadeObject @object, GatewayName gateway);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Kind} {Object} taken away: Gateway {Gateway} has no use for it any more")]
-    private partial void LogTakenAway(string kind, ObjectName @object, GatewayName gateway);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Gateway {Gateway}: {Reason}")]
     private partial void LogFault(GatewayName gateway, string reason);
-
-    /// <summary>What was applied last: for whom, what, and what the object was afterwards.</summary>
-    private sealed record Applied(GatewayName Gateway, string Wanted, string Print);
 }

@@ -10,6 +10,9 @@ namespace Ztunnel.Control;
 /// <param name="Body">The whole object, without status.</param>
 public sealed record MadeObject(ApiResource Resource, string Namespace, string Name, JsonObject Body)
 {
+    /// <summary>Its namespace and name.</summary>
+    internal ObjectName ObjectName => new(Namespace, Name);
+
     /// <summary>The form messages use: <c>Deployment namespace/name</c>.</summary>
     public override string ToString() => $"{Resource.Kind} {Namespace}/{Name}";
 }

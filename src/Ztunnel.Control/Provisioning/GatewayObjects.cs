@@ -1,0 +1,199 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Kubernetes;
+using Ztunnel.Mesh;
+using Ztunnel.Resources;
+
+namespace Ztunnel.Control;
+
+/// <summary>
+/// The objects there are for Gateways: made and set right as they are planned, and taken away. What is somebody else's is left alone,
+/// and whoever keeps changing what is ours is not fought at full rate (<see cref="DriftBackoff"/>). Safe from any thread, but not for
+/// one Gateway from several.
+/// </summary>
+internal sealed partial class GatewayObjects
+{
+    /// <summary>The name under which fields are ours.</summary>
+    public const string FieldManager = "ztunnel";
+
+    // Nothing tells of quotas and rights, nor of what is somebody else's.
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(30);
+
+    private static readonly ApiResource[] Made =
+    [
+        ApiResource.ServiceAccounts, AccountTemplate.Roles, AccountTemplate.RoleBindings, ApiResource.Deployments, ApiResource.Services,
+        ApiResource.HorizontalPodAutoscalers, ApiResource.PodDisruptionBudgets,
+    ];
+
+    private readonly ApiClient _client;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Dictionary<ApiResource, LiveCollection<LiveObject>> _live;
+    private readonly ConcurrentDictionary<(ApiResource Resource, ObjectName Name), Applied> _applied = new();
+
+    public GatewayObjects(ApiClient client, TimeProvider time, ILogger logger)
+    {
+        (_client, _time, _logger) = (client, time, logger);
+        _live = Made.ToDictionary(
+            resource => resource,
+            resource => new LiveCollection<LiveObject>(new ResourceWatch(client, resource.All().With("labelSelector", GatewayLabels.Managed)), static @object => LiveObject.Of(@object), logger));
+        foreach ((ApiResource resource, LiveCollection<LiveObject> live) in _live)
+            live.Changed += name => Follow(resource, name);
+    }
+
+    /// <summary>Something that was made for a Gateway has changed.</summary>
+    public Action<GatewayName>? Changed { get; set; }
+
+    /// <summary>Somebody keeps changing what is made for a Gateway; said once, in one line for a person.</summary>
+    public Action<GatewayObject, string>? Contested { get; set; }
+
+    /// <summary>Completes when what has been made before is known.</summary>
+    public Task Synced => Task.WhenAll(_live.Values.Select(live => live.Synced));
+
+    /// <summary>Follows what there is until cancelled.</summary>
+    public Task Run(CancellationToken cancellationToken) => Task.WhenAll(_live.Values.Select(live => live.Run(cancellationToken)));
+
+    /// <summary>What there is of that name; asked for where it is not among those that have been made, as far as is known.</summary>
+    public async Task<LiveObject?> Find(MadeObject made, CancellationToken cancellationToken)
+    {
+        if (_live[made.Resource].Find(made.ObjectName) is { } known)
+            return known;
+        try
+        {
+            return LiveObject.Of(await _client.Get(made.Resource.Named(made.Namespace, made.Name), cancellationToken));
+        }
+        catch (ApiException error) when (error.IsNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// Makes an object, or sets it right. Returns what stands in the way, and when to look at it again though nothing may tell of it.
+    /// </summary>
+    public async Task<(ProvisioningFault? Fault, TimeSpan? Again)> Make(GatewayObject gateway, MadeObject made, CancellationToken cancellationToken)
+    {
+        try
+        {
+            LiveObject? known = _live[made.Resource].Find(made.ObjectName);
+            LiveObject? there = await Find(made, cancellationToken);
+            if (there is null || WhoseElse(there, gateway, made) is not { } owner)
+                return (null, await Set(gateway, made, known, there, cancellationToken));
+            // An account that is there serves as it is, whoever made it.
+            return made.Resource == ApiResource.ServiceAccounts
+                ? (null, null)
+                : (new ProvisioningFault.Taken($"{made} is there and {owner}: it is left as it is"), LookAgain);
+        }
+        catch (ApiException error) when (error.Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden)
+        {
+            return (new ProvisioningFault.Refused($"{made} cannot be made: {error.Message}"), LookAgain);
+        }
+    }
+
+    /// <summary>Takes away what was made for a Gateway and is not planned any more: under a former name, or from former parameters.</summary>
+    public async Task Prune(GatewayObject gateway, GatewayPlan.Managed plan, CancellationToken cancellationToken)
+    {
+        foreach ((ApiResource resource, LiveCollection<LiveObject> live) in _live)
+        {
+            foreach ((ObjectName name, LiveObject there) in live.All.Where(made => made.Value.OwnerUid == gateway.Metadata.Uid))
+            {
+                if (!plan.Objects.Any(made => made.Resource == resource && made.ObjectName == name))
+                    await TakeAway(resource, name, there, GatewayReconciler.NameOf(gateway), cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Forgets what was made for a Gateway.</summary>
+    public void Forget(GatewayName gateway)
+    {
+        foreach (((ApiResource Resource, ObjectName Name) made, _) in _applied.Where(applied => applied.Value.Gateway == gateway))
+            _applied.TryRemove(made, out _);
+    }
+
+    private void Follow(ApiResource resource, ObjectName name)
+    {
+        if (_applied.TryGetValue((resource, name), out Applied? applied))
+            Changed?.Invoke(applied.Gateway);
+        else if (_live[resource].Find(name)?.Gateway is { } gateway)
+            Changed?.Invoke(new GatewayName(name.Namespace, gateway));
+    }
+
+    /// <summary>Applies an object unless that was done and it is as it was then. Returns how long to wait before that, where it is not to be done yet.</summary>
+    private async Task<TimeSpan?> Set(GatewayObject gateway, MadeObject made, LiveObject? known, LiveObject? there, CancellationToken cancellationToken)
+    {
+        GatewayName name = GatewayReconciler.NameOf(gateway);
+        string wanted = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(made.Body.ToJsonString())));
+        // What is wanted anew is made at once; else somebody else has changed the object.
+        Applied? before = _applied.TryGetValue((made.Resource, made.ObjectName), out Applied? last) && last.Gateway == name && last.Wanted == wanted ? last : null;
+        if (before is not null && before.Print == there?.Print)
+            return null;
+        if (before is { Drift.Wait: { Ticks: > 0 } wait })
+            return wait;
+        cancellationToken.ThrowIfCancellationRequested();
+        JsonNode applied = await _client.Apply(made.Resource.Named(made.Namespace, made.Name), made.Body, FieldManager, force: true, cancellationToken);
+        var now = LiveObject.Of(applied);
+        DriftBackoff drift = last?.Gateway == name ? last.Drift : new DriftBackoff(_time);
+        _applied[(made.Resource, made.ObjectName)] = new Applied(name, wanted, now.Version, now.Print, drift);
+        _live[made.Resource].Learn(made.ObjectName, known, now);
+        if (there is null)
+            LogMade(made, name);
+        else if (there.Print != now.Print)
+            LogSet(made, name);
+        // One that is in the version we left it in has been told of late, and changed by nobody.
+        if (before is not null && before.Version != now.Version && drift.Note(undone: there?.Print != now.Print))
+            Tell(gateway, made, there);
+        return null;
+    }
+
+    private void Tell(GatewayObject gateway, MadeObject made, LiveObject? there)
+    {
+        string what = there is null ? "deleted by somebody" : $"changed by field manager {there.ChangedBy ?? "(unknown)"}";
+        string said = $"{made} is {what} again and again, and set right after growing waits of up to {DriftBackoff.Longest.TotalMinutes:0} minutes";
+        LogContested(GatewayReconciler.NameOf(gateway), said);
+        Contested?.Invoke(gateway, said);
+    }
+
+    private static string? WhoseElse(LiveObject there, GatewayObject gateway, MadeObject made)
+    {
+        if (there.Managed is null)
+            return $"has no label {GatewayLabels.Managed}, so that it is somebody else's";
+        if (there.Gateway is { } other && other != gateway.Metadata.Name)
+            return $"was made for Gateway {other}";
+        string ours = made.Body["metadata"]!["labels"]![GatewayLabels.Managed]!.GetValue<string>();
+        return there.Managed == ours ? null : $"was made by {there.Managed}";
+    }
+
+    private async Task TakeAway(ApiResource resource, ObjectName name, LiveObject there, GatewayName gateway, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _client.Delete(resource.Named(name.Namespace, name.Name), new DeleteOptions { Uid = there.Uid }, cancellationToken);
+            LogTakenAway(resource.Kind, name, gateway);
+        }
+        catch (ApiException error) when (error.IsNotFound || error.IsConflict)
+        {
+            // It is gone already, or another is there by now.
+        }
+
+        _applied.TryRemove((resource, name), out _);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Object} made for Gateway {Gateway}")]
+    private partial void LogMade(MadeObject @object, GatewayName gateway);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Object} set as Gateway {Gateway} wants it")]
+    private partial void LogSet(MadeObject @object, GatewayName gateway);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Kind} {Object} taken away: Gateway {Gateway} has no use for it any more")]
+    private partial void LogTakenAway(string kind, ObjectName @object, GatewayName gateway);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Gateway {Gateway}: {Said}")]
+    private partial void LogContested(GatewayName gateway, string said);
+
+    /// <summary>What was applied last: for whom, what, and in which version and how the object was afterwards.</summary>
+    private sealed record Applied(GatewayName Gateway, string Wanted, string Version, string Print, DriftBackoff Drift);
+}
