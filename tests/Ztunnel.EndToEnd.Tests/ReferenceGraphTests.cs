@@ -14,7 +14,7 @@ public sealed class ReferenceGraphTests
         ["Ztunnel.Identity"] = ["Ztunnel.IO", "Ztunnel.Mesh"],
         ["Ztunnel.Resources"] = ["Ztunnel.Mesh"],
         ["Ztunnel.Kubernetes"] = ["Ztunnel.Resources"],
-        ["Ztunnel.Control"] = ["Ztunnel.Identity", "Ztunnel.Kubernetes", "Ztunnel.Mesh", "Ztunnel.Resources"],
+        ["Ztunnel.Control"] = ["Ztunnel.IO", "Ztunnel.Identity", "Ztunnel.Kubernetes", "Ztunnel.Mesh", "Ztunnel.Resources"],
         ["Ztunnel.Capture"] = ["Ztunnel.IO", "Ztunnel.Mesh"],
         ["Ztunnel.Telemetry"] = ["Ztunnel.Mesh"],
         ["Ztunnel.Proxy"] = ["Ztunnel.IO", "Ztunnel.Hbone", "Ztunnel.Identity", "Ztunnel.Mesh", "Ztunnel.Telemetry"],

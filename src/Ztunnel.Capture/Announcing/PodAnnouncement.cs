@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Ztunnel.IO;
 using Ztunnel.Mesh;
 
 namespace Ztunnel.Capture;

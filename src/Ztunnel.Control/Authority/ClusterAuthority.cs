@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Identity;
+using Ztunnel.IO;
 using Ztunnel.Kubernetes;
 using Ztunnel.Resources;
 
@@ -49,7 +50,7 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         _time = time ?? TimeProvider.System;
         _logger = loggers.CreateLogger<ClusterAuthority>();
         _namespaces = new TrustNamespaces(options.SystemNamespace, options.GatewayClasses.ToHashSet(StringComparer.Ordinal));
-        _namespaces.Changed += (_, _) => _changed.Raise();
+        _namespaces.Changed += (_, _) => _changed.Set();
         // Anybody may cause reviews: they are to take nothing of the rate of what the replica writes, the Lease among it.
         _reviewing = new ApiClient(api.Access, options.Reviewing, logger: _logger);
         _callers = new TokenAuthenticator(new TokenReviewer(_reviewing, options.Audience, _logger), options.Audience, _time);
@@ -95,13 +96,13 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
     public async Task Lead(CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
-        Task spreading = _spreader.Follow(_changed.Raise, either.Token);
+        Task spreading = _spreader.Follow(_changed.Set, either.Token);
         try
         {
             while (!either.IsCancellationRequested)
             {
                 await _keeper.Look(either.Token);
-                _kept.Raise();
+                _kept.Set();
                 // Whoever may write a ConfigMap, a Namespace or a Gateway raises changes as fast as they like.
                 await Task.Delay(_options.LeastInterval, _time, either.Token);
                 await _changed.Wait(_options.LookInterval, _time, either.Token);
@@ -129,8 +130,6 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         _callers.Dispose();
         _reviewing.Dispose();
         _signing.Dispose();
-        _changed.Dispose();
-        _kept.Dispose();
         _stopping.Dispose();
     }
 

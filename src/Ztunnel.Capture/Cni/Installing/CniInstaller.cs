@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Ztunnel.IO;
 
 namespace Ztunnel.Capture;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
+using Ztunnel.Identity;
 using Ztunnel.Kubernetes;
 
 namespace Ztunnel.Control;
@@ -20,7 +21,7 @@ internal sealed partial class RootSpreader(ApiClient api, TrustNamespaces namesp
     public const string Name = "istio-ca-root-cert";
 
     /// <summary>The key in it.</summary>
-    public const string FileName = "root-cert.pem";
+    public const string FileName = SigningFiles.RootName;
 
     private const string Label = "app.kubernetes.io/managed-by";
     private const string LabelValue = "ztunnel";

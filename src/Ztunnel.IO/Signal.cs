@@ -1,11 +1,11 @@
 using System.Threading.Channels;
 
-namespace Ztunnel.Capture;
+namespace Ztunnel.IO;
 
 /// <summary>Wakes one waiter; being set more than once before it looks is being set once.</summary>
-internal sealed class Signal
+public sealed class Signal
 {
-    private readonly Channel<bool> _set = Channel.CreateBounded<bool>(
+    private readonly Channel<bool> _set = System.Threading.Channels.Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
 
     /// <summary>Sets it. Safe from any thread; nothing of the waiter runs on it.</summary>
