@@ -11,7 +11,7 @@ using Ztunnel.Resources;
 namespace Ztunnel;
 
 /// <summary><c>ztunnel gateway</c>: one instance of a Gateway, until SIGTERM or SIGINT.</summary>
-internal static partial class GatewayCommand
+internal static class GatewayCommand
 {
     public static Command Create()
     {
@@ -70,15 +70,11 @@ internal static partial class GatewayCommand
         Pod = (@namespace, Environment.GetEnvironmentVariable("POD_NAME") is { Length: > 0 } pod ? pod : Environment.MachineName),
     };
 
-    private static async Task<int> Run(
-        SourceChoice source, Func<OpenSource, GatewayAgentOptions> configure, string? netns, AuthorityChoice choice, RoleLog output, CancellationToken stop)
-    {
-        using RoleLog log = output;
-        ILoggerFactory loggers = log.Loggers;
-        ILogger logger = loggers.CreateLogger("Ztunnel.Gateway");
-        await using SystemdNotifier systemd = SystemdNotifier.Find(Environment.GetEnvironmentVariable, loggers.CreateLogger<SystemdNotifier>());
-        try
+    private static Task<int> Run(
+        SourceChoice source, Func<OpenSource, GatewayAgentOptions> configure, string? netns, AuthorityChoice choice, RoleLog log, CancellationToken stop) =>
+        Role.Run("Ztunnel.Gateway", log, async loggers =>
         {
+            await using SystemdNotifier systemd = SystemdNotifier.Find(Environment.GetEnvironmentVariable, loggers.CreateLogger<SystemdNotifier>());
             using OpenSource objects = source.Open(loggers);
             GatewayAgentOptions options = configure(objects);
             using NetworkNamespace? pod = netns is null ? null : NetworkNamespace.Open(netns);
@@ -89,19 +85,5 @@ internal static partial class GatewayCommand
             await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             systemd.Stopping("waiting for requests under way");
             await agent.Drain();
-            return 0;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return 0;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CertificateFileException or FormatException or NetworkNamespaceException)
-        {
-            LogCannotRun(logger, e.Message);
-            return 1;
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Critical, Message = "{Reason}")]
-    private static partial void LogCannotRun(ILogger logger, string reason);
+        }, stop);
 }

@@ -8,7 +8,7 @@ using Ztunnel.Kubernetes;
 namespace Ztunnel;
 
 /// <summary><c>ztunnel node</c>: the agent of one node, until SIGTERM or SIGINT.</summary>
-internal static partial class NodeCommand
+internal static class NodeCommand
 {
     public static Command Create()
     {
@@ -85,15 +85,11 @@ internal static partial class NodeCommand
         return command;
     }
 
-    private static async Task<int> Run(
-        SourceChoice source, Func<OpenSource, NodeAgentOptions> configure, AuthorityChoice choice, Supervision supervision, RoleLog output, CancellationToken stop)
-    {
-        using RoleLog log = output;
-        ILoggerFactory loggers = log.Loggers;
-        ILogger logger = loggers.CreateLogger("Ztunnel.Node");
-        await using SystemdNotifier systemd = SystemdNotifier.Find(Environment.GetEnvironmentVariable, loggers.CreateLogger<SystemdNotifier>());
-        try
+    private static Task<int> Run(
+        SourceChoice source, Func<OpenSource, NodeAgentOptions> configure, AuthorityChoice choice, Supervision supervision, RoleLog log, CancellationToken stop) =>
+        Role.Run("Ztunnel.Node", log, async loggers =>
         {
+            await using SystemdNotifier systemd = SystemdNotifier.Find(Environment.GetEnvironmentVariable, loggers.CreateLogger<SystemdNotifier>());
             using OpenSource objects = source.Open(loggers);
             NodeAgentOptions options = configure(objects);
             using ReadyFile ready = ReadyFile.Open(supervision.ReadyFile);
@@ -110,19 +106,5 @@ internal static partial class NodeCommand
 
             if (supervision.WaitWhenSucceeded)
                 await stopped.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return 0;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return 0;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CertificateFileException or FormatException)
-        {
-            LogCannotRun(logger, e.Message);
-            return 1;
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Critical, Message = "{Reason}")]
-    private static partial void LogCannotRun(ILogger logger, string reason);
+        }, stop);
 }

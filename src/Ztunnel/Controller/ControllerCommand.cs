@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Net;
-using Microsoft.Extensions.Logging;
 using Ztunnel.Control;
 using Ztunnel.Diagnostics;
 using Ztunnel.Kubernetes;
@@ -9,7 +8,7 @@ using Ztunnel.Resources;
 namespace Ztunnel;
 
 /// <summary><c>ztunnel controller</c>: one replica of the controller, until SIGTERM or SIGINT.</summary>
-internal static partial class ControllerCommand
+internal static class ControllerCommand
 {
     private const string Lease = "ztunnel-controller";
 
@@ -90,12 +89,8 @@ internal static partial class ControllerCommand
         return command;
     }
 
-    private static async Task<int> Run(ControllerAgentOptions options, SourceChoice choice, RoleLog output, CancellationToken stop)
-    {
-        using RoleLog log = output;
-        ILoggerFactory loggers = log.Loggers;
-        ILogger logger = loggers.CreateLogger("Ztunnel.Controller");
-        try
+    private static Task<int> Run(ControllerAgentOptions options, SourceChoice choice, RoleLog log, CancellationToken stop) =>
+        Role.Run("Ztunnel.Controller", log, async loggers =>
         {
             using OpenSource objects = choice.Open(loggers);
             if (objects.Client is not { } client)
@@ -105,19 +100,5 @@ internal static partial class ControllerCommand
             if (!stop.IsCancellationRequested)
                 await agent.Failed;
             await agent.Drain();
-            return 0;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return 0;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
-        {
-            LogCannotRun(logger, e.Message);
-            return 1;
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Critical, Message = "{Reason}")]
-    private static partial void LogCannotRun(ILogger logger, string reason);
+        }, stop);
 }
