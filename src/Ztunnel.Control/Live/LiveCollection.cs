@@ -31,9 +31,6 @@ internal sealed partial class LiveCollection<T>(ResourceWatch watch, Func<JsonEl
     /// <summary>The collection, in the version that is served.</summary>
     public ApiResource Resource => watch.Resource;
 
-    /// <summary>Whether there is such a kind and it can be read.</summary>
-    public bool Available { get; private set; }
-
     /// <summary>Why the server refuses to give it; null where it does not, or where there is no such kind.</summary>
     public string? Fault { get; private set; }
 
@@ -81,15 +78,15 @@ internal sealed partial class LiveCollection<T>(ResourceWatch watch, Func<JsonEl
                     Set(new ObjectName(gone.Namespace, gone.Name), null);
                     break;
                 case WatchEvent.Synced:
-                    Know(available: true, fault: null);
+                    Know(fault: null);
                     break;
                 case WatchEvent.Unavailable { Error: ApiException { IsNotFound: true } }:
                     // A kind that is not there is nothing to be told: its objects are waited for.
-                    Know(available: false, fault: null);
+                    Know(fault: null);
                     break;
                 case WatchEvent.Unavailable { Error: ApiException error } when IsRefusal(error):
                     LogUnavailable(error.Message);
-                    Know(available: false, error.Message);
+                    Know(error.Message);
                     break;
                 case WatchEvent.Unavailable unavailable:
                     LogUnavailable(unavailable.Error.Message);
@@ -102,9 +99,9 @@ internal sealed partial class LiveCollection<T>(ResourceWatch watch, Func<JsonEl
     private static bool IsRefusal(ApiException error) =>
         error.IsForbidden || error.Code is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity;
 
-    private void Know(bool available, string? fault)
+    private void Know(string? fault)
     {
-        (Available, Fault) = (available, fault);
+        Fault = fault;
         _synced.TrySetResult();
         AvailabilityChanged?.Invoke();
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Ztunnel.Kubernetes;
+using Ztunnel.Resources;
 
 namespace Ztunnel.Control;
 
@@ -15,7 +16,6 @@ internal static class DeploymentTemplate
 
     private const string RootDirectory = "/var/run/secrets/istio";
     private const string TokenDirectory = "/var/run/secrets/tokens";
-    private const string Root = "root-cert.pem";
     private const string Token = "istio-token";
     private const string RootVolume = "istiod-ca-cert";
 
@@ -46,7 +46,7 @@ internal static class DeploymentTemplate
         KeyValuePair<string, string>[] annotations =
         [
             new(GatewayLabels.Revision, options.Revision),
-            new(GatewayLabels.PodServiceAccount, shape.ServiceAccount),
+            new(PodObject.ServiceAccountAnnotation, shape.ServiceAccount),
         ];
         // Whoever sends to a waypoint speaks HBONE with it, and not with an agent before it.
         KeyValuePair<string, string>[] tunnel = shape.Waypoint ? [new("networking.istio.io/tunnel", "http")] : [];
@@ -74,7 +74,7 @@ internal static class DeploymentTemplate
                     }),
                 },
             },
-            new JsonObject { ["name"] = RootVolume, ["configMap"] = new JsonObject { ["name"] = "istio-ca-root-cert" } }),
+            new JsonObject { ["name"] = RootVolume, ["configMap"] = new JsonObject { ["name"] = RootSpreader.Name } }),
     };
 
     /// <summary>Listeners below 1024 need no privilege where the pod's network says so (a safe sysctl, Kubernetes 1.22).</summary>
@@ -107,7 +107,7 @@ internal static class DeploymentTemplate
                 "--root-namespace", options.SystemNamespace,
                 "--trust-domain", options.TrustDomain,
                 "--ca-address", options.AuthorityAddress,
-                "--ca-root", $"{RootDirectory}/{Root}",
+                "--ca-root", $"{RootDirectory}/{RootSpreader.FileName}",
                 "--ca-token", $"{TokenDirectory}/{Token}"),
             ["ports"] = new JsonArray(new JsonObject { ["name"] = "status-port", ["containerPort"] = StatusPort, ["protocol"] = "TCP" }),
             ["startupProbe"] = Probe(period: 1, failures: 30),

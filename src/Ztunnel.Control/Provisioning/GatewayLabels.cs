@@ -21,16 +21,13 @@ internal static class GatewayLabels
     /// <summary>On a Gateway or a namespace: whose it is.</summary>
     public const string Revision = "istio.io/rev";
 
-    public const string DataplaneMode = "istio.io/dataplane-mode";
+    public const string DataplaneMode = EnrolmentRule.ModeLabel;
     public const string ServiceAccount = "gateway.istio.io/service-account";
     public const string ControllerVersion = "gateway.istio.io/controller-version";
     public const string ServiceType = "networking.istio.io/service-type";
 
     /// <summary>On a ServiceAccount that was not made for a Gateway: whether Gateways may run as it, and it so read what they read.</summary>
     public const string ServesGateways = "ztunnel.io/gateway";
-
-    /// <summary>On pods: the service account, for agents that read nothing of them but their metadata.</summary>
-    public const string PodServiceAccount = "ztunnel.io/service-account";
 
     /// <summary>The prefix of the labels that are Gateway API's to give.</summary>
     private const string GatewayApi = "gateway.networking.k8s.io/";

@@ -31,7 +31,7 @@ internal static class Overlays
         (["spec", "selector", GatewayLabels.Name], ""),
         (["spec", "selector", "matchLabels", GatewayLabels.Name], ""),
         (["spec", "template", "metadata", "labels", GatewayLabels.Name], ""),
-        (["spec", "template", "metadata", "annotations", GatewayLabels.PodServiceAccount], Account),
+        (["spec", "template", "metadata", "annotations", PodObject.ServiceAccountAnnotation], Account),
         (["spec", "template", "spec", "serviceAccountName"], Account),
         (["spec", "template", "spec", "serviceAccount"], Account),
     ];

@@ -5,6 +5,9 @@ namespace Ztunnel.Mesh;
 /// <summary>Istio's rule which pods are in the ambient mesh (istio/istio, the CNI agent's default enablement selectors).</summary>
 public static class EnrolmentRule
 {
+    /// <summary>The label of pods and namespaces that puts pods into the mesh, or keeps them out.</summary>
+    public const string ModeLabel = "istio.io/dataplane-mode";
+
     private const string AmbientMode = "ambient";
     private const string NoneMode = "none";
 

@@ -18,6 +18,9 @@ public sealed record PodObject : KubernetesObject
     /// <summary>The annotation of ours that tells agents which read only the metadata of pods which service account one has.</summary>
     public const string ServiceAccountAnnotation = "ztunnel.io/service-account";
 
+    /// <summary>The annotation of pods that have a sidecar proxy of their own.</summary>
+    public const string SidecarAnnotation = "sidecar.istio.io/status";
+
     /// <inheritdoc/>
     public override ObjectKind Kind => ObjectKind.Pod;
 

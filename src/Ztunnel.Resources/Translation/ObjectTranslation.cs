@@ -8,8 +8,6 @@ namespace Ztunnel.Resources;
 /// <summary>What one object is in the model. Pure: what depends on other objects is passed in.</summary>
 internal static class ObjectTranslation
 {
-    private const string ModeLabel = "istio.io/dataplane-mode";
-    private const string SidecarAnnotation = "sidecar.istio.io/status";
 
     /// <summary>The workload a pod is.</summary>
     public static Workload Workload(PodObject pod, string uid, StringMap namespaceLabels, TranslatorOptions options) => new()
@@ -128,10 +126,10 @@ internal static class ObjectTranslation
         return EnrolmentRule.Decide(new EnrolmentFacts
         {
             Redirected = told ? pod.IsRedirected : null,
-            PodMode = pod.Metadata.Labels[ModeLabel],
-            NamespaceMode = namespaceLabels[ModeLabel],
+            PodMode = pod.Metadata.Labels[EnrolmentRule.ModeLabel],
+            NamespaceMode = namespaceLabels[EnrolmentRule.ModeLabel],
             HostNetwork = pod.HostNetwork,
-            HasSidecar = pod.Metadata.Annotations[SidecarAnnotation] is not null,
+            HasSidecar = pod.Metadata.Annotations[PodObject.SidecarAnnotation] is not null,
             Terminated = pod.Terminated,
             NamespaceExcluded = options.ExcludedNamespaces.Contains(pod.Metadata.Namespace, StringComparer.Ordinal),
             NamespaceNotDiscovered = options.DiscoverySelectors.Count > 0 && !options.DiscoverySelectors.Any(selector => selector.Matches(namespaceLabels)),

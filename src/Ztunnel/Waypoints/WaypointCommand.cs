@@ -57,7 +57,7 @@ internal static class WaypointCommand
 
             if (WaypointUse.Of(editor.Objects, waypoint.Namespace).Single(use => use.Gateway.Key == key).WhyRefused(editor) is { } reason)
                 error.WriteLine($"warning: {reason}");
-            if (@namespace is not null && @namespace.Metadata.Labels["istio.io/dataplane-mode"] is not "ambient")
+            if (@namespace is not null && @namespace.Metadata.Labels[EnrolmentRule.ModeLabel] is not "ambient")
                 error.WriteLine($"warning: namespace {waypoint.Namespace} is not labelled istio.io/dataplane-mode: ambient, so its pods' traffic is not captured");
         }));
         return command;
