@@ -32,7 +32,7 @@ internal static class ApiFault
     public static ApiException Of(ApiPath path, string asked, HttpStatusCode code, JsonElement status, TimeSpan? retryAfter = null)
     {
         bool isObject = status.ValueKind == JsonValueKind.Object;
-        string? message = isObject ? Text(status, "message") : null, reason = isObject ? Text(status, "reason") : null;
+        string? message = isObject ? JsonMembers.Text(status, "message") : null, reason = isObject ? JsonMembers.Text(status, "reason") : null;
         if (code == ApiException.NoAnswer && isObject && status.TryGetProperty("code", out JsonElement number) && number.TryGetInt32(out int given))
             code = (HttpStatusCode)given;
         if (isObject && retryAfter is null && status.TryGetProperty("details", out JsonElement details) && details.ValueKind == JsonValueKind.Object
@@ -74,9 +74,6 @@ internal static class ApiFault
 
     private static string NameOf(HttpStatusCode code) =>
         Enum.IsDefined(code) ? code.ToString() : ((int)code).ToString(CultureInfo.InvariantCulture);
-
-    private static string? Text(JsonElement element, string name) =>
-        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     private static string Shown(string text)
     {

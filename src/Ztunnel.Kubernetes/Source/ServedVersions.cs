@@ -38,8 +38,8 @@ internal sealed class ServedVersions(ApiClient client)
     private static bool IsCustom(string group) => group is "gateway.networking.k8s.io";
 
     private static HashSet<string> Names(JsonElement answer, string list, string name) =>
-        WatchFrame.Property(answer, list) is { ValueKind: JsonValueKind.Array } items
-            ? items.EnumerateArray().Select(item => WatchFrame.Text(item, name)).OfType<string>().ToHashSet(StringComparer.Ordinal)
+        JsonMembers.Property(answer, list) is { ValueKind: JsonValueKind.Array } items
+            ? items.EnumerateArray().Select(item => JsonMembers.Text(item, name)).OfType<string>().ToHashSet(StringComparer.Ordinal)
             : [];
 
     private async Task<IReadOnlySet<string>> Ask(

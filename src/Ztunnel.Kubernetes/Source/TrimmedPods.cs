@@ -11,10 +11,9 @@ namespace Ztunnel.Kubernetes;
 internal sealed class TrimmedPods
 {
     private const string None = "<none>";
-    private const string GatewayLabel = "gateway.networking.k8s.io/gateway-name";
     private const int MostPooled = 100_000;
 
-    private static readonly string[] KeptAnnotations = [PodObject.RedirectionAnnotation, PodObject.ServiceAccountAnnotation, "sidecar.istio.io/status"];
+    private static readonly string[] KeptAnnotations = [PodObject.RedirectionAnnotation, PodObject.ServiceAccountAnnotation, PodObject.SidecarAnnotation];
 
     // Of a hundred thousand pods few labels, nodes and accounts are different.
     private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
@@ -31,13 +30,13 @@ internal sealed class TrimmedPods
         Learn(columns);
         JsonElement metadata = WatchFrame.Metadata(row.Object, asRow: true);
         StringMap annotations = Annotations(metadata), labels = Labels(metadata);
-        bool reached = annotations[PodObject.RedirectionAnnotation] is PodObject.Redirected || labels[GatewayLabel] is not null;
+        bool reached = annotations[PodObject.RedirectionAnnotation] is PodObject.Redirected || labels[WaypointLabels.GatewayInstance] is not null;
         string? account = annotations[PodObject.ServiceAccountAnnotation];
         if (reached && account is null)
             _nameless.Add((row.Namespace, row.Name));
         else
             _nameless.Remove((row.Namespace, row.Name));
-        JsonElement cells = WatchFrame.Property(row.Object, "cells") ?? throw new FormatException("a row has no cells");
+        JsonElement cells = JsonMembers.Property(row.Object, "cells") ?? throw new FormatException("a row has no cells");
         string status = Cell(cells, _at.Status), node = Cell(cells, _at.Node);
         bool ready = IsWhole(Cell(cells, _at.Ready)) && (Cell(cells, _at.Gates) is None or "" || IsWhole(Cell(cells, _at.Gates)));
         return new PodObject
@@ -46,11 +45,11 @@ internal sealed class TrimmedPods
             {
                 Name = row.Name,
                 Namespace = row.Namespace,
-                Uid = WatchFrame.Text(metadata, "uid"),
+                Uid = JsonMembers.Text(metadata, "uid"),
                 Labels = labels,
                 Annotations = annotations,
                 Created = Time(metadata, "creationTimestamp"),
-                Deleting = WatchFrame.Property(metadata, "deletionTimestamp") is not null,
+                Deleting = JsonMembers.Property(metadata, "deletionTimestamp") is not null,
                 Controller = Controller(metadata),
             },
             NodeName = node is None ? "" : Pooled(node),
@@ -93,29 +92,29 @@ internal sealed class TrimmedPods
         at >= 0 && cells.ValueKind == JsonValueKind.Array && at < cells.GetArrayLength() && cells[at].ValueKind == JsonValueKind.String ? cells[at].GetString()! : "";
 
     private static DateTimeOffset? Time(JsonElement metadata, string name) =>
-        WatchFrame.Property(metadata, name) is { ValueKind: JsonValueKind.String } text && text.TryGetDateTimeOffset(out DateTimeOffset time) ? time : null;
+        JsonMembers.Property(metadata, name) is { ValueKind: JsonValueKind.String } text && text.TryGetDateTimeOffset(out DateTimeOffset time) ? time : null;
 
     private StringMap Annotations(JsonElement metadata)
     {
-        if (WatchFrame.Property(metadata, "annotations") is not { } annotations)
+        if (JsonMembers.Property(metadata, "annotations") is not { } annotations)
             return StringMap.Empty;
         KeyValuePair<string, string>[] kept =
-            [.. KeptAnnotations.Select(name => KeyValuePair.Create(name, Pooled(WatchFrame.Text(annotations, name)))).Where(entry => entry.Value is not null)!];
+            [.. KeptAnnotations.Select(name => KeyValuePair.Create(name, Pooled(JsonMembers.Text(annotations, name)))).Where(entry => entry.Value is not null)!];
         return kept.Length == 0 ? StringMap.Empty : new StringMap(kept);
     }
 
     private StringMap Labels(JsonElement metadata) =>
-        WatchFrame.Property(metadata, "labels") is { ValueKind: JsonValueKind.Object } labels
+        JsonMembers.Property(metadata, "labels") is { ValueKind: JsonValueKind.Object } labels
             ? new StringMap(labels.EnumerateObject().Select(label => KeyValuePair.Create(Pooled(label.Name), Pooled(label.Value.GetString() ?? ""))))
             : StringMap.Empty;
 
     private ControllerReference? Controller(JsonElement metadata)
     {
-        if (WatchFrame.Property(metadata, "ownerReferences") is not { ValueKind: JsonValueKind.Array } owners)
+        if (JsonMembers.Property(metadata, "ownerReferences") is not { ValueKind: JsonValueKind.Array } owners)
             return null;
         foreach (JsonElement owner in owners.EnumerateArray())
         {
-            if (WatchFrame.Property(owner, "controller") is { ValueKind: JsonValueKind.True } && WatchFrame.Text(owner, "kind") is { } kind && WatchFrame.Text(owner, "name") is { } name)
+            if (JsonMembers.Property(owner, "controller") is { ValueKind: JsonValueKind.True } && JsonMembers.Text(owner, "kind") is { } kind && JsonMembers.Text(owner, "name") is { } name)
                 return new ControllerReference(Pooled(kind), Pooled(name));
         }
 

@@ -37,15 +37,15 @@ internal sealed class ListPage(JsonValues values, bool asTable)
 
     public static IReadOnlyList<string>? ColumnsOf(JsonElement definitions) =>
         definitions.ValueKind == JsonValueKind.Array && definitions.GetArrayLength() > 0
-            ? [.. definitions.EnumerateArray().Select(column => WatchFrame.Text(column, "name") ?? "")]
+            ? [.. definitions.EnumerateArray().Select(column => JsonMembers.Text(column, "name") ?? "")]
             : null;
 
     private void Take(string name, JsonElement value)
     {
         if (name is "metadata")
         {
-            Version = WatchFrame.Text(value, "resourceVersion");
-            Next = WatchFrame.Text(value, "continue") is { Length: > 0 } next ? next : null;
+            Version = JsonMembers.Text(value, "resourceVersion");
+            Next = JsonMembers.Text(value, "continue") is { Length: > 0 } next ? next : null;
         }
         else if (name is "columnDefinitions")
         {

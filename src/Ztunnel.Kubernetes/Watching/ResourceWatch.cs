@@ -354,16 +354,16 @@ public sealed class ResourceWatch
     {
         JsonElement metadata = WatchFrame.Metadata(item, _options.AsTable);
         (string Namespace, string Name)? key = _known.Put(
-            WatchFrame.Text(metadata, "namespace") ?? "",
-            WatchFrame.Text(metadata, "name") ?? throw new JsonException("an object has no name"),
-            WatchFrame.Text(metadata, "resourceVersion") ?? "");
+            JsonMembers.Text(metadata, "namespace") ?? "",
+            JsonMembers.Text(metadata, "name") ?? throw new JsonException("an object has no name"),
+            JsonMembers.Text(metadata, "resourceVersion") ?? "");
         return key is { } told ? new WatchEvent.Put(item, told.Namespace, told.Name) : null;
     }
 
     private WatchEvent.Remove? Remove(JsonElement item)
     {
         JsonElement metadata = WatchFrame.Metadata(item, _options.AsTable);
-        string ns = WatchFrame.Text(metadata, "namespace") ?? "", name = WatchFrame.Text(metadata, "name") ?? "";
+        string ns = JsonMembers.Text(metadata, "namespace") ?? "", name = JsonMembers.Text(metadata, "name") ?? "";
         return _known.Remove(ns, name) ? new WatchEvent.Remove(ns, name) : null;
     }
 

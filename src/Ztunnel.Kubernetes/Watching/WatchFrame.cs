@@ -12,8 +12,8 @@ internal readonly struct WatchFrame
 
     public WatchFrame(JsonElement frame, bool asTable)
     {
-        _type = Text(frame, "type") ?? throw new JsonException("an event has no type");
-        Object = Property(frame, "object") ?? throw new JsonException("an event has no object");
+        _type = JsonMembers.Text(frame, "type") ?? throw new JsonException("an event has no type");
+        Object = JsonMembers.Property(frame, "object") ?? throw new JsonException("an event has no object");
         _table = asTable;
     }
 
@@ -27,7 +27,7 @@ internal readonly struct WatchFrame
     public bool IsDeleted => _type is "DELETED";
 
     /// <summary>The names of the columns, where the event gives them: the first one does.</summary>
-    public IReadOnlyList<string>? Columns => _table && Property(Object, "columnDefinitions") is { } columns ? ListPage.ColumnsOf(columns) : null;
+    public IReadOnlyList<string>? Columns => _table && JsonMembers.Property(Object, "columnDefinitions") is { } columns ? ListPage.ColumnsOf(columns) : null;
 
     /// <summary>The object, or the row that it is.</summary>
     public JsonElement Item => _table ? Row ?? throw new JsonException("a table has no row") : Object;
@@ -36,24 +36,18 @@ internal readonly struct WatchFrame
     public bool EndsInitial => Annotated(Metadata(Object, false)) || (_table && Row is { } row && Annotated(Metadata(row, true)));
 
     public string Version =>
-        (_table && Row is { } row ? Text(Metadata(row, true), "resourceVersion") : null)
-        ?? Text(Metadata(Object, false), "resourceVersion")
+        (_table && Row is { } row ? JsonMembers.Text(Metadata(row, true), "resourceVersion") : null)
+        ?? JsonMembers.Text(Metadata(Object, false), "resourceVersion")
         ?? throw new JsonException("an event has no resourceVersion");
 
     private JsonElement? Row =>
-        Property(Object, "rows") is { ValueKind: JsonValueKind.Array } rows && rows.GetArrayLength() > 0 ? rows[0] : null;
+        JsonMembers.Property(Object, "rows") is { ValueKind: JsonValueKind.Array } rows && rows.GetArrayLength() > 0 ? rows[0] : null;
 
     public static JsonElement Metadata(JsonElement item, bool asRow) =>
-        (asRow ? Property(item, "object") : item) is { } @object && Property(@object, "metadata") is { } metadata
+        (asRow ? JsonMembers.Property(item, "object") : item) is { } @object && JsonMembers.Property(@object, "metadata") is { } metadata
             ? metadata
             : throw new JsonException("an object has no metadata");
 
-    public static JsonElement? Property(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
-
-    public static string? Text(JsonElement element, string name) =>
-        Property(element, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
-
     private static bool Annotated(JsonElement metadata) =>
-        Property(metadata, "annotations") is { } annotations && Text(annotations, InitialEnd) is "true";
+        JsonMembers.Property(metadata, "annotations") is { } annotations && JsonMembers.Text(annotations, InitialEnd) is "true";
 }

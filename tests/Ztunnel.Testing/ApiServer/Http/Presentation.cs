@@ -31,21 +31,7 @@ internal sealed record Presentation(ResourceKind Kind, string Version, ObjectFor
     public byte[] Single(StoredObject value)
     {
         ArrayBufferWriter<byte> output = new();
-        switch (Form)
-        {
-            case ObjectForm.Whole:
-                WriteWhole(output, value, typed: true);
-                break;
-            case ObjectForm.Metadata:
-                WriteMetadata(output, value);
-                break;
-            default:
-                WriteTableHead(output, $"\"resourceVersion\":\"{value.Version}\"", columns: true);
-                WriteRow(output, value);
-                output.Write("]}"u8);
-                break;
-        }
-
+        Write(output, value, columns: true);
         return output.WrittenSpan.ToArray();
     }
 
@@ -59,6 +45,14 @@ internal sealed record Presentation(ResourceKind Kind, string Version, ObjectFor
             WatchEventType.Modified => "{\"type\":\"MODIFIED\",\"object\":",
             _ => "{\"type\":\"DELETED\",\"object\":",
         });
+        Write(output, value, columns: first);
+        output.Write("}\n"u8);
+        return output.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Writes an object in its form; a table with its columns where the reader has not had them.</summary>
+    private void Write(ArrayBufferWriter<byte> output, StoredObject value, bool columns)
+    {
         switch (Form)
         {
             case ObjectForm.Whole:
@@ -68,14 +62,11 @@ internal sealed record Presentation(ResourceKind Kind, string Version, ObjectFor
                 WriteMetadata(output, value);
                 break;
             default:
-                WriteTableHead(output, $"\"resourceVersion\":\"{value.Version}\"", first);
+                WriteTableHead(output, $"\"resourceVersion\":\"{value.Version}\"", columns);
                 WriteRow(output, value);
                 output.Write("]}"u8);
                 break;
         }
-
-        output.Write("}\n"u8);
-        return output.WrittenSpan.ToArray();
     }
 
     /// <summary>The line of a watch that says up to where everything was told; at the end of the first objects it is marked.</summary>
