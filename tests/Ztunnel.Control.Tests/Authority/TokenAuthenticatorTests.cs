@@ -97,7 +97,7 @@ public sealed class TokenAuthenticatorTests
         // What the replica itself asks for does not wait behind it.
         cluster.Server.Objects.Delete("v1", "ConfigMap", "demo", RootSpreader.Name);
         await cluster.Until(() => cluster.RootsIn("demo").Length > 0);
-        await cluster.Pass(TokenAuthenticator.Longest);
+        await cluster.Until(() => waiting.IsCompleted);
         await Assert.ThrowsAsync<IssuanceException>(() => waiting);
     }
 
