@@ -22,7 +22,7 @@ public sealed class ResourceWatch
     private readonly ApiClient _client;
     private readonly Func<CancellationToken, Task<ApiPath>> _find;
     private readonly ResourceWatchOptions _options;
-    private readonly KnownObjects _known = new();
+    private readonly ToldVersions _known = new();
     private readonly Backoff _backoff;
 
     // Where the collection was when it was listed last.

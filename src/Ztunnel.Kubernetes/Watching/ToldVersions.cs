@@ -7,7 +7,7 @@ namespace Ztunnel.Kubernetes;
 /// What a watch has told, so that a list after an interruption gives the differences only. Of each object its name and version
 /// are kept.
 /// </summary>
-internal sealed class KnownObjects
+internal sealed class ToldVersions
 {
     private readonly Dictionary<(string Namespace, string Name), (ulong Version, int List)> _objects = [];
     private readonly Dictionary<string, string> _namespaces = new(StringComparer.Ordinal) { [""] = "" };
