@@ -12,14 +12,6 @@ namespace Ztunnel.Control;
 /// </summary>
 public sealed class MeshController
 {
-    // Those whose statuses are ours to write. Of PeerAuthentications and the like Istio's CRDs have the subresource too.
-    private static readonly ObjectKind[] Reported =
-    [
-        ObjectKind.Gateway, ObjectKind.GatewayClass, ObjectKind.HttpRoute, ObjectKind.GrpcRoute, ObjectKind.TlsRoute, ObjectKind.TcpRoute,
-        ObjectKind.Service, ObjectKind.ServiceEntry, ObjectKind.WorkloadEntry,
-        ObjectKind.AuthorizationPolicy, ObjectKind.RequestAuthentication, ObjectKind.PeerAuthentication,
-    ];
-
     private readonly ControllerOptions _options;
     private readonly TimeProvider _time;
     private readonly KnownObjects _objects;
@@ -30,7 +22,7 @@ public sealed class MeshController
 
     /// <summary>Puts one together; it does nothing yet.</summary>
     /// <param name="client">The API server.</param>
-    /// <param name="source">Where objects are told; read by <see cref="Follow"/>.</param>
+    /// <param name="source">Where objects and the statuses they have are told; read by <see cref="Follow"/>.</param>
     /// <param name="options">What it makes.</param>
     /// <param name="events">Where what keeps Gateways from being made is told to their owners; null for nowhere.</param>
     /// <param name="time">The clock.</param>
@@ -45,12 +37,13 @@ public sealed class MeshController
         _time = time ??= TimeProvider.System;
         loggers ??= NullLoggerFactory.Instance;
         ILogger logger = loggers.CreateLogger<MeshController>();
-        _objects = new KnownObjects(source);
+        var served = new ServedStatuses(source);
+        _objects = new KnownObjects(served);
         _translator = new Translator(Mesh, options.Translation, loggers.CreateLogger<Translator>());
         _gateways = new GatewayReconciler(client, _objects, options.Provisioning, time, logger);
         _classes = new GatewayClassKeeper(client, _objects, time, logger);
         var board = new StatusBoard(_objects, Inventory, Mesh, options.Translation, options.Provisioning.Revision) { FaultOf = _gateways.FaultOf };
-        _statuses = new StatusWriter(client, board, _objects, Reported, time, logger);
+        _statuses = new StatusWriter(client, board, _objects, served, time, logger);
         Inventory.StatusChanged += (_, changed) => _statuses.Due(changed.Key);
         _gateways.FaultChanged += gateway => _statuses.Due(new ObjectKey(ObjectKind.Gateway, gateway.Namespace, gateway.Name));
         if (events is not null)
@@ -64,13 +57,13 @@ public sealed class MeshController
     public ResourceInventory Inventory => _translator.Inventory;
 
     /// <summary>Completes when everything that was there at the start is known, so that it can lead at once.</summary>
-    public Task Synced => Task.WhenAll(_translator.Synced, _gateways.Synced, _statuses.Synced);
+    public Task Synced => Task.WhenAll(_translator.Synced, _gateways.Synced);
 
     /// <summary>Follows what there is until cancelled. Throws what breaks it down.</summary>
     public async Task Follow(CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task[] parts = [_translator.Run(_objects, stop.Token), _gateways.Watch(stop.Token), _statuses.Watch(stop.Token)];
+        Task[] parts = [_translator.Run(_objects, stop.Token), _gateways.Watch(stop.Token)];
         // None of them ends by itself: one that does takes the others along.
         await Task.WhenAny(parts);
         await stop.CancelAsync();

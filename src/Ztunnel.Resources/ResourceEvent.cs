@@ -13,6 +13,12 @@ public abstract record ResourceEvent
     /// <summary>An object is there no more.</summary>
     public sealed record Remove(ObjectKey Key) : ResourceEvent;
 
+    /// <summary>
+    /// The status that an object has at the server: told before the object, and of each version of it, whether the object can be read
+    /// or not. Only a source that is asked for statuses tells them.
+    /// </summary>
+    public sealed record Status(ObjectKey Key, ServedStatus Served) : ResourceEvent;
+
     /// <summary>The state of one of the source's parts, such as a file, in place of what was told of it before.</summary>
     public sealed record Report(SourceReport Source) : ResourceEvent;
 

@@ -146,6 +146,9 @@ public sealed partial class Translator
             case ResourceEvent.Report report:
                 Report(report.Source);
                 break;
+            case ResourceEvent.Status:
+                // What objects say of themselves there bears on nothing.
+                break;
             case ResourceEvent.Synced:
                 Settle();
                 Inventory.SetSynced();

@@ -28,9 +28,6 @@ internal sealed partial class LiveCollection<T>(ResourceWatch watch, Func<JsonEl
     /// <summary>Completes when everything there was at the start is here, or there is no such kind, or the server refuses to give it.</summary>
     public Task Synced => _synced.Task;
 
-    /// <summary>The collection, in the version that is served.</summary>
-    public ApiResource Resource => watch.Resource;
-
     /// <summary>Why the server refuses to give it; null where it does not, or where there is no such kind.</summary>
     public string? Fault { get; private set; }
 

@@ -42,5 +42,5 @@ internal sealed class StatusBoard(KnownObjects objects, ResourceInventory invent
     private GatewayClassObject? ClassOf(string name) => objects.Find<GatewayClassObject>(new ObjectKey(ObjectKind.GatewayClass, "", name));
 
     private static GatewayApiStatus Status(KubernetesObject @object, IEnumerable<StatusCondition> conditions) =>
-        new() { Object = @object.Key, Generation = @object.Metadata.Generation, Conditions = [.. conditions] };
+        GatewayApiStatus.Of(@object) with { Conditions = [.. conditions] };
 }

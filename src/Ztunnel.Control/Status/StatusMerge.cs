@@ -27,11 +27,14 @@ internal static class StatusMerge
 
     /// <summary>
     /// The fields of <c>status</c> that are to be other than they are, each whole; null when everything is said already, or when
-    /// what is there is about a later generation than ours.
+    /// what we have to say is about an earlier or later object of that name, or an earlier generation than what is there.
     /// </summary>
-    public static JsonObject? Merge(GatewayApiStatus wanted, JsonObject? live, DateTimeOffset now)
+    public static JsonObject? Merge(GatewayApiStatus wanted, ServedStatus served, DateTimeOffset now)
     {
-        var at = new Moment(wanted.Generation, now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+        if (!string.Equals(wanted.Uid, served.Uid, StringComparison.Ordinal))
+            return null;
+        JsonObject? live = served.Read();
+        var at = new Moment(wanted.Generation, served.Generation, now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
         var changed = new JsonObject();
         if (wanted.Object.Kind is var kind && IsRoute(kind))
         {
@@ -200,12 +203,12 @@ internal static class StatusMerge
         node is JsonValue value && value.TryGetValue(out string? found) ? string.Equals(found, text, StringComparison.Ordinal) : node is null && text is null;
 
     /// <summary>When, and of which generation, something is said.</summary>
-    private sealed record Moment(long Generation, string Now)
+    private sealed record Moment(long Generation, long Newest, string Now)
     {
-        /// <summary>Whether the same has been said of a later generation.</summary>
+        /// <summary>Whether the same has been said of a later generation. One that is yet to come, as in what a backup brought back, is none.</summary>
         public bool Overtaken { get; private set; }
 
-        public void See(JsonObject? live) =>
-            Overtaken |= live?["observedGeneration"] is JsonValue value && value.TryGetValue(out long seen) && seen > Generation;
+        public void See(JsonObject? live) => Overtaken |=
+            live?["observedGeneration"] is JsonValue value && value.TryGetValue(out long seen) && seen > Generation && seen <= Newest;
     }
 }

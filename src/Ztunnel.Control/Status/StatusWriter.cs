@@ -23,47 +23,35 @@ internal sealed partial class StatusWriter
     private readonly ApiClient _client;
     private readonly StatusBoard _board;
     private readonly KnownObjects _objects;
+    private readonly ServedStatuses _served;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly WorkQueue<ObjectKey> _queue;
     private readonly WorkQueue<string> _sweeps;
-    private readonly Dictionary<ObjectKind, LiveCollection<LiveStatus>> _live;
 
-    public StatusWriter(ApiClient client, StatusBoard board, KnownObjects objects, IEnumerable<ObjectKind> kinds, TimeProvider time, ILogger logger)
+    public StatusWriter(ApiClient client, StatusBoard board, KnownObjects objects, ServedStatuses served, TimeProvider time, ILogger logger)
     {
-        (_client, _board, _objects, _time, _logger) = (client, board, objects, time, logger);
+        (_client, _board, _objects, _served, _time, _logger) = (client, board, objects, served, time, logger);
         _queue = new WorkQueue<ObjectKey>(time, logger);
         _sweeps = new WorkQueue<string>(time, logger);
-        _live = kinds.ToDictionary(
-            kind => kind, kind => new LiveCollection<LiveStatus>(ResourceWatch.Of(client, kind), static @object => LiveStatus.Of(@object), logger));
-        foreach ((ObjectKind kind, LiveCollection<LiveStatus> live) in _live)
-            live.Changed += name => Due(new ObjectKey(kind, name.Namespace, name.Name));
+        served.Changed += Due;
         objects.Changed += Follow;
     }
-
-    /// <summary>Completes when the statuses there were at the start are known.</summary>
-    public Task Synced => Task.WhenAll(_live.Values.Select(live => live.Synced));
 
     /// <summary>Asks for a status to be looked at.</summary>
     public void Due(ObjectKey key)
     {
-        if (_live.ContainsKey(key.Kind))
+        if (_served.Find(key) is not null)
             _queue.Add(key, Coalesce);
     }
-
-    /// <summary>Follows the statuses there are until cancelled.</summary>
-    public Task Watch(CancellationToken cancellationToken) => Task.WhenAll(_live.Values.Select(live => live.Run(cancellationToken)));
 
     /// <summary>Writes, beginning with everything, until cancelled.</summary>
     public async Task Write(CancellationToken cancellationToken)
     {
         _queue.Clear();
         _sweeps.Clear();
-        foreach ((ObjectKind kind, LiveCollection<LiveStatus> live) in _live)
-        {
-            foreach ((ObjectName name, _) in live.All)
-                _queue.Add(new ObjectKey(kind, name.Namespace, name.Name));
-        }
+        foreach (ObjectKey key in _served.Objects)
+            _queue.Add(key);
 
         await Task.WhenAll(
             _queue.Run(Writers, Settle, cancellationToken),
@@ -90,34 +78,31 @@ internal sealed partial class StatusWriter
         ];
         foreach (KubernetesObject @object in concerned)
         {
-            if (Find(@object.Key) is { } live && Difference(@object.Key, live) is not null)
+            if (_served.Find(@object.Key) is { } served && Difference(@object.Key, served) is not null)
                 _queue.Add(@object.Key);
         }
 
         return Task.CompletedTask;
     }
 
-    private LiveStatus? Find(ObjectKey key) => _live.GetValueOrDefault(key.Kind)?.Find(new ObjectName(key.Namespace, key.Name));
-
-    private JsonObject? Difference(ObjectKey key, LiveStatus live) =>
-        _board.Wanted(key) is { } wanted ? StatusMerge.Merge(wanted, live.Read(), _time.GetUtcNow()) : null;
+    private JsonObject? Difference(ObjectKey key, ServedStatus served) =>
+        _board.Wanted(key) is { } wanted ? StatusMerge.Merge(wanted, served, _time.GetUtcNow()) : null;
 
     /// <summary>Brings one status up to date.</summary>
     private async Task Settle(ObjectKey key, CancellationToken cancellationToken)
     {
-        LiveCollection<LiveStatus> collection = _live[key.Kind];
-        if (Find(key) is not { } known)
+        if (_served.Find(key) is not { } known)
             return;
-        LiveStatus live = known;
-        ApiPath path = collection.Resource.Named(key.Namespace, key.Name);
-        for (int tried = 1; Difference(key, live) is { } changed; tried++)
+        ServedStatus served = known;
+        ApiPath path = ApiResource.Of(key.Kind, known.ServedVersion).Named(key.Namespace, key.Name);
+        for (int tried = 1; Difference(key, served) is { } changed; tried++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var patch = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = live.Version }, ["status"] = changed };
+            var patch = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = served.Version }, ["status"] = changed };
             try
             {
                 JsonNode written = await _client.MergePatch(path.Status, patch, cancellationToken);
-                collection.Learn(new ObjectName(key.Namespace, key.Name), known, LiveStatus.Of(written));
+                _served.Learn(key, known, ServedStatus.Of(written, known.ServedVersion));
                 LogWritten(key);
                 return;
             }
@@ -130,7 +115,7 @@ internal sealed partial class StatusWriter
                 // Somebody else has written meanwhile: ours is put into what they left.
                 try
                 {
-                    live = LiveStatus.Of(await _client.Get(path, cancellationToken));
+                    served = ServedStatus.Of(await _client.Get(path, cancellationToken), known.ServedVersion);
                 }
                 catch (ApiException gone) when (gone.IsNotFound)
                 {

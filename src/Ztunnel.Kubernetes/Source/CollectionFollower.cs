@@ -109,10 +109,16 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
 internal class ObjectFollower(ResourceWatch watch, ObjectKind kind, string name, Func<ResourceEvent, ValueTask> tell, ILogger logger)
     : CollectionFollower(watch, kind, name, tell, logger)
 {
-    protected override ValueTask Put(WatchEvent.Put put, ObjectKey key)
+    /// <summary>Whether the objects' statuses are told too.</summary>
+    public bool TellsStatus { get; init; }
+
+    protected override async ValueTask Put(WatchEvent.Put put, ObjectKey key)
     {
+        if (TellsStatus)
+            await Tell(new ResourceEvent.Status(key, ServedStatus.Of(put.Object, Watch.Resource.Version)));
         JsonReading reading = Read(key, put.Object);
-        return State.Take(key, reading) ? Tell(reading.Object!) : ValueTask.CompletedTask;
+        if (State.Take(key, reading))
+            await Tell(reading.Object!);
     }
 
     protected override ValueTask Remove(ObjectKey key)

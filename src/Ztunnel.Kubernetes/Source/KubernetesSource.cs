@@ -11,7 +11,7 @@ namespace Ztunnel.Kubernetes;
 /// kind that the server does not have is waited for; one that may not be read is reported, and for policies
 /// <see cref="ResourceEvent.Synced"/> does not come, as traffic would be let in that they refuse; where it came before, the
 /// report has <see cref="ResourceProblem.KeepsFromServing"/>. An object that cannot be read
-/// stays as it was. When the server is lost, what was read stays, and the report of each collection says so.
+/// stays as it was. The controller is told the statuses that it writes (<see cref="ResourceEvent.Status"/>). When the server is lost, what was read stays, and the report of each collection says so.
 /// </summary>
 public sealed class KubernetesSource : IResourceSource
 {
@@ -53,6 +53,14 @@ public sealed class KubernetesSource : IResourceSource
     [
         ObjectKind.HttpRoute, ObjectKind.GrpcRoute, ObjectKind.TlsRoute, ObjectKind.TcpRoute, ObjectKind.ReferenceGrant,
         ObjectKind.RequestAuthentication, ObjectKind.DestinationRule, ObjectKind.Secret,
+    ];
+
+    // Those whose statuses the controller writes. Of PeerAuthentications and the like Istio's CRDs have the subresource too.
+    private static HashSet<ObjectKind> WithStatus { get; } =
+    [
+        ObjectKind.Gateway, ObjectKind.GatewayClass, ObjectKind.HttpRoute, ObjectKind.GrpcRoute, ObjectKind.TlsRoute, ObjectKind.TcpRoute,
+        ObjectKind.Service, ObjectKind.ServiceEntry, ObjectKind.WorkloadEntry,
+        ObjectKind.AuthorizationPolicy, ObjectKind.RequestAuthentication, ObjectKind.PeerAuthentication,
     ];
 
     /// <inheritdoc/>
@@ -119,7 +127,10 @@ public sealed class KubernetesSource : IResourceSource
                     kind,
                     $"kubernetes/{ApiResource.Of(kind).FullName}",
                     tell,
-                    _logger);
+                    _logger)
+                {
+                    TellsStatus = _options.Role == MeshRole.Controller && WithStatus.Contains(kind),
+                };
             }
         }
     }

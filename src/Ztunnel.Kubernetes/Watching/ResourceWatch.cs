@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using Ztunnel.Resources;
 
 namespace Ztunnel.Kubernetes;
 
@@ -55,13 +54,6 @@ public sealed class ResourceWatch
     /// <summary>Names the collection; <paramref name="path"/> may have selectors.</summary>
     public ResourceWatch(ApiClient client, ApiPath path, ResourceWatchOptions? options = null)
         : this(client, _ => Task.FromResult(path), options) => ArgumentNullException.ThrowIfNull(path);
-
-    /// <summary>The objects of a kind, in the best version that is read and that the server has when they are listed.</summary>
-    public static ResourceWatch Of(ApiClient client, ObjectKind kind, ResourceWatchOptions? options = null)
-    {
-        var served = new ServedVersions(client);
-        return new ResourceWatch(client, async cancelled => (await served.Find(kind, cancelled)).All(), options);
-    }
 
     /// <summary>As the other, of a collection that is looked for whenever it is listed, as it may be served in another version.</summary>
     internal ResourceWatch(ApiClient client, Func<CancellationToken, Task<ApiPath>> find, ResourceWatchOptions? options = null)

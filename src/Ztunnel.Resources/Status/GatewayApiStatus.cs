@@ -8,8 +8,18 @@ public sealed record GatewayApiStatus
     /// <summary>Which object it is about.</summary>
     public required ObjectKey Object { get; init; }
 
+    /// <summary>Which object of that name: its <c>metadata.uid</c>; null in manifests written by hand.</summary>
+    public string? Uid { get; init; }
+
     /// <summary>The generation of the object that was judged (<c>observedGeneration</c>).</summary>
     public long Generation { get; init; }
+
+    /// <summary>That of an object of which nothing is said yet.</summary>
+    public static GatewayApiStatus Of(KubernetesObject @object)
+    {
+        ArgumentNullException.ThrowIfNull(@object);
+        return new GatewayApiStatus { Object = @object.Key, Uid = @object.Metadata.Uid, Generation = @object.Metadata.Generation };
+    }
 
     /// <summary>The conditions of the object itself; none for a route, which has them for each parent.</summary>
     public ValueArray<StatusCondition> Conditions { get; init; } = [];

@@ -14,18 +14,19 @@ public sealed class LiveCollectionTests
         await using ApiServer server = await ApiServer.Start();
         using ApiClient client = ControllerWorld.Connect(server);
         using var stop = new CancellationTokenSource();
-        var services = new LiveCollection<LiveStatus>(new ResourceWatch(client, ApiResource.Services.All()), static @object => LiveStatus.Of(@object), NullLogger.Instance);
+        var services = new LiveCollection<string>(
+            new ResourceWatch(client, ApiResource.Services.All()), static @object => @object.GetProperty("metadata").GetProperty("resourceVersion").GetString(), NullLogger.Instance);
         server.Put(Manifest.Service("web"));
         Task following = services.Run(stop.Token);
         await services.Synced;
-        LiveStatus before = services.Find(Web)!, written = new("later", []);
+        string before = services.Find(Web)!, written = "later";
 
         services.Learn(Web, before, written);
         Assert.Same(written, services.Find(Web));
         server.Put(Manifest.Service("web", "a: b"));
         await Eventually.Holds(() => services.Find(Web) != written);
-        LiveStatus told = services.Find(Web)!;
-        services.Learn(Web, written, new LiveStatus("older", []));
+        string told = services.Find(Web)!;
+        services.Learn(Web, written, "older");
         Assert.Same(told, services.Find(Web));
 
         server.Objects.Delete("v1", "Service", "shop", "web");

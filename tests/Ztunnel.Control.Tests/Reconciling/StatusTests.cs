@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Ztunnel.Kubernetes;
+using Ztunnel.Resources;
 using Ztunnel.Testing;
 
 namespace Ztunnel.Control.Tests;
@@ -120,6 +122,41 @@ public sealed class StatusTests
             string.Join(' ', world.Get("HTTPRoute", "shop/web")!["status"]!["parents"]!.AsArray().Select(parent => parent!["controllerName"])));
         // Each time it was read again at once, not at leisure.
         Assert.InRange(world.Server.Counters.Requests("get", "httproutes.gateway.networking.k8s.io"), 2, 6);
+    }
+
+    [Fact]
+    public async Task Nothing_is_written_to_an_object_that_was_worked_out_for_one_before_it()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(new ObjectKey(ObjectKind.Gateway, "shop", "gw"), Manifest.Ingress, Manifest.Service("web"));
+        world.Put(Manifest.Ingress.Replace("port: 80", "port: 81", StringComparison.Ordinal));
+        await Eventually.Holds(() => world.At("Gateway", "shop/gw", "status.conditions[0].observedGeneration") == "2");
+        await world.Settled();
+
+        // It is made anew before that is known, and there is something new to say of the one that was.
+        world.Lag!.Hold();
+        world.Delete("Gateway", "shop/gw");
+        world.Put(Manifest.Ingress);
+        long read = world.Server.Counters.Requests("get", "gateways.gateway.networking.k8s.io");
+        world.Put(Route);
+        await Eventually.Holds(() => world.Server.Counters.Requests("get", "gateways.gateway.networking.k8s.io") > read);
+        await world.Settled();
+        Assert.StartsWith("Unknown", world.Condition("Gateway", "shop/gw", "Accepted"), StringComparison.Ordinal);
+
+        world.Lag.LetGo();
+        await Eventually.Holds(() => world.At("Gateway", "shop/gw", "status.conditions[0].observedGeneration") == "1");
+        Assert.Equal("1", world.At("Gateway", "shop/gw", "status.listeners[0].attachedRoutes"));
+    }
+
+    [Fact]
+    public async Task Each_collection_is_watched_once()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Manifest.Ingress, Manifest.Service("web"), Route);
+        await world.Settled();
+        foreach (ObjectKind kind in KubernetesSource.KindsOf(MeshRole.Controller))
+        {
+            // Those services that are made for Gateways are a collection of their own.
+            Assert.Equal((kind, kind == ObjectKind.Service ? 2 : 1), (kind, world.Server.Counters.Watches(ApiResource.Of(kind).FullName)));
+        }
     }
 
     [Fact]

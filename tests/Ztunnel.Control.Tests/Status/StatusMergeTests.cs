@@ -49,8 +49,16 @@ public sealed class StatusMergeTests
     }
 
     [Fact]
-    public void What_is_said_of_a_later_generation_is_not_taken_back() =>
-        Assert.Equal("nothing", Merge(Of(Gateway, Accepted with { Status = false }), $"conditions: [{AcceptedBefore.Replace("observedGeneration: 3", "observedGeneration: 4", StringComparison.Ordinal)}]"));
+    public void What_is_said_of_a_later_generation_is_not_taken_back_unless_there_is_none_as_late()
+    {
+        GatewayApiStatus wanted = Of(Gateway, Accepted with { Status = false });
+        string live = $"conditions: [{AcceptedBefore.Replace("observedGeneration: 3", "observedGeneration: 4", StringComparison.Ordinal)}]";
+        Assert.Equal("nothing", Merge(wanted, live));
+        Assert.Contains("\"observedGeneration\":3", Merge(wanted, live, generation: 3), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Nothing_is_said_of_another_object_of_that_name() => Assert.Equal("nothing", Merge(Of(Gateway, Accepted), null, uid: "another"));
 
     [Fact]
     public void Listeners_are_those_of_the_gateway()
@@ -94,8 +102,15 @@ public sealed class StatusMergeTests
         Assert.Equal("nothing", Merge(Of(Route), null));
     }
 
-    private static GatewayApiStatus Of(ObjectKey key, params StatusCondition[] conditions) => new() { Object = key, Generation = 3, Conditions = [.. conditions] };
+    private static GatewayApiStatus Of(ObjectKey key, params StatusCondition[] conditions) => new() { Object = key, Uid = "u", Generation = 3, Conditions = [.. conditions] };
 
-    private static string Merge(GatewayApiStatus wanted, string? live) =>
-        StatusMerge.Merge(wanted, live is null ? null : ManifestJson.Parse(live)!.AsObject(), Now)?.ToJsonString() ?? "nothing";
+    private static string Merge(GatewayApiStatus wanted, string? live, string uid = "u", int generation = 4)
+    {
+        var served = new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["uid"] = uid, ["generation"] = generation },
+            ["status"] = live is null ? null : ManifestJson.Parse(live),
+        };
+        return StatusMerge.Merge(wanted, ServedStatus.Of(served, "v1"), Now)?.ToJsonString() ?? "nothing";
+    }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Ztunnel.Kubernetes;
+using Ztunnel.Resources;
 using Ztunnel.Testing;
 
 namespace Ztunnel.Control.Tests;
@@ -14,11 +15,14 @@ internal sealed class ControllerWorld : IAsyncDisposable
     private CancellationTokenSource? _leading;
     private Task _writing = Task.CompletedTask;
 
-    private ControllerWorld(ApiServer server, ControllerOptions options, EventRecorder? events, TimeProvider? time)
+    private ControllerWorld(ApiServer server, ControllerOptions options, EventRecorder? events, TimeProvider? time, ObjectKey? held = null)
     {
         Server = server;
         _client = Connect(server);
-        Controller = new MeshController(_client, new KubernetesSource(_client, new KubernetesSourceOptions { Role = MeshRole.Controller, FullPods = true }), options, events, time);
+        IResourceSource source = new KubernetesSource(_client, new KubernetesSourceOptions { Role = MeshRole.Controller });
+        if (held is not null)
+            source = Lag = new HeldSource(source, held);
+        Controller = new MeshController(_client, source, options, events, time);
         _following = Task.Run(() => Controller.Follow(_stop.Token));
     }
 
@@ -26,13 +30,19 @@ internal sealed class ControllerWorld : IAsyncDisposable
 
     public MeshController Controller { get; }
 
+    /// <summary>Holds what is told of the object that it was started with.</summary>
+    public HeldSource? Lag { get; }
+
     /// <summary>A controller that leads, with whatever is there already.</summary>
-    public static async Task<ControllerWorld> Start(params string[] manifests)
+    public static Task<ControllerWorld> Start(params string[] manifests) => Start(null, manifests);
+
+    /// <summary>As the other, with a source that may lag with one object.</summary>
+    public static async Task<ControllerWorld> Start(ObjectKey? held, params string[] manifests)
     {
         ApiServer server = await ApiServer.Start();
         foreach (string manifest in manifests)
             server.Put(manifest);
-        ControllerWorld world = Beside(server);
+        var world = new ControllerWorld(server, new ControllerOptions { Provisioning = Gateways.Options }, null, null, held);
         world.Lead();
         return world;
     }

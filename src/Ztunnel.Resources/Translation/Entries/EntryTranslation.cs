@@ -215,6 +215,6 @@ internal sealed class EntryTranslation(
         };
         if (notEnforced.Count > 0)
             conditions.Add(StatusCondition.NotEnforced(notEnforced));
-        return new GatewayApiStatus { Object = @object.Key, Generation = @object.Metadata.Generation, Conditions = [.. conditions], AssignedAddresses = assigned };
+        return GatewayApiStatus.Of(@object) with { Conditions = [.. conditions], AssignedAddresses = assigned };
     }
 }

@@ -76,10 +76,8 @@ internal sealed class GatewayApiTranslation
         else
             _classes[name] = @class;
         bool ours = @class is not null && GatewayControllers.IsOurs(@class.ControllerName);
-        _inventory.SetStatus(new ObjectKey(ObjectKind.GatewayClass, "", name), !ours ? null : new GatewayApiStatus
+        _inventory.SetStatus(new ObjectKey(ObjectKind.GatewayClass, "", name), !ours ? null : GatewayApiStatus.Of(@class!) with
         {
-            Object = @class!.Key,
-            Generation = @class.Metadata.Generation,
             Conditions = [new StatusCondition("Accepted", true, "Accepted", "Handled by Ztunnel")],
         });
         _dueGateways.UnionWith(_gatewaysOfClass.Of(name));

@@ -24,10 +24,8 @@ internal sealed record GatewaySettlement
             .Where(attachment => attachment.Listeners.Any(listener => listener.Listener == index)).DistinctBy(attachment => attachment.Route.Key).Count()))];
         return new GatewaySettlement
         {
-            Status = new GatewayApiStatus
+            Status = GatewayApiStatus.Of(gateway) with
             {
-                Object = gateway.Key,
-                Generation = gateway.Metadata.Generation,
                 Conditions = GatewayConditions.Of(gateway, role, listeners, addresses),
                 Addresses = addresses.Assigned,
                 Listeners = role == GatewayRole.Remote ? [] : [.. statuses],

@@ -40,14 +40,7 @@ internal sealed class RouteStatuses(ResourceInventory inventory)
     public void Publish()
     {
         foreach (Held held in _changed.Select(route => _held[route]))
-        {
-            inventory.SetStatus(held.Route.Key, new GatewayApiStatus
-            {
-                Object = held.Route.Key,
-                Generation = held.Route.Metadata.Generation,
-                Parents = [.. held.Parents.Values],
-            });
-        }
+            inventory.SetStatus(held.Route.Key, GatewayApiStatus.Of(held.Route) with { Parents = [.. held.Parents.Values] });
 
         _changed.Clear();
     }

@@ -113,7 +113,7 @@ internal sealed class TrafficTranslation(MeshState mesh, TranslatorOptions optio
             };
             if (rule.NotEnforced.Count > 0)
                 conditions.Add(StatusCondition.NotEnforced(rule.NotEnforced));
-            inventory.SetStatus(rule.Key, new GatewayApiStatus { Object = rule.Key, Generation = rule.Metadata.Generation, Conditions = [.. conditions] });
+            inventory.SetStatus(rule.Key, GatewayApiStatus.Of(rule) with { Conditions = [.. conditions] });
             first ??= rule.Selector is null ? rule : null;
         }
     }
