@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Kubernetes;
@@ -24,6 +25,8 @@ internal sealed partial class StatusWriter
     private readonly StatusBoard _board;
     private readonly KnownObjects _objects;
     private readonly ServedStatuses _served;
+    private readonly WrittenStatuses _written;
+    private readonly ConcurrentDictionary<ObjectKind, bool> _losing = new();
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly WorkQueue<ObjectKey> _queue;
@@ -32,6 +35,7 @@ internal sealed partial class StatusWriter
     public StatusWriter(ApiClient client, StatusBoard board, KnownObjects objects, ServedStatuses served, TimeProvider time, ILogger logger)
     {
         (_client, _board, _objects, _served, _time, _logger) = (client, board, objects, served, time, logger);
+        _written = new WrittenStatuses(time);
         _queue = new WorkQueue<ObjectKey>(time, logger);
         _sweeps = new WorkQueue<string>(time, logger);
         served.Changed += Due;
@@ -43,6 +47,8 @@ internal sealed partial class StatusWriter
     {
         if (_served.Find(key) is not null)
             _queue.Add(key, Coalesce);
+        else
+            _written.Forget(key);
     }
 
     /// <summary>Writes, beginning with everything, until cancelled.</summary>
@@ -50,6 +56,7 @@ internal sealed partial class StatusWriter
     {
         _queue.Clear();
         _sweeps.Clear();
+        _written.Clear();
         foreach (ObjectKey key in _served.Objects)
             _queue.Add(key);
 
@@ -85,8 +92,8 @@ internal sealed partial class StatusWriter
         return Task.CompletedTask;
     }
 
-    private JsonObject? Difference(ObjectKey key, ServedStatus served) =>
-        _board.Wanted(key) is { } wanted ? StatusMerge.Merge(wanted, served, _time.GetUtcNow()) : null;
+    private (GatewayApiStatus Wanted, JsonObject Changed)? Difference(ObjectKey key, ServedStatus served) =>
+        _board.Wanted(key) is { } wanted && StatusMerge.Merge(wanted, served, _time.GetUtcNow()) is { } changed ? (wanted, changed) : null;
 
     /// <summary>Brings one status up to date.</summary>
     private async Task Settle(ObjectKey key, CancellationToken cancellationToken)
@@ -95,15 +102,21 @@ internal sealed partial class StatusWriter
             return;
         ServedStatus served = known;
         ApiPath path = ApiResource.Of(key.Kind, known.ServedVersion).Named(key.Namespace, key.Name);
-        for (int tried = 1; Difference(key, served) is { } changed; tried++)
+        for (int tried = 1; Difference(key, served) is var (wanted, changed); tried++)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            TimeSpan wait = _written.Wait(wanted, changed, served);
+            if (wait > TimeSpan.Zero)
+                _queue.Add(key, wait);
+            if (wait != TimeSpan.Zero)
+                return;
             var patch = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = served.Version }, ["status"] = changed };
             try
             {
                 JsonNode written = await _client.MergePatch(path.Status, patch, cancellationToken);
-                _served.Learn(key, known, ServedStatus.Of(written, known.ServedVersion));
-                LogWritten(key);
+                var left = ServedStatus.Of(written, known.ServedVersion);
+                _served.Learn(key, known, left);
+                Note(wanted, changed, left);
                 return;
             }
             catch (ApiException error) when (error.IsNotFound)
@@ -124,6 +137,20 @@ internal sealed partial class StatusWriter
             }
         }
     }
+
+    /// <summary>Notes what was written, and what the server made of it.</summary>
+    private void Note(GatewayApiStatus wanted, JsonObject changed, ServedStatus left)
+    {
+        LogWritten(wanted.Object);
+        bool kept = StatusMerge.Merge(wanted, left, _time.GetUtcNow()) is null;
+        JsonObject? there = left.Read();
+        _written.Note(wanted, kept ? null : new JsonObject(changed.Select(field => KeyValuePair.Create(field.Key, there?[field.Key]?.DeepClone()))));
+        if (!kept && _losing.TryAdd(wanted.Object.Kind, true))
+            LogNotKept(wanted.Object);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Object}: the server keeps only part of the status that is written, as by an older definition of the kind; it is left at that, as with others of the kind")]
+    private partial void LogNotKept(ObjectKey @object);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Object}: status written")]
     private partial void LogWritten(ObjectKey @object);

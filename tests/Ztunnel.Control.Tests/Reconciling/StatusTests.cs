@@ -148,6 +148,59 @@ public sealed class StatusTests
     }
 
     [Fact]
+    public async Task What_the_server_does_not_keep_is_written_once()
+    {
+        // As Istio's definitions were.
+        await using ControllerWorld world = await ControllerWorld.Start("""
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata: {name: authorizationpolicies.security.istio.io}
+            spec:
+              group: security.istio.io
+              names: {plural: authorizationpolicies, singular: authorizationpolicy, kind: AuthorizationPolicy, listKind: AuthorizationPolicyList}
+              scope: Namespaced
+              versions:
+              - name: v1
+                served: true
+                storage: true
+                subresources: {status: {}}
+                schema:
+                  openAPIV3Schema:
+                    type: object
+                    properties:
+                      spec: {type: object, x-kubernetes-preserve-unknown-fields: true}
+                      status:
+                        type: object
+                        properties:
+                          conditions:
+                            type: array
+                            items:
+                              type: object
+                              properties: {type: {type: string}, status: {type: string}, reason: {type: string}, message: {type: string}}
+            ---
+            apiVersion: security.istio.io/v1
+            kind: AuthorizationPolicy
+            metadata: {name: plain, namespace: shop}
+            spec: {action: ALLOW, rules: [{from: [{source: {namespaces: [a]}}]}]}
+            """);
+        await Eventually.Holds(() => world.Condition("AuthorizationPolicy", "shop/plain", "ZtunnelAccepted") == "True/Accepted: attached to ztunnel");
+        Assert.Equal("absent", world.At("AuthorizationPolicy", "shop/plain", "status.conditions[0].observedGeneration"));
+        await world.Settled();
+        long written = Written();
+        for (int change = 0; change < 3; change++)
+        {
+            world.Edit("AuthorizationPolicy", "shop/plain", policy => policy["metadata"]!["labels"] = new JsonObject { ["change"] = $"{change}" });
+            await world.Settled();
+        }
+
+        Assert.Equal(written, Written());
+        world.Edit("AuthorizationPolicy", "shop/plain", policy => policy["status"] = new JsonObject());
+        await Eventually.Holds(() => world.Condition("AuthorizationPolicy", "shop/plain", "ZtunnelAccepted") == "True/Accepted: attached to ztunnel");
+
+        long Written() => world.Server.Counters.Requests("patch", "authorizationpolicies.security.istio.io");
+    }
+
+    [Fact]
     public async Task Each_collection_is_watched_once()
     {
         await using ControllerWorld world = await ControllerWorld.Start(Manifest.Ingress, Manifest.Service("web"), Route);

@@ -4,7 +4,7 @@ namespace Ztunnel.Testing.Api;
 
 /// <summary>
 /// CustomResourceDefinitions: while one is there its kind is served. A kind of <see cref="CustomKinds"/> then keeps the rules that stand
-/// there; of any other only what the definition's names, versions, subresources and columns say holds, not its schema.
+/// there; of any other only what the definition's names, versions, subresources and columns say holds. Of a schema what it drops holds.
 /// </summary>
 internal sealed class Definitions(Store store, KindTable kinds)
 {
@@ -89,10 +89,12 @@ internal sealed class Definitions(Store store, KindTable kinds)
         ResourceKind? known = CustomKinds.OfGatewayApi.Concat(CustomKinds.OfIstio)
             .FirstOrDefault(kind => kind.Group == group && kind.Plural == plural);
         string[] versions = [.. served.OrderByDescending(version => version == kept).Select(version => (string?)version["name"] ?? "")];
+        var schema = kept?["schema"]?["openAPIV3Schema"] as JsonObject;
         if (known is not null)
-            return known with { Versions = [.. versions] };
+            return known with { Versions = [.. versions], Schema = known.Schema with { Structure = schema } };
         return new ResourceKind
         {
+            Schema = new Schema { Structure = schema },
             Group = group,
             Versions = [.. versions],
             Plural = plural,

@@ -5,7 +5,7 @@ namespace Ztunnel.Testing.Api;
 
 /// <summary>
 /// What a kind's objects get when they do not say, and what must hold of them. These are the rules that people and programs run into, not
-/// the whole schema: fields nobody knows are kept, where the real server drops them from custom resources.
+/// the whole schema: fields nobody knows are kept, but of custom resources whose definition says what there is (<see cref="Structure"/>).
 /// </summary>
 internal sealed record Schema
 {
@@ -27,9 +27,14 @@ internal sealed record Schema
     /// <summary>The form of names.</summary>
     public Func<string, bool> IsName { get; init; } = Names.IsSubdomain;
 
-    /// <summary>Fills in defaults.</summary>
+    /// <summary>The <c>openAPIV3Schema</c> of the kind's definition, by which other fields are dropped; null to drop none.</summary>
+    public JsonObject? Structure { get; init; }
+
+    /// <summary>Drops what is not kept and fills in defaults.</summary>
     public void Fill(JsonObject value)
     {
+        if (Structure is not null)
+            Pruning.Prune(value, Structure);
         foreach ((string path, string json) in Defaults)
         {
             foreach (Place place in Place.Find(value, path))
