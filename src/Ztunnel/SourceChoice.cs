@@ -22,11 +22,11 @@ internal abstract record SourceChoice
     }
 
     /// <summary>A cluster's API server.</summary>
-    public sealed record Cluster(string? Kubeconfig, string? Context, KubernetesSourceOptions Options) : SourceChoice
+    public sealed record Cluster(ClusterChoice Where, KubernetesSourceOptions Options) : SourceChoice
     {
         public override OpenSource Open(ILoggerFactory loggers)
         {
-            var client = new ApiClient(ApiAccess.Find(Kubeconfig, Context), logger: loggers.CreateLogger<ApiClient>());
+            ApiClient client = Where.Connect(loggers);
             return new OpenSource(new KubernetesSource(client, Options, loggers.CreateLogger<KubernetesSource>()), client);
         }
     }

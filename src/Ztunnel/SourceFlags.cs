@@ -11,14 +11,7 @@ internal sealed class SourceFlags
 
     private readonly Option<DirectoryInfo?> _manifests = new("--manifests") { Description = "Directory of Kubernetes YAML, watched." };
 
-    private readonly Option<bool> _kubernetes = new("--kubernetes")
-    {
-        Description = "The cluster's API server: as the pod that this runs in, or by $KUBECONFIG or ~/.kube/config.",
-    };
-
-    private readonly Option<string?> _kubeconfig = new("--kubeconfig") { Description = "The cluster's API server, by this kubeconfig file. Stands for --kubernetes too." };
-
-    private readonly Option<string?> _context = new("--context") { Description = "The kubeconfig's context. Stands for --kubernetes too." };
+    private readonly ClusterFlags _cluster = new();
 
     private readonly Option<string> _pods = new("--pods")
     {
@@ -40,8 +33,9 @@ internal sealed class SourceFlags
     /// <summary>Gives a command these flags.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option flag in new Option[] { _manifests, _kubernetes, _kubeconfig, _context, _pods })
-            command.Add(flag);
+        command.Add(_manifests);
+        _cluster.AddTo(command);
+        command.Add(_pods);
         command.Validators.Add(Check);
     }
 
@@ -49,13 +43,12 @@ internal sealed class SourceFlags
     public SourceChoice Read(ParseResult parsed, KubernetesSourceOptions options) =>
         parsed.GetValue(_manifests) is { } directory
             ? new SourceChoice.Manifests(directory.FullName)
-            : new SourceChoice.Cluster(
-                parsed.GetValue(_kubeconfig), parsed.GetValue(_context), options with { FullPods = parsed.GetValue(_pods) is Full });
+            : new SourceChoice.Cluster(_cluster.Read(parsed), options with { FullPods = parsed.GetValue(_pods) is Full });
 
     private void Check(CommandResult result)
     {
         bool manifests = result.GetResult(_manifests) is not null;
-        bool cluster = result.GetValue(_kubernetes) || result.GetResult(_kubeconfig) is not null || result.GetResult(_context) is not null;
+        bool cluster = _cluster.AreSet(result);
         if (manifests && cluster)
             result.AddError("--manifests: the objects come either from a directory or from a cluster, not from both");
         else if (!manifests && !cluster)

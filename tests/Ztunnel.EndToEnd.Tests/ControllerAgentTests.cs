@@ -62,7 +62,6 @@ public sealed class ControllerAgentTests
             },
         },
         client,
-        new KubernetesSource(client, new KubernetesSourceOptions { Role = MeshRole.Controller, FullPods = true }),
         NullLoggerFactory.Instance,
         TestContext.Current.CancellationToken);
 }

@@ -78,6 +78,23 @@ public sealed class FlagTests
     }
 
     [Theory]
+    [InlineData("--manifests", "--kubernetes", "--manifests", ".")]
+    [InlineData("--pods", "--kubernetes", "--pods", "full")]
+    [InlineData("--kubernetes is required")]
+    [InlineData(null, "--kubernetes")]
+    [InlineData(null, "--kubeconfig", "config", "--context", "c")]
+    public void A_controller_has_a_cluster_and_reads_all_of_it(string? mistake, params string[] flags)
+    {
+        Command command = ControllerCommand.Create();
+        ParseResult parsed = command.Parse(["--gateway-image", "x", .. flags]);
+        if (mistake is null)
+            Assert.Empty(parsed.Errors);
+        else
+            Assert.Contains(parsed.Errors, error => error.Message.Contains(mistake, StringComparison.Ordinal));
+        Assert.DoesNotContain(command.Options, option => option.Name is "--manifests" or "--pods");
+    }
+
+    [Theory]
     [InlineData("--root-namespace", "A")]
     [InlineData("--revision", "a b")]
     [InlineData("--gateway-image-pull-policy", "Sometimes")]

@@ -24,8 +24,9 @@ public sealed partial class ControllerAgent : IAsyncDisposable
     private Task _following = Task.CompletedTask;
     private Task _contending = Task.CompletedTask;
 
-    private ControllerAgent(ControllerAgentOptions options, ApiClient client, IResourceSource source, ILoggerFactory loggers)
+    private ControllerAgent(ControllerAgentOptions options, ApiClient client, ILoggerFactory loggers)
     {
+        IResourceSource source = new KubernetesSource(client, new KubernetesSourceOptions { Role = MeshRole.Controller }, loggers.CreateLogger<KubernetesSource>());
         _logger = loggers.CreateLogger<ControllerAgent>();
         _events = new EventRecorder(client, "ztunnel.io/controller", options.Election.Identity, loggers.CreateLogger<EventRecorder>());
         if (options.Authority is { } signing)
@@ -43,12 +44,11 @@ public sealed partial class ControllerAgent : IAsyncDisposable
     /// Starts a replica and returns when it knows everything there is, contends for the Lease and signs, if it is to. Throws
     /// <see cref="IOException"/> when an address cannot be listened on.
     /// </summary>
-    public static async Task<ControllerAgent> Start(
-        ControllerAgentOptions options, ApiClient client, IResourceSource source, ILoggerFactory loggers, CancellationToken stop)
+    public static async Task<ControllerAgent> Start(ControllerAgentOptions options, ApiClient client, ILoggerFactory loggers, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggers);
-        var agent = new ControllerAgent(options, client, source, loggers);
+        var agent = new ControllerAgent(options, client, loggers);
         try
         {
             if (agent._diagnostics is { } diagnostics)

@@ -42,14 +42,14 @@ internal static class ControllerCommand
         Option<string[]> aliases = NameFlag.TrustDomainAliases();
         Option<string> admin = AddressFlag.Create("--admin", $"127.0.0.1:{DiagnosticsOptions.AdminPort}", "Address of the admin endpoint.");
         Option<string> readiness = AddressFlag.Create("--readiness", DiagnosticsOptions.DefaultReadiness.ToString(), "Address of /healthz/ready.");
-        var source = new SourceFlags();
+        var cluster = new ClusterFlags();
         var signing = new ClusterAuthorityFlags();
         var log = new LogFlags("info,Microsoft=warn");
         var command = new Command("controller", "Run one replica of the controller: makes gateways, writes statuses, signs certificates.")
         {
             image, pull, authority, revision, root, identity, trustDomain, aliases, admin, readiness,
         };
-        source.AddTo(command);
+        cluster.RequireIn(command);
         signing.AddTo(command);
         log.AddTo(command);
         command.SetAction((parsed, stop) => Run(
@@ -83,19 +83,17 @@ internal static class ControllerCommand
                     Readiness = [IPEndPoint.Parse(parsed.GetRequiredValue(readiness))],
                 },
             },
-            source.Read(parsed, new KubernetesSourceOptions { Role = MeshRole.Controller }),
+            cluster.Read(parsed),
             log.Open(parsed),
             stop));
         return command;
     }
 
-    private static Task<int> Run(ControllerAgentOptions options, SourceChoice choice, RoleLog log, CancellationToken stop) =>
+    private static Task<int> Run(ControllerAgentOptions options, ClusterChoice cluster, RoleLog log, CancellationToken stop) =>
         Role.Run("Ztunnel.Controller", log, async loggers =>
         {
-            using OpenSource objects = choice.Open(loggers);
-            if (objects.Client is not { } client)
-                throw new FormatException("--manifests: a controller writes to a cluster, which --kubernetes or --kubeconfig names");
-            await using ControllerAgent agent = await ControllerAgent.Start(options, client, objects.Source, loggers, stop);
+            using ApiClient client = cluster.Connect(loggers);
+            await using ControllerAgent agent = await ControllerAgent.Start(options, client, loggers, stop);
             await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, stop), agent.Failed);
             if (!stop.IsCancellationRequested)
                 await agent.Failed;
