@@ -20,10 +20,10 @@ public sealed partial class GatewayAgent : IAsyncDisposable
 {
     private readonly GatewayAgentOptions _options;
     private readonly ILogger _logger;
-    private readonly CancellationTokenSource _stopping = new();
     private readonly Readiness _readiness = new();
     private readonly MeshState _mesh;
     private readonly Translator _translator;
+    private readonly ResourceFollower _follower;
     private readonly EventLoopGroup _loops;
     private readonly LoopWatchdog _watchdog;
     private readonly MeshPeerVerifier _verifier;
@@ -31,7 +31,6 @@ public sealed partial class GatewayAgent : IAsyncDisposable
     private readonly DiagnosticsServer? _diagnostics;
     private GatewayEngine? _engine;
     private ListenerWarnings? _warnings;
-    private Task _following = Task.CompletedTask;
 
     private GatewayAgent(GatewayAgentOptions options, ICertificateAuthority authority, ILoggerFactory loggers)
     {
@@ -48,6 +47,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
             DeriveEndpoints = !options.InCluster,
         };
         _translator = new Translator(_mesh, translation, loggers.CreateLogger<Translator>());
+        _follower = new ResourceFollower(_readiness, _logger);
         ILogger loopLogger = loggers.CreateLogger<EventLoop>();
         _loops = EventLoopGroup.Start(options.Workers, new EventLoopOptions { ThreadName = "gateway-" }, loopLogger);
         _watchdog = new LoopWatchdog(_loops.Loops, loopLogger);
@@ -71,11 +71,8 @@ public sealed partial class GatewayAgent : IAsyncDisposable
         {
             if (agent._diagnostics is { } diagnostics)
                 await diagnostics.Start(stop);
-            agent._following = new ResourceFollower(agent._translator, agent._readiness, agent._logger)
-                .Run(options.Source, agent._stopping.Token);
-            await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
-            if (agent._following.IsFaulted)
-                await agent._following;
+            await agent._follower.Start(
+                following => agent._translator.Run(agent._follower.Observing(options.Source), following), agent._translator.Synced, stop);
             Workload pod = await agent.FindPod(stop);
             agent._engine = await GatewayEngine.Start(
                 options.Engine, pod, agent._loops, agent._mesh, agent._certificates, agent._verifier, accessLog, loggers, stop);
@@ -109,8 +106,7 @@ public sealed partial class GatewayAgent : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _warnings?.Dispose();
-        await _stopping.CancelAsync();
-        await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _follower.DisposeAsync();
         if (_engine is not null)
             await _engine.DisposeAsync();
         if (_diagnostics is not null)
@@ -118,7 +114,6 @@ public sealed partial class GatewayAgent : IAsyncDisposable
         await _certificates.DisposeAsync();
         _watchdog.Dispose();
         _loops.Dispose();
-        _stopping.Dispose();
     }
 
     /// <summary>

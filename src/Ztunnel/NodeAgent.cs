@@ -25,6 +25,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     private readonly Readiness _readiness = new();
     private readonly MeshState _mesh;
     private readonly Translator _translator;
+    private readonly ResourceFollower _follower;
     private readonly EventLoopGroup _loops;
     private readonly LoopWatchdog _watchdog;
     private readonly CertificateStore _certificates;
@@ -35,7 +36,6 @@ public sealed partial class NodeAgent : IAsyncDisposable
     private readonly NetworkNamespace? _ownNamespace;
     private readonly EventRecorder? _events;
     private readonly ClusterPods? _clusterPods;
-    private Task _following = Task.CompletedTask;
 
     private NodeAgent(NodeAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers)
     {
@@ -62,6 +62,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
         }
 
         _translator = new Translator(_mesh, translation, loggers.CreateLogger<Translator>());
+        _follower = new ResourceFollower(_readiness, _logger);
         ILogger loopLogger = loggers.CreateLogger<EventLoop>();
         _loops = EventLoopGroup.Start(options.Workers, new EventLoopOptions { ThreadName = $"{options.Node}-" }, loopLogger);
         _watchdog = new LoopWatchdog(_loops.Loops, loopLogger);
@@ -109,11 +110,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
             bool follows = options.RunDirectory is { } served && Succession.IsServed(served);
             if (!follows)
                 await agent._diagnostics.Start(stop);
-            agent._following = new ResourceFollower(agent._translator, agent._readiness, agent._logger)
-                .Run(options.Source, agent._stopping.Token);
-            await Task.WhenAny(agent._translator.Synced, agent._following).WaitAsync(stop);
-            if (agent._following.IsFaulted)
-                await agent._following;
+            await agent._follower.Start(
+                following => agent._translator.Run(agent._follower.Observing(options.Source), following), agent._translator.Synced, stop);
             using UpgradeConversation? predecessor = follows ? await agent.Inherit() : null;
             if (follows)
             {
@@ -182,7 +180,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
             await _succession.DisposeAsync();
         await CloseDoor();
         await _stopping.CancelAsync();
-        await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _follower.DisposeAsync();
         await _enroller.DisposeAsync();
         if (_events is not null)
             await _events.DisposeAsync();

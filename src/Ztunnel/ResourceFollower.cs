@@ -6,19 +6,52 @@ using Ztunnel.Resources;
 namespace Ztunnel;
 
 /// <summary>
-/// Takes the objects into the model for as long as an agent lives. Should that break down, the agent goes on with what it
-/// knows, and is not ready any more: it would serve routes and policies that nobody can change.
+/// Has the objects taken into the model for as long as an agent lives, and the agent's readiness say what that waits for. Should it
+/// break down, the agent goes on with what it knows, and is not ready any more: it would serve routes and policies that nobody can
+/// change.
 /// </summary>
-internal sealed partial class ResourceFollower(Translator translator, Readiness readiness, ILogger logger)
+internal sealed partial class ResourceFollower(Readiness readiness, ILogger logger) : IAsyncDisposable
 {
-    /// <summary>Follows a source until stopped. Throws what it breaks down by.</summary>
-    public async Task Run(IResourceSource source, CancellationToken stop)
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>Following, once it has begun; fails with what it breaks down by.</summary>
+    public Task Following { get; private set; } = Task.CompletedTask;
+
+    /// <summary>
+    /// The same objects as of <paramref name="source"/>; as they pass, the readiness says, until all has been told, what keeps them
+    /// from that, and later what the agent must not serve without.
+    /// </summary>
+    public IResourceSource Observing(IResourceSource source) => new Observed(source, readiness);
+
+    /// <summary>
+    /// Begins to follow, and returns when everything that there is is known. Throws what following breaks down by before that.
+    /// </summary>
+    /// <param name="follow">Takes what <see cref="Observing"/> tells into the model, until cancelled.</param>
+    /// <param name="synced">Completes when everything is known.</param>
+    /// <param name="stop">Ends the wait, not the following.</param>
+    public async Task Start(Func<CancellationToken, Task> follow, Task synced, CancellationToken stop)
+    {
+        Following = Follow(follow);
+        await Task.WhenAny(synced, Following).WaitAsync(stop);
+        if (Following.IsCompleted)
+            await Following;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await Following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stopping.Dispose();
+    }
+
+    private async Task Follow(Func<CancellationToken, Task> follow)
     {
         try
         {
-            await translator.Run(new Observed(source, readiness), stop);
+            await follow(_stopping.Token);
         }
-        catch (Exception e) when (!stop.IsCancellationRequested)
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
             readiness.Fault = "objects are not followed any more";
             LogBrokenDown(e);
@@ -26,10 +59,6 @@ internal sealed partial class ResourceFollower(Translator translator, Readiness 
         }
     }
 
-    /// <summary>
-    /// A source of which the readiness says, until all has been told, what keeps it from that, and later what the agent must
-    /// not serve without.
-    /// </summary>
     private sealed class Observed(IResourceSource source, Readiness readiness) : IResourceSource
     {
         private readonly SortedDictionary<string, ResourceProblem> _faults = new(StringComparer.Ordinal);

@@ -1,6 +1,9 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.Control;
+using Ztunnel.Diagnostics;
 using Ztunnel.Kubernetes;
 using Ztunnel.Testing;
 
@@ -45,11 +48,64 @@ public sealed class ControllerAgentTests
         await Eventually.Holds(() => Accepted(server, "b") == "Accepted");
     }
 
+    [Fact]
+    public async Task One_that_may_not_read_policies_is_not_ready_and_says_why()
+    {
+        await using ApiServer server = await ApiServer.Start();
+        server.Put("{apiVersion: v1, kind: Namespace, metadata: {name: istio-system}}");
+        IDisposable denial = Deny();
+        using ApiClient client = new(ApiAccess.Insecure(server.Address));
+        using var probe = new HttpClient();
+        var asked = new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0);
+        Task<ControllerAgent> starting = Start(client, "only", new DiagnosticsOptions
+        {
+            Admin = [new IPEndPoint(IPAddress.Loopback, 0)],
+            Readiness = [asked],
+            Bind = endpoint =>
+            {
+                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                socket.Bind(endpoint);
+                socket.Listen();
+                if (endpoint.Equals(asked))
+                    probe.BaseAddress = new Uri($"http://{socket.LocalEndPoint}");
+                return socket;
+            },
+        });
+        await Says(HttpStatusCode.ServiceUnavailable, "authorizationpolicies.security.istio.io: may not be read");
+        Assert.False(starting.IsCompleted);
+        denial.Dispose();
+        await using ControllerAgent agent = await starting;
+        await Says(HttpStatusCode.OK, "");
+
+        using (Deny())
+        {
+            server.Faults.DropWatches();
+            await Says(HttpStatusCode.ServiceUnavailable, "authorizationpolicies.security.istio.io: may not be read");
+        }
+
+        await Says(HttpStatusCode.OK, "");
+
+        IDisposable Deny() => server.Faults.Fail(403, request => request.Resource == "authorizationpolicies.security.istio.io");
+
+        async Task Says(HttpStatusCode status, string text)
+        {
+            (HttpStatusCode Status, string Text) said = (default, "");
+            for (var limit = Task.Delay(Eventually.Deadline); !(said.Status == status && said.Text.Contains(text, StringComparison.Ordinal)); await Task.Delay(5))
+            {
+                Assert.False(limit.IsCompleted, $"{said}");
+                if (probe.BaseAddress is null)
+                    continue;
+                using HttpResponseMessage answer = await probe.GetAsync(new Uri("/healthz/ready", UriKind.Relative), TestContext.Current.CancellationToken);
+                said = (answer.StatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+            }
+        }
+    }
+
     private static string? Accepted(ApiServer server, string name) =>
         (server.Objects.Get("gateway.networking.k8s.io/v1", "Gateway", "shop", name)?["status"]?["conditions"] as JsonArray)?
             .Where(condition => (string?)condition!["type"] == "Accepted").Select(condition => (string?)condition!["reason"]).FirstOrDefault();
 
-    private static Task<ControllerAgent> Start(ApiClient client, string identity) => ControllerAgent.Start(
+    private static Task<ControllerAgent> Start(ApiClient client, string identity, DiagnosticsOptions? diagnostics = null) => ControllerAgent.Start(
         new ControllerAgentOptions
         {
             Controller = new ControllerOptions { Provisioning = new ProvisioningOptions { Image = "ztunnel:test" } },
@@ -60,6 +116,7 @@ public sealed class ControllerAgentTests
                 Identity = identity,
                 RetryPeriod = TimeSpan.FromMilliseconds(50),
             },
+            Diagnostics = diagnostics,
         },
         client,
         NullLoggerFactory.Instance,

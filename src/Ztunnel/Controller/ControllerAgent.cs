@@ -8,20 +8,20 @@ namespace Ztunnel;
 
 /// <summary>
 /// One replica of the controller, put together: objects into the model, the contest for the Lease, what the leader does, the
-/// certificate authority, its diagnostics. It is ready once it knows everything, whether it leads or not.
+/// certificate authority, its diagnostics. It is ready once it knows everything, whether it leads or not, and until then says what it
+/// waits for.
 /// </summary>
 public sealed partial class ControllerAgent : IAsyncDisposable
 {
     private readonly ILogger _logger;
     private readonly Readiness _readiness = new();
-    private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _resigning = new();
     private readonly EventRecorder _events;
     private readonly ClusterAuthority? _authority;
+    private readonly ResourceFollower _follower;
     private readonly MeshController _controller;
     private readonly LeaderElection _election;
     private readonly DiagnosticsServer? _diagnostics;
-    private Task _following = Task.CompletedTask;
     private Task _contending = Task.CompletedTask;
 
     private ControllerAgent(ControllerAgentOptions options, ApiClient client, ILoggerFactory loggers)
@@ -31,7 +31,8 @@ public sealed partial class ControllerAgent : IAsyncDisposable
         _events = new EventRecorder(client, "ztunnel.io/controller", options.Election.Identity, loggers.CreateLogger<EventRecorder>());
         if (options.Authority is { } signing)
             _authority = new ClusterAuthority(client, signing, loggers, _events);
-        _controller = new MeshController(client, _authority?.Observing(source) ?? source, options.Controller, _events, loggers: loggers);
+        _follower = new ResourceFollower(_readiness, _logger);
+        _controller = new MeshController(client, _follower.Observing(_authority?.Observing(source) ?? source), options.Controller, _events, loggers: loggers);
         _election = new LeaderElection(client, options.Election, loggers.CreateLogger<LeaderElection>());
         if (options.Diagnostics is { } diagnostics)
         {
@@ -53,10 +54,7 @@ public sealed partial class ControllerAgent : IAsyncDisposable
         {
             if (agent._diagnostics is { } diagnostics)
                 await diagnostics.Start(stop);
-            agent._following = agent.Follow();
-            await Task.WhenAny(agent._controller.Synced, agent._following).WaitAsync(stop);
-            if (agent._following.IsCompleted)
-                await agent._following;
+            await agent._follower.Start(agent._controller.Follow, agent._controller.Synced, stop);
             agent._contending = agent._election.Run(agent.Lead, agent._resigning.Token);
             agent._authority?.Start();
             // It takes calls from the moment it is ready: with a key, which the leader may still have to make.
@@ -77,7 +75,7 @@ public sealed partial class ControllerAgent : IAsyncDisposable
     public bool IsLeader => _election.IsLeader;
 
     /// <summary>Completes when it cannot go on, with why: a process that has lost its model or its contest is better started anew.</summary>
-    public Task Failed => Task.WhenAny(_following, _contending).Unwrap();
+    public Task Failed => Task.WhenAny(_follower.Following, _contending).Unwrap();
 
     /// <summary>Stops in order: not ready any more, leads no longer, gives the Lease back so that another leads at once.</summary>
     public async Task Drain()
@@ -91,32 +89,17 @@ public sealed partial class ControllerAgent : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Drain();
-        await _stopping.CancelAsync();
-        await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _follower.DisposeAsync();
         if (_authority is not null)
             await _authority.DisposeAsync();
         await _events.DisposeAsync();
         if (_diagnostics is not null)
             await _diagnostics.DisposeAsync();
-        _stopping.Dispose();
         _resigning.Dispose();
     }
 
     private Task Lead(CancellationToken leading) =>
         Task.WhenAll(_controller.Lead(leading), _authority?.Lead(leading) ?? Task.CompletedTask);
-
-    private async Task Follow()
-    {
-        try
-        {
-            await _controller.Follow(_stopping.Token);
-        }
-        catch (Exception) when (!_stopping.IsCancellationRequested)
-        {
-            _readiness.Fault = "objects are not followed any more";
-            throw;
-        }
-    }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "controller {Identity} knows everything there is, and leads when it is elected")]
     private partial void LogStarted(string identity);
