@@ -81,7 +81,7 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     public HttpRule? Rule { get; set; }
 
     /// <summary>The endpoint it was sent to last.</summary>
-    public string? UpstreamHost { get; set; }
+    public Upstream? Upstream { get; set; }
 
     /// <summary>How many milliseconds it took until the backend's answer began; null while there is none.</summary>
     public long? UpstreamTook { get; private set; }
@@ -138,6 +138,8 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     {
         if (proxyResponse is not null && Tries!.Refuse(proxyResponse))
             return false;
+        if (proxyResponse is not null)
+            Upstream!.Heed(proxyResponse);
         bool copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         if (proxyResponse is null)
             return copy;

@@ -60,7 +60,7 @@ internal sealed class RequestLog(AccessLog log, MeshState mesh, RequestsUnderWay
                 BytesSent = Sent(http),
                 Duration = Stopwatch.GetElapsedTime(_started),
                 UpstreamServiceTime = _exchange.UpstreamTook,
-                UpstreamHost = _exchange.UpstreamHost,
+                UpstreamHost = _exchange.Upstream?.Address,
                 ServiceHost = _log.HostnameOf(_exchange.Service),
                 ServicePort = _exchange.Port,
                 Rule = _exchange.Rule,

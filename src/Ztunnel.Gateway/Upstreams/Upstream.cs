@@ -19,13 +19,16 @@ internal sealed class Upstream : IDisposable
     private int _open;
     private int _begun;
     private bool _retired;
+    private readonly bool _once;
+    private volatile bool _endsEach;
 
     /// <summary>An endpoint.</summary>
     /// <param name="route">The way to it.</param>
     /// <param name="options">How the gateway connects.</param>
     /// <param name="traffic">What its service's rule says; null for no rule.</param>
     /// <param name="connect">Makes a connection.</param>
-    public Upstream(Route route, UpstreamOptions options, ServiceTraffic? traffic, UpstreamConnect connect)
+    /// <param name="before">What this one takes the place of; null for nothing.</param>
+    public Upstream(Route route, UpstreamOptions options, ServiceTraffic? traffic, UpstreamConnect connect, Upstream? before)
     {
         Route = route;
         _traffic = traffic;
@@ -35,6 +38,7 @@ internal sealed class Upstream : IDisposable
             Health = traffic.HealthOf(endpoint.Address);
         Address = AddressOf(route);
         Prefix = $"http://{Address}/";
+        _once = before is { _endsEach: true } or { _once: true };
         _handler = new SocketsHttpHandler
         {
             UseProxy = false,
@@ -45,7 +49,9 @@ internal sealed class Upstream : IDisposable
             EnableMultipleHttp2Connections = pool?.MaxConnections is null,
             ConnectTimeout = Bounded(pool?.ConnectTimeout ?? options.ConnectTimeout) * 3,
             PooledConnectionIdleTimeout = Bounded(pool?.HttpIdleTimeout ?? options.IdleTimeout),
-            PooledConnectionLifetime = pool?.MaxConnectionDuration is { } duration ? Bounded(duration) : Timeout.InfiniteTimeSpan,
+            PooledConnectionLifetime = _once ? TimeSpan.Zero
+                : pool?.MaxConnectionDuration is { } duration ? Bounded(duration)
+                : Timeout.InfiniteTimeSpan,
             MaxResponseHeadersLength = options.ResponseHeaderKilobytes,
             // As the server reads what clients say in headers, and writes what backends say.
             RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
@@ -81,7 +87,22 @@ internal sealed class Upstream : IDisposable
     public bool Suits(ServiceTraffic? traffic) =>
         ReferenceEquals(_traffic, traffic)
         && ReferenceEquals(_policy, traffic?.Policy)
+        && (_once || !_endsEach)
         && (_policy?.ConnectionPool?.MaxRequestsPerConnection is not { } most || _begun < most);
+
+    /// <summary>
+    /// Takes note of how it answers: what speaks HTTP/1.0, and does not say otherwise, ends its connection with each answer (RFC 9112
+    /// section 9.3). The client below would send another request on it meanwhile.
+    /// </summary>
+    public void Heed(HttpResponseMessage answer)
+    {
+        if (answer.Version == HttpVersion.Version10
+            && answer.Headers.ConnectionClose != true
+            && !answer.Headers.Connection.Contains("keep-alive", StringComparer.OrdinalIgnoreCase))
+        {
+            _endsEach = true;
+        }
+    }
 
     /// <summary>A request begins. Loop thread only.</summary>
     public void Enter()

@@ -22,7 +22,7 @@ internal sealed class UpstreamTable(EventLoop loop, UpstreamOptions options, Ups
         if (!_upstreams.TryGetValue(route, out Upstream? upstream) || !upstream.Suits(traffic))
         {
             upstream?.Retire();
-            upstream = new Upstream(route, options, traffic, connect);
+            upstream = new Upstream(route, options, traffic, connect, before: upstream);
             _upstreams[route] = upstream;
             SweepLater();
         }

@@ -19,6 +19,7 @@ public sealed class RetryRuleTests
     {
         Assert.False(RetryRule.Unrouted.AfterAnswer(503, "14"));
         Assert.True(RetryRule.Unrouted.After(TryFailure.NotConnected));
+        Assert.True(RetryRule.Unrouted.After(TryFailure.Stale));
         Assert.False(RetryRule.Unrouted.After(TryFailure.Broken));
         Assert.False(RetryRule.Unrouted.NeedsBody);
         Assert.Equal(2, RetryRule.Unrouted.Retries);
@@ -36,7 +37,7 @@ public sealed class RetryRuleTests
         foreach (TryFailure failure in Enum.GetValues<TryFailure>())
         {
             Assert.True(RetryRule.Of(new RetryPolicy()).After(failure));
-            Assert.Equal(failure == TryFailure.NotConnected, RetryRule.Of(null).After(failure));
+            Assert.Equal(failure is TryFailure.NotConnected or TryFailure.Stale, RetryRule.Of(null).After(failure));
         }
     }
 

@@ -41,6 +41,9 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
     {
         HttpContext http = exchange.Http;
         bool hasBody = http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false;
+        // Without that the client below, which is no proxy, sends it again by itself when there is no answer.
+        if (!hasBody && !MayBeDoneTwice(exchange) && !HttpMethods.IsConnect(exchange.Method))
+            http.Request.ContentLength = 0;
         RequestBody? body = hasBody ? Keep(exchange) : null;
         if (exchange.Service is { } service && rules.Of(service, exchange.Port) is { } traffic)
             Obey(exchange, traffic);
@@ -149,7 +152,7 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
         upstream.Enter();
         try
         {
-            exchange.UpstreamHost = upstream.Address;
+            exchange.Upstream = upstream;
             CancellationToken end = tries.Begin();
             exchange.Http.Request.Headers[AttemptCount] = tries.Number == 1 ? "1" : tries.Number.ToString(CultureInfo.InvariantCulture);
             ForwarderRequestConfig config = exchange.Protocol == BackendProtocol.Http2 ? _http2 : _http1;
@@ -230,10 +233,17 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
                 reason = TryFailure.Broken;
                 return LocalReply.ProtocolError;
             default:
-                reason = TryFailure.Broken;
+                reason = cause?.InnerException is StaleConnectionException && exchange.Protocol == BackendProtocol.Http1 && MayBeDoneTwice(exchange)
+                    ? TryFailure.Stale
+                    : TryFailure.Broken;
                 return LocalReply.Disconnected;
         }
     }
+
+    /// <summary>Whether its method is one that does the same twice as once, which a proxy may send again (RFC 9110 section 9.2.2).</summary>
+    private static bool MayBeDoneTwice(Exchange exchange) =>
+        HttpMethods.IsGet(exchange.Method) || HttpMethods.IsHead(exchange.Method) || HttpMethods.IsPut(exchange.Method)
+        || HttpMethods.IsDelete(exchange.Method) || HttpMethods.IsOptions(exchange.Method) || HttpMethods.IsTrace(exchange.Method);
 
     /// <summary>Whether the client's body came too slowly. The forwarder wraps what went wrong with it in what came of that.</summary>
     private static bool IsTooSlow(Exception? cause) => cause switch

@@ -4,7 +4,7 @@ namespace Ztunnel.Gateway;
 
 /// <summary>
 /// When a request is sent again: what its route says, or what holds without that (Istio's default retry policy). What no backend
-/// has seen anything of may always be sent again.
+/// has seen anything of may always be sent again, and so may what a backend had given its connection up before.
 /// </summary>
 internal readonly struct RetryRule
 {
@@ -34,7 +34,7 @@ internal readonly struct RetryRule
     public static RetryRule Of(RetryPolicy? policy) => new(policy);
 
     /// <summary>Whether a try without an answer is a reason for another.</summary>
-    public bool After(TryFailure failure) => failure == TryFailure.NotConnected || _policy is not null;
+    public bool After(TryFailure failure) => failure is TryFailure.NotConnected or TryFailure.Stale || _policy is not null;
 
     /// <summary>Whether an answer is a reason for another try.</summary>
     /// <param name="status">Its status.</param>
@@ -74,6 +74,9 @@ internal enum TryFailure
 {
     /// <summary>There was no connection: the backend has seen nothing.</summary>
     NotConnected,
+
+    /// <summary>The connection, which had carried requests before, broke without a word, and it does no harm to do this one twice.</summary>
+    Stale,
 
     /// <summary>The connection ended, or what came was no HTTP.</summary>
     Broken,

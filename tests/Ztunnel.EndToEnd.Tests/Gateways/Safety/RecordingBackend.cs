@@ -9,7 +9,8 @@ namespace Ztunnel.EndToEnd.Tests;
 
 /// <summary>
 /// An HTTP/1.1 server that writes down byte by byte what it was sent, and reads it as strictly as RFC 9112 allows: what
-/// could be read in two ways is noted as malformed, and ends the connection.
+/// could be read in two ways is noted as malformed, and ends the connection. Answers as a test says, in its own bytes: with nothing the
+/// connection is ended, with null it is reset.
 /// </summary>
 internal sealed class RecordingBackend : IAsyncDisposable
 {
@@ -17,16 +18,21 @@ internal sealed class RecordingBackend : IAsyncDisposable
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     private readonly PodListener _listener;
+    private readonly Func<RecordedRequest, string?> _answer;
     private readonly ConcurrentBag<Task> _connections = [];
     private readonly ConcurrentQueue<RecordedRequest> _requests = [];
     private readonly ConcurrentQueue<string> _malformed = [];
     private readonly Task _accepting;
 
-    private RecordingBackend(PodListener listener)
+    private RecordingBackend(PodListener listener, Func<RecordedRequest, string?> answer)
     {
         _listener = listener;
+        _answer = answer;
         _accepting = Accept();
     }
+
+    /// <summary>Where it listens: of the kernel's choice where it was started with 0.</summary>
+    public int Port => _listener.Port;
 
     /// <summary>What came, in its order.</summary>
     public IReadOnlyCollection<RecordedRequest> Requests => _requests;
@@ -34,7 +40,8 @@ internal sealed class RecordingBackend : IAsyncDisposable
     /// <summary>What could not be read, and why.</summary>
     public IReadOnlyCollection<string> Malformed => _malformed;
 
-    public static RecordingBackend Start(LabHost host, int port) => new(PodListener.Start(host, port));
+    public static RecordingBackend Start(LabHost host, int port, Func<RecordedRequest, string?>? answer = null) =>
+        new(PodListener.Start(host, port), answer ?? Hop);
 
     public async ValueTask DisposeAsync()
     {
@@ -47,24 +54,32 @@ internal sealed class RecordingBackend : IAsyncDisposable
         while (true)
         {
             Socket client = await _listener.AcceptAnytime();
-            _connections.Add(Serve(client));
+            _connections.Add(Serve(client, _connections.Count));
         }
     }
 
-    private async Task Serve(Socket socket)
+    private async Task Serve(Socket socket, int connection)
     {
         await using var stream = new NetworkStream(socket, ownsSocket: true);
         var reader = new StrictReader(stream);
         try
         {
-            while (await reader.Head() is { } head)
+            for (int turn = 0; await reader.Head() is { } head; turn++)
             {
-                RecordedRequest request = Parse(head);
-                _requests.Enqueue(request with { Body = await reader.Body(request) });
-                bool isHead = request.Line.StartsWith("HEAD ", StringComparison.Ordinal);
-                byte[] named = request.Line.Contains("/latin", StringComparison.Ordinal) ? Encoding.UTF8.GetBytes("X-Name: d\u00e9j\u00e0 vu\r\n") : [];
-                byte[] answer = [.. "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nConnection: x-hop\r\n"u8, .. named, .. "\r\n"u8, .. isHead ? ""u8 : "ok"u8];
-                await stream.WriteAsync(answer);
+                RecordedRequest request = Parse(head) with { Connection = connection, Turn = turn };
+                request = request with { Body = await reader.Body(request) };
+                _requests.Enqueue(request);
+                string? answer = _answer(request);
+                if (answer is null)
+                {
+                    // Not by the stream, which would end it in order first.
+                    socket.LingerState = new LingerOption(true, 0);
+                    socket.Dispose();
+                }
+
+                if (string.IsNullOrEmpty(answer))
+                    return;
+                await stream.WriteAsync(Encoding.UTF8.GetBytes(answer));
             }
         }
         catch (InvalidDataException e)
@@ -75,6 +90,13 @@ internal sealed class RecordingBackend : IAsyncDisposable
         {
             // The gateway is done with the connection.
         }
+    }
+
+    private static string Hop(RecordedRequest request)
+    {
+        string named = request.Line.Contains("/latin", StringComparison.Ordinal) ? "X-Name: d\u00e9j\u00e0 vu\r\n" : "";
+        string body = request.Line.StartsWith("HEAD ", StringComparison.Ordinal) ? "" : "ok";
+        return $"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nConnection: x-hop\r\n{named}\r\n{body}";
     }
 
     private static RecordedRequest Parse(string head)
@@ -177,6 +199,12 @@ internal sealed class RecordingBackend : IAsyncDisposable
 /// <summary>One request as it came.</summary>
 internal sealed record RecordedRequest(string Line, IReadOnlyList<(string Name, string Value)> Headers, string Body)
 {
+    /// <summary>The connection it came on, counted from 0.</summary>
+    public int Connection { get; init; }
+
+    /// <summary>How many came on that connection before it.</summary>
+    public int Turn { get; init; }
+
     /// <summary>The values of a header, a line each.</summary>
     public string[] All(string name) => [.. Headers.Where(header => header.Name == name).Select(header => header.Value)];
 
