@@ -24,8 +24,9 @@ internal sealed class PodExec
         if (!exchange.Http.WebSockets.IsWebSocketRequest || !exchange.Http.WebSockets.WebSocketRequestedProtocols.Contains(Protocol))
             throw ApiFailure.BadRequest("Upgrade request required");
         string[] command = [.. exchange.Http.Request.Query["command"].OfType<string>()];
-        PodCommandResult result = await Run(new PodCommand(target.Namespace, target.Name, [.. command]), exchange.Gone);
+        // Not the other way round: what comes before kubectl has made its streams it loses (kubernetes/kubernetes#131203).
         using WebSocket socket = await exchange.Http.WebSockets.AcceptWebSocketAsync(Protocol);
+        PodCommandResult result = await Run(new PodCommand(target.Namespace, target.Name, [.. command]), exchange.Gone);
         await Send(socket, Output, result.Output, exchange.Gone);
         await Send(socket, Error, result.Error, exchange.Gone);
         await Send(socket, Outcome, Status(result.ExitCode).ToJsonString(), exchange.Gone);
