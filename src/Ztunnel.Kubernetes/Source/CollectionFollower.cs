@@ -21,13 +21,18 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
 
     protected ResourceWatch Watch => watch;
 
-    protected CollectionReport State { get; } = new(name);
+    protected CollectionReport State { get; } = new(name, watch.Time);
+
+    // Before all of it has been told only what keeps that from happening is worth a report.
+    private bool Reports => _synced || State.Fault is not null;
 
     /// <summary>Follows it until cancelled.</summary>
     public async Task Run(CancellationToken cancellationToken)
     {
-        await foreach (WatchEvent told in watch.Run(cancellationToken))
+        await using IAsyncEnumerator<WatchEvent> events = watch.Run(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        while (await Next(events, cancellationToken))
         {
+            WatchEvent told = events.Current;
             switch (told)
             {
                 case WatchEvent.Put put:
@@ -44,8 +49,7 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
                     break;
             }
 
-            if (_synced || told is WatchEvent.Unavailable)
-                await Report();
+            await Report();
             if (told is WatchEvent.Synced)
                 _settled.TrySetResult();
         }
@@ -76,9 +80,36 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
     protected JsonReading Unread(ObjectKey key, string why) =>
         new() { Key = key, Problems = [new ResourceProblem { Source = name, Object = key.ToString(), Message = why }] };
 
+    /// <summary>Waits for the next event; what is to be reported meanwhile is told when its time has come.</summary>
+    private async ValueTask<bool> Next(IAsyncEnumerator<WatchEvent> events, CancellationToken cancellationToken)
+    {
+        ValueTask<bool> next = events.MoveNextAsync();
+        if (next.IsCompleted || !Reports || State.Due(watch.Count) is null)
+            return await next;
+        Task<bool> coming = next.AsTask();
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            while (!coming.IsCompleted && !cancellationToken.IsCancellationRequested && State.Due(watch.Count) is { } wait)
+            {
+                if (wait > TimeSpan.Zero)
+                    await Task.WhenAny(coming, Task.Delay(wait, watch.Time, waiting.Token));
+                else
+                    await Report();
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // As what is coming is cancelled too.
+        }
+
+        await waiting.CancelAsync();
+        return await coming;
+    }
+
     private async ValueTask Report()
     {
-        if (State.Next(watch.Count) is { } report)
+        if (Reports && State.Due(watch.Count) == TimeSpan.Zero && State.Next(watch.Count) is { } report)
             await tell(new ResourceEvent.Report(report));
     }
 

@@ -74,7 +74,7 @@ public sealed class ResourceWatch
     /// <summary>The names of a table's columns, in the order of the cells of the last row that was told.</summary>
     public IReadOnlyList<string> Columns { get; private set; } = [];
 
-    private TimeProvider Time => _client.Time;
+    internal TimeProvider Time => _client.Time;
 
     private ApiRequest Request(ApiPath path) => new(HttpMethod.Get, path)
     {
