@@ -83,7 +83,14 @@ public sealed partial class Translator
         ArgumentNullException.ThrowIfNull(@namespace);
         ArgumentNullException.ThrowIfNull(options);
         string uid = pod.Metadata.Uid ?? throw new ArgumentException("a pod of a cluster has a uid", nameof(pod));
-        return ObjectTranslation.Workload(pod, uid, @namespace.Metadata.Labels, options);
+        return ObjectTranslation.Workload(pod, uid, LabelsOf(@namespace), options);
+    }
+
+    /// <summary>The labels of a namespace as the mesh has them.</summary>
+    public static StringMap LabelsOf(NamespaceObject @namespace)
+    {
+        ArgumentNullException.ThrowIfNull(@namespace);
+        return NamespaceLabels.Complete(@namespace.Metadata.Name, @namespace.Metadata.Labels);
     }
 
     /// <summary>What objects there are and what is wrong with them.</summary>

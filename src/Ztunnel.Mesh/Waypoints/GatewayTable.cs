@@ -24,7 +24,7 @@ internal sealed class GatewayTable
     public Gateway? Find(GatewayName name) => _gateways.GetValueOrDefault(name);
 
     /// <summary>The labels of a namespace; none for one that is not known.</summary>
-    public StringMap LabelsOf(string @namespace) => _namespaces.GetValueOrDefault(@namespace, StringMap.Empty);
+    public StringMap LabelsOf(string @namespace) => KnownLabelsOf(@namespace) ?? StringMap.Empty;
 
     /// <summary>How the request of somebody in the namespace <paramref name="consumer"/> stands.</summary>
     public WaypointReason Judge(WaypointRequest.Named request, WaypointTraffic wanted, string consumer) =>
@@ -86,7 +86,8 @@ internal sealed class GatewayTable
             Forget(old);
     }
 
-    public bool KnowsNamespace(string name) => _namespaces.ContainsKey(name);
+    /// <summary>The labels of a namespace; null while it is not known.</summary>
+    public StringMap? KnownLabelsOf(string @namespace) => _namespaces.GetValueOrDefault(@namespace);
 
     public void PutNamespace(string name, StringMap labels) => _namespaces[name] = labels;
 

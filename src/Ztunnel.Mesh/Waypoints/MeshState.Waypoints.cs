@@ -122,8 +122,8 @@ public sealed partial class MeshState
             _gateways.PutNamespace(name, labels);
     }
 
-    /// <summary>Whether the labels of a namespace are known, so that a pod in it was judged by them.</summary>
-    public bool KnowsNamespace(string name) => _gateways.KnowsNamespace(name);
+    /// <summary>The labels of a namespace, by which the pods in it were judged; null while they are not known.</summary>
+    public StringMap? LabelsOfNamespace(string name) => _gateways.KnownLabelsOf(name);
 
     /// <summary>Forgets the labels of a namespace.</summary>
     public void RemoveNamespace(string name)

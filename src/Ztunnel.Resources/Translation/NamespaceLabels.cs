@@ -13,6 +13,10 @@ internal sealed class NamespaceLabels(MeshState mesh)
     /// <summary>The labels of a namespace; none when it is not known.</summary>
     public StringMap Of(string @namespace) => _labels.GetValueOrDefault(@namespace, StringMap.Empty);
 
+    /// <summary>A namespace's labels, with the one that all have.</summary>
+    public static StringMap Complete(string @namespace, StringMap labels) =>
+        labels[NameLabel] is null ? new StringMap([.. labels.Entries, KeyValuePair.Create(NameLabel, @namespace)]) : labels;
+
     /// <summary>Takes a namespace's labels; null when it is gone. Tells whether anything has changed.</summary>
     public bool Put(string @namespace, StringMap? labels)
     {
@@ -24,8 +28,7 @@ internal sealed class NamespaceLabels(MeshState mesh)
             return old.Count > 0;
         }
 
-        if (labels[NameLabel] is null)
-            labels = new StringMap([.. labels.Entries, KeyValuePair.Create(NameLabel, @namespace)]);
+        labels = Complete(@namespace, labels);
         _labels[@namespace] = labels;
         mesh.PutNamespace(@namespace, labels);
         return !old.Equals(labels);

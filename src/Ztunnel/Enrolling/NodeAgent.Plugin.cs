@@ -18,7 +18,7 @@ public sealed partial class NodeAgent
         if (_options.Cni is not { } cni || _options.RunDirectory is not { } directory)
             return;
         Directory.CreateDirectory(directory);
-        _door = PluginDoor.Open(directory, _options.Node, _enroller, new PodDirectory(_options.Node, _mesh, _clusterPods is { } pods ? pods.Find : null), _loggers.CreateLogger<PluginDoor>());
+        _door = PluginDoor.Open(directory, _options.Node, _enroller, new PodDirectory(_options.Node, _options.RootNamespace, _mesh, _clusterPods is { } pods ? pods.Find : null), _loggers.CreateLogger<PluginDoor>());
         _installer = CniInstaller.Start(cni, _loggers.CreateLogger<CniInstaller>());
     }
 

@@ -68,6 +68,52 @@ public sealed class ClusterEnrolmentTests
     }
 
     [Fact]
+    public async Task A_pod_whose_namespace_was_labelled_a_moment_before_does_not_start_past_the_mesh()
+    {
+        await using ApiServer server = await ApiServer.Start();
+        Label(server, "none");
+        await using PluginLab lab = await PluginLab.Start(withAgent: false);
+        using var api = new ApiClient(ApiAccess.Insecure(server.Address));
+        await Start(lab, api);
+
+        string uid;
+        Task<ProcessResult> adding;
+        using (server.Faults.Hold(request => request is { Verb: "watch" or "list", Resource: "namespaces" }))
+        {
+            server.Faults.DropWatches();
+            Label(server, "ambient");
+            uid = Put(server);
+            await MeshLab.Eventually("the pod to be known, judged by what its namespace was", () => Task.FromResult(
+                lab.Mesh.Agent("a").Mesh.WorkloadByUid(uid) is { Ambient: false }));
+            Assert.Equal(11, (int)JsonNode.Parse((await lab.Call("ADD", uid)).Output)!["code"]!);
+            adding = lab.Call("ADD", uid);
+        }
+
+        ProcessResult added = await adding;
+        Assert.True(added.ExitCode == 0, added.Output);
+        Assert.True(lab.Mesh.Agent("a").IsEnrolled("default/client"));
+    }
+
+    [Fact]
+    public async Task While_the_API_is_away_no_pod_starts_that_may_be_in_the_mesh_and_those_of_excluded_namespaces_do()
+    {
+        await using ApiServer server = await ApiServer.Start();
+        Label(server, "none");
+        await using PluginLab lab = await PluginLab.Start(withAgent: false);
+        using var api = new ApiClient(ApiAccess.Insecure(server.Address));
+        await Start(lab, api);
+        string uid = Put(server);
+        await MeshLab.Eventually("the pod to be known", () => Task.FromResult(lab.Mesh.Agent("a").Mesh.WorkloadByUid(uid) is not null));
+        Assert.Equal(0, (await lab.Call("ADD", uid)).ExitCode);
+
+        using (server.Faults.Fail(503))
+        {
+            Assert.Equal(11, (int)JsonNode.Parse((await lab.Call("ADD", uid)).Output)!["code"]!);
+            Assert.Equal(0, (await lab.Call("ADD", uid, @namespace: "kube-system")).ExitCode);
+        }
+    }
+
+    [Fact]
     public async Task An_API_that_refuses_what_is_written_holds_up_no_pod()
     {
         await using ApiServer server = await ApiServer.Start();

@@ -27,7 +27,7 @@ internal sealed class PluginLab : IAsyncDisposable
 
     public string Uid { get; } = Guid.NewGuid().ToString();
 
-    private string Bin => Path.Combine(_node.FullName, "opt/cni/bin");
+    public string Bin => Path.Combine(_node.FullName, "opt/cni/bin");
 
     private string Conf => Path.Combine(_node.FullName, "etc/cni/net.d");
 
@@ -70,7 +70,7 @@ internal sealed class PluginLab : IAsyncDisposable
         }
     }
 
-    public async Task StartAgent(Func<NodeAgentOptions, NodeAgentOptions>? more = null)
+    public async Task StartAgent(Func<NodeAgentOptions, NodeAgentOptions>? more = null, bool waits = true)
     {
         await Mesh.StartAgent("a", options => (more ?? (static same => same))(options with
         {
@@ -84,7 +84,8 @@ internal sealed class PluginLab : IAsyncDisposable
                 Program = AgentProcess.Program,
             },
         }));
-        await Mesh.Agent("a").PluginInstalled.WaitAsync(MeshLab.Patience);
+        if (waits)
+            await Mesh.Agent("a").PluginInstalled.WaitAsync(MeshLab.Patience);
     }
 
     /// <summary>Writes the client's pod as the API has it: bound, and without addresses until there are any.</summary>
@@ -112,7 +113,7 @@ internal sealed class PluginLab : IAsyncDisposable
     /// Does what a runtime does: takes the first configuration there is, and runs the last plugin of its chain as a program, with
     /// what those before would have made.
     /// </summary>
-    public async Task<ProcessResult> Call(string command, string? uid = null)
+    public async Task<ProcessResult> Call(string command, string? uid = null, string @namespace = "default")
     {
         string file = Directory.GetFiles(Conf).Where(file => Path.GetExtension(file) is ".conf" or ".conflist" or ".json").Min(StringComparer.Ordinal)!;
         JsonNode conf = JsonNode.Parse(await File.ReadAllTextAsync(file))!;
@@ -125,7 +126,7 @@ internal sealed class PluginLab : IAsyncDisposable
             "env",
             [
                 $"CNI_COMMAND={command}", "CNI_CONTAINERID=0123456789abcdef", "CNI_IFNAME=eth0", $"CNI_NETNS={Client.NetworkNamespace.Path}",
-                $"CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=client;K8S_POD_UID={uid ?? Uid}",
+                $"CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE={@namespace};K8S_POD_NAME=client;K8S_POD_UID={uid ?? Uid}",
                 Path.Combine(Bin, (string)plugin["type"]!),
             ],
             plugin.ToJsonString());
