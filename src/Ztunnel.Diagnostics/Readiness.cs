@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Ztunnel.Diagnostics;
 
 /// <summary>What a node answers when it is asked whether it can take traffic.</summary>
@@ -17,7 +19,7 @@ public enum ReadinessState
 public sealed class Readiness
 {
     private volatile ReadinessState _state;
-    private volatile string? _fault;
+    private ImmutableSortedDictionary<string, string> _faults = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
     private volatile string? _waitsFor;
 
     /// <summary>The state now; <see cref="ReadinessState.Starting"/> at first.</summary>
@@ -35,9 +37,11 @@ public sealed class Readiness
     }
 
     /// <summary>Why it takes no traffic although it is <see cref="ReadinessState.Ready"/>, for a person; null while nothing is wrong.</summary>
-    public string? Fault
-    {
-        get => _fault;
-        set => _fault = value;
-    }
+    public string? Fault => Volatile.Read(ref _faults) is { IsEmpty: false } faults ? string.Join("; ", faults.Values) : null;
+
+    /// <summary>Says what is wrong with a part of the node, for a person; null when nothing is any more.</summary>
+    /// <param name="part">Which part: what is said of one leaves the others alone.</param>
+    /// <param name="fault">What is wrong.</param>
+    public void Note(string part, string? fault) =>
+        ImmutableInterlocked.Update(ref _faults, faults => fault is null ? faults.Remove(part) : faults.SetItem(part, fault));
 }

@@ -112,6 +112,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
                 await agent._diagnostics.Start(stop);
             await agent._follower.Start(
                 following => agent._translator.Run(agent._follower.Observing(options.Source), following), agent._translator.Synced, stop);
+            agent.ExpectPlugin();
             using UpgradeConversation? predecessor = follows ? await agent.Inherit() : null;
             if (follows)
             {

@@ -12,6 +12,8 @@ namespace Ztunnel;
 /// </summary>
 internal sealed partial class ResourceFollower(Readiness readiness, ILogger logger) : IAsyncDisposable
 {
+    private const string Part = "objects";
+
     private readonly CancellationTokenSource _stopping = new();
 
     /// <summary>Following, once it has begun; fails with what it breaks down by.</summary>
@@ -53,7 +55,7 @@ internal sealed partial class ResourceFollower(Readiness readiness, ILogger logg
         }
         catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
-            readiness.Fault = "objects are not followed any more";
+            readiness.Note(Part, "objects are not followed any more");
             LogBrokenDown(e);
             throw;
         }
@@ -89,7 +91,7 @@ internal sealed partial class ResourceFollower(Readiness readiness, ILogger logg
         private void Say()
         {
             readiness.WaitsFor = _synced ? null : Text([.. _faults.Values]);
-            readiness.Fault = _synced ? Text([.. _faults.Values.Where(fault => fault.KeepsFromServing)]) : null;
+            readiness.Note(Part, _synced ? Text([.. _faults.Values.Where(fault => fault.KeepsFromServing)]) : null);
         }
 
         private static string? Text(ResourceProblem[] faults) =>

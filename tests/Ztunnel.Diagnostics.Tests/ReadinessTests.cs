@@ -22,13 +22,20 @@ public sealed class ReadinessTests
     public async Task The_probe_fails_with_what_is_wrong_also_once_it_listens()
     {
         await using Node node = await Node.Start();
-        node.Readiness.Fault = "out of order";
+        node.Readiness.Note("engine", "out of order");
 
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: out of order\n"), await Ask(node));
         node.Readiness.State = ReadinessState.Ready;
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: out of order\n"), await Ask(node));
+        node.Readiness.Note("wheels", "stuck");
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: out of order; stuck\n"), await Ask(node));
+        node.Readiness.Note("engine", null);
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: stuck\n"), await Ask(node));
         node.Readiness.State = ReadinessState.Draining;
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "not ready: draining\n"), await Ask(node));
+        node.Readiness.State = ReadinessState.Ready;
+        node.Readiness.Note("wheels", null);
+        Assert.Equal((HttpStatusCode.OK, "ready\n"), await Ask(node));
     }
 
     [Fact]

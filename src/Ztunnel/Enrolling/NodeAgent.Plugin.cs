@@ -19,8 +19,17 @@ public sealed partial class NodeAgent
             return;
         Directory.CreateDirectory(directory);
         _door = PluginDoor.Open(directory, _options.Node, _enroller, new PodDirectory(_options.Node, _options.RootNamespace, _mesh, _clusterPods is { } pods ? pods.Find : null), _loggers.CreateLogger<PluginDoor>());
-        _installer = CniInstaller.Start(cni, _loggers.CreateLogger<CniInstaller>());
+        _installer = CniInstaller.Start(cni, _loggers.CreateLogger<CniInstaller>(), listener: NotePlugin);
     }
+
+    /// <summary>Until the plugin is there pods would start uncaptured, so that the agent serves but is not ready. Another agent may have left it.</summary>
+    private void ExpectPlugin()
+    {
+        if (_options is { Cni: { } cni, RunDirectory: not null } && !CniInstaller.IsInstalled(cni))
+            NotePlugin("the CNI plugin is not installed yet");
+    }
+
+    private void NotePlugin(string? fault) => _readiness.Note("plugin", fault);
 
     /// <summary>Leaves the plugin's questions and its keeping to another agent. The plugin stays.</summary>
     private async Task CloseDoor()

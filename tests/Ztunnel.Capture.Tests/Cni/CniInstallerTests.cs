@@ -243,18 +243,26 @@ public sealed class CniInstallerTests : IDisposable
         string inTheWay = Path.Combine(_node.FullName, "etc");
         await File.WriteAllTextAsync(inTheWay, "", TestContext.Current.CancellationToken);
         var log = new TextLog();
-        string? told = null;
-        await using var installer = CniInstaller.Start(Options, log, listener: state => Volatile.Write(ref told, state));
+        string? fault = "";
+        await using var installer = CniInstaller.Start(Options, log, listener: told => Volatile.Write(ref fault, told));
         await Eventually.Holds(() => log.At(LogLevel.Warning).Any(text => text.Contains("cannot be installed", StringComparison.Ordinal)));
-        await Eventually.Holds(() => Volatile.Read(ref told) is { } state && state.Contains(inTheWay, StringComparison.Ordinal));
-        Assert.False(installer.Settled.IsCompleted);
+        await Eventually.Holds(() => Volatile.Read(ref fault) is { } told && told.StartsWith("the CNI plugin cannot be installed", StringComparison.Ordinal) && told.Contains(inTheWay, StringComparison.Ordinal));
+        Assert.False(CniInstaller.IsInstalled(Options));
 
+        // Without a network no pod can start past it.
         File.Delete(inTheWay);
-        await installer.Settled.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        await Eventually.Holds(() => Volatile.Read(ref fault) is null);
         Assert.False(installer.Installed.IsCompleted);
         WritePrimary("10-bridge.conflist", Bridge);
         await installer.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
         Assert.True(CniInstaller.IsInstalled(Options));
+        Assert.Null(Volatile.Read(ref fault));
+
+        // Behind one that runtimes take before ours it is no use.
+        string first = WritePrimary("00-00-first.conflist", Bridge);
+        await Eventually.Holds(() => Volatile.Read(ref fault)?.Contains(first, StringComparison.Ordinal) == true);
+        File.Delete(first);
+        await Eventually.Holds(() => Volatile.Read(ref fault) is null);
     }
 
     [Theory]
@@ -270,16 +278,17 @@ public sealed class CniInstallerTests : IDisposable
         // What an agent made of it that minded no versions.
         WritePrimary(CniOptions.ConflistName, """{ "cniVersion": null, "name": "x", "plugins": [ { "type": "bridge" }, { "type": "ztunnel" } ] }""");
         var log = new TextLog();
-        await using var installer = CniInstaller.Start(Options, log);
-        await Eventually.Holds(() => log.At(LogLevel.Warning)
-            .Any(line => line.Contains(primary, StringComparison.Ordinal) && line.Contains("\"cniVersion\" is", StringComparison.Ordinal)));
+        string? fault = null;
+        await using var installer = CniInstaller.Start(Options, log, listener: told => Volatile.Write(ref fault, told));
+        await Eventually.Holds(() => Volatile.Read(ref fault) is { } told && told.Contains(primary, StringComparison.Ordinal) && told.Contains("\"cniVersion\" is", StringComparison.Ordinal));
+        Assert.Contains(fault!, log.At(LogLevel.Warning), StringComparer.Ordinal);
         Assert.Equal("bridge", string.Join(' ', Chain()!));
-        Assert.False(installer.Settled.IsCompleted);
 
         await File.WriteAllTextAsync(primary, Bridge, TestContext.Current.CancellationToken);
         await installer.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(primary, text, TestContext.Current.CancellationToken);
         await Eventually.Holds(() => log.At(LogLevel.Warning).Count(line => line.Contains("\"cniVersion\" is", StringComparison.Ordinal)) == 2);
+        Assert.Null(Volatile.Read(ref fault));
         Assert.Equal("bridge portmap ztunnel", string.Join(' ', Chain()!));
     }
 
@@ -309,7 +318,6 @@ public sealed class CniInstallerTests : IDisposable
             await Eventually.Holds(() => log.At(LogLevel.Warning).Any(text => text.Contains(reason, StringComparison.Ordinal)));
             Assert.False(File.Exists(Plugin));
             Assert.False(File.Exists(Ours));
-            Assert.False(installer.Settled.IsCompleted);
             WriteProgram(Answering);
             await installer.Installed.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
         }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using Ztunnel.IO;
 
@@ -62,6 +63,23 @@ public sealed class PluginTests
         await lab.Mesh.Line("default/client ran without being captured from");
         System.Text.Json.JsonElement dump = await NodeDiagnostics.Dump(lab.Mesh.Network.Node("a"));
         Assert.True(dump.GetProperty("workloadState").GetProperty(lab.Uid).GetProperty("capture").TryGetProperty("ranUncaptured", out _));
+    }
+
+    [Fact]
+    public async Task An_agent_whose_plugin_cannot_be_written_is_not_ready_and_says_why()
+    {
+        await using PluginLab lab = await PluginLab.Start(withAgent: false);
+        string inTheWay = Path.GetDirectoryName(lab.Bin)!;
+        Directory.CreateDirectory(Path.GetDirectoryName(inTheWay)!);
+        await File.WriteAllTextAsync(inTheWay, "");
+        await lab.StartAgent(waits: false);
+
+        await MeshLab.Eventually("the reason", async () => (await NodeDiagnostics.Ready(lab.Mesh.Network.Node("a"))).Body.Contains("the CNI plugin cannot be installed", StringComparison.Ordinal));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await NodeDiagnostics.Ready(lab.Mesh.Network.Node("a"))).Status);
+
+        File.Delete(inTheWay);
+        await MeshLab.Eventually("the agent to be ready", async () => (await NodeDiagnostics.Ready(lab.Mesh.Network.Node("a"))).Status == HttpStatusCode.OK);
+        Assert.True(lab.Mesh.Agent("a").PluginInstalled.IsCompletedSuccessfully);
     }
 
     [Fact]

@@ -19,18 +19,17 @@ public sealed partial class CniInstaller : IAsyncDisposable
     private readonly Signal _changed = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _installed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Action<string>? _listener;
+    private readonly Action<string?>? _listener;
     private readonly Task _running;
     private FileSystemWatcher? _watcher;
     private string? _written;
-    private string? _told;
+    private (string State, bool Fault)? _told;
     private long? _primaryGone;
     private int _restored;
     private bool _current;
     private bool _deaf;
 
-    private CniInstaller(CniOptions options, ILogger logger, TimeProvider time, Action<string>? listener)
+    private CniInstaller(CniOptions options, ILogger logger, TimeProvider time, Action<string?>? listener)
     {
         _options = options;
         _logger = logger;
@@ -43,8 +42,8 @@ public sealed partial class CniInstaller : IAsyncDisposable
     /// <param name="options">What to install, and where.</param>
     /// <param name="logger">Where it is told how it stands.</param>
     /// <param name="time">The clock; the system's unless given.</param>
-    /// <param name="listener">Is told how it stands whenever that changes, as the end of a sentence about the plugin, for a person.</param>
-    public static CniInstaller Start(CniOptions options, ILogger logger, TimeProvider? time = null, Action<string>? listener = null)
+    /// <param name="listener">Is told by what pods may be made past the plugin, for a person, whenever that changes; null when by nothing.</param>
+    public static CniInstaller Start(CniOptions options, ILogger logger, TimeProvider? time = null, Action<string?>? listener = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         return new CniInstaller(options, logger, time ?? TimeProvider.System, listener);
@@ -59,9 +58,6 @@ public sealed partial class CniInstaller : IAsyncDisposable
 
     /// <summary>Completes when it is installed for the first time.</summary>
     public Task Installed => _installed.Task;
-
-    /// <summary>Completes when it is installed for the first time, or when there is no network yet that pods could be made with.</summary>
-    public Task Settled => _settled.Task;
 
     /// <summary>How often somebody had changed or removed the conflist and it was put back.</summary>
     public int Restored => Volatile.Read(ref _restored);
@@ -103,7 +99,7 @@ public sealed partial class CniInstaller : IAsyncDisposable
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
-                Tell($"cannot be installed: {failure.Message}", LogLevel.Warning);
+                Tell($"cannot be installed: {failure.Message}", LogLevel.Warning, fault: !IsInstalled(_options));
             }
 
             TimeSpan rest = _primaryGone is { } since ? Left(since) : _options.Rescan;
@@ -159,7 +155,7 @@ public sealed partial class CniInstaller : IAsyncDisposable
             // Half written, maybe. The runtime goes on with what ours says, as long as that is of any use itself.
             if (File.Exists(_options.Conflist) && !CniConflist.IsUsable(File.ReadAllText(_options.Conflist), _options))
                 Delete(_options.Conflist);
-            Tell($"waits: {primary} cannot be used: {unusable.Message}", LogLevel.Warning);
+            Tell($"waits: {primary} cannot be used: {unusable.Message}", LogLevel.Warning, fault: !IsInstalled(_options));
             return;
         }
 
@@ -179,9 +175,8 @@ public sealed partial class CniInstaller : IAsyncDisposable
         if (string.CompareOrdinal(CniOptions.ConflistName, Path.GetFileName(primary)) < 0)
             Tell($"is installed behind {primary}");
         else
-            Tell($"is passed by: runtimes take {primary} before {CniOptions.ConflistName}", LogLevel.Warning);
+            Tell($"is passed by: runtimes take {primary} before {CniOptions.ConflistName}", LogLevel.Warning, fault: true);
         _installed.TrySetResult();
-        _settled.TrySetResult();
     }
 
     /// <summary>The network's own configuration: what the runtime would take without us, the first by name.</summary>
@@ -198,7 +193,6 @@ public sealed partial class CniInstaller : IAsyncDisposable
         Delete(_options.Conflist);
         _written = null;
         Tell($"waits: there is no network configuration in {_options.ConfDirectory} yet");
-        _settled.TrySetResult();
     }
 
     private TimeSpan Left(long since)
@@ -283,13 +277,13 @@ public sealed partial class CniInstaller : IAsyncDisposable
             LogRestored(_options.Conflist, times);
     }
 
-    private void Tell(string state, LogLevel level = LogLevel.Information)
+    private void Tell(string state, LogLevel level = LogLevel.Information, bool fault = false)
     {
-        if (_told == state)
+        if (_told == (state, fault))
             return;
-        _told = state;
+        _told = (state, fault);
         LogState(level, state);
-        _listener?.Invoke(state);
+        _listener?.Invoke(fault ? $"the CNI plugin {state}" : null);
     }
 
     [LoggerMessage(Message = "the CNI plugin {State}")]
