@@ -188,8 +188,8 @@ public sealed partial class PluginDoor : IAsyncDisposable
             ? Done
             : Refused("it is not");
 
-    private string? UidOf(PluginRequest request) => request.Uid ?? _enroller.Snapshot()
-        .FirstOrDefault(status => status.Workload.Name == request.Name && status.Workload.Namespace == request.Namespace)?.Workload.Uid;
+    private string? UidOf(PluginRequest request) => _enroller.Snapshot().Select(status => status.Workload)
+        .FirstOrDefault(pod => pod.Name == request.Name && pod.Namespace == request.Namespace && (request.Uid is null || request.Uid == pod.KubeletUid))?.Uid;
 
     private static PluginAnswer Done { get; } = new() { Outcome = PluginOutcome.Done };
 

@@ -38,10 +38,10 @@ internal sealed class ProcessNamespaces : INamespaceFinder
     public async Task<FoundNamespace> Find(Workload pod, CancellationToken cancellationToken)
     {
         ProcessScan scan = await Pass().WaitAsync(cancellationToken);
-        if (scan.FirstOf(pod.Uid, out string? foreign) is not { } process)
+        if (scan.FirstOf(pod.KubeletUid, out string? foreign) is not { } process)
         {
             throw foreign is null
-                ? new EnrolmentException(EnrolmentFailure.NamespaceAbsent, $"no process of the pod (uid {pod.Uid}) is in a network namespace of its own")
+                ? new EnrolmentException(EnrolmentFailure.NamespaceAbsent, $"no process of the pod (uid {pod.KubeletUid}) is in a network namespace of its own")
                 : new EnrolmentException(EnrolmentFailure.NamespaceForeign, $"the pod's processes are in the network namespace of the pod with uid {foreign} only");
         }
 
@@ -59,11 +59,11 @@ internal sealed class ProcessNamespaces : INamespaceFinder
     /// <summary>While the process is there by which it was found, nothing needs to be searched.</summary>
     public async Task<bool?> Finds(Workload pod, NetworkNamespace held, CancellationToken cancellationToken)
     {
-        if (_seen.TryGetValue(held.Inode, out PodProcess? known) && known.Pod == pod.Uid && ProcessScan.IsThere(_proc, known))
+        if (_seen.TryGetValue(held.Inode, out PodProcess? known) && known.Pod == pod.KubeletUid && ProcessScan.IsThere(_proc, known))
             return true;
         _seen.TryRemove(held.Inode, out _);
         ProcessScan scan = await Pass().WaitAsync(cancellationToken);
-        if (scan.FirstOf(pod.Uid, out _) is not { } process)
+        if (scan.FirstOf(pod.KubeletUid, out _) is not { } process)
             return null;
         if (process.Namespace != held.Inode)
             return false;

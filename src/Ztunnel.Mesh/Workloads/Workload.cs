@@ -12,6 +12,15 @@ public sealed record Workload
     /// <summary>The key, never reused: the pod's <c>metadata.uid</c>.</summary>
     public required string Uid { get; init; }
 
+    /// <summary>
+    /// The uid that a static pod has with its kubelet, and so in the names of its control groups; null for other pods, and for those of
+    /// other nodes.
+    /// </summary>
+    public string? StaticUid { get; init; }
+
+    /// <summary>The uid that the pod's kubelet knows it by.</summary>
+    public string KubeletUid => StaticUid ?? Uid;
+
     /// <summary>The pod's name.</summary>
     public required string Name { get; init; }
 
@@ -80,6 +89,7 @@ public sealed record Workload
         ReferenceEquals(this, other)
         || (other is not null
             && string.Equals(Uid, other.Uid, StringComparison.Ordinal)
+            && string.Equals(StaticUid, other.StaticUid, StringComparison.Ordinal)
             && string.Equals(Name, other.Name, StringComparison.Ordinal)
             && string.Equals(Namespace, other.Namespace, StringComparison.Ordinal)
             && string.Equals(ServiceAccount, other.ServiceAccount, StringComparison.Ordinal)

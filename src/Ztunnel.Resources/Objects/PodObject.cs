@@ -21,8 +21,24 @@ public sealed record PodObject : KubernetesObject
     /// <summary>The annotation of pods that have a sidecar proxy of their own.</summary>
     public const string SidecarAnnotation = "sidecar.istio.io/status";
 
+    /// <summary>The annotation by which the kubelet says which static pod of its node an object is the mirror of.</summary>
+    public const string MirrorAnnotation = "kubernetes.io/config.mirror";
+
+    /// <summary>The annotation in which a static pod carries its uid.</summary>
+    public const string ConfigHashAnnotation = "kubernetes.io/config.hash";
+
+    private const int HashLength = 32;
+
     /// <inheritdoc/>
     public override ObjectKind Kind => ObjectKind.Pod;
+
+    /// <summary>
+    /// The uid of the static pod that this is the mirror of, an MD5 in hexadecimal as kubelets make it; null for other pods. Whoever may
+    /// make pods may write it: what looks like the uid of a pod of the API's is not believed.
+    /// </summary>
+    public string? StaticUid =>
+        Metadata.Annotations[ConfigHashAnnotation] is { Length: HashLength } hash && Metadata.Annotations[MirrorAnnotation] == hash
+        && hash.All(char.IsAsciiHexDigitLower) ? hash : null;
 
     /// <summary>Whether the agent of its node has said that it captures it.</summary>
     public bool IsRedirected => Metadata.Annotations[RedirectionAnnotation] is Redirected;

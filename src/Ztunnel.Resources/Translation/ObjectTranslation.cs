@@ -13,6 +13,7 @@ internal static class ObjectTranslation
     public static Workload Workload(PodObject pod, string uid, StringMap namespaceLabels, TranslatorOptions options) => new()
     {
         Uid = uid,
+        StaticUid = pod.StaticUid,
         Name = pod.Metadata.Name,
         Namespace = pod.Metadata.Namespace,
         ServiceAccount = pod.ServiceAccount,

@@ -22,7 +22,7 @@ internal sealed class PodDirectory(string node, string rootNamespace, MeshState 
             return known;
         if (ask is null)
             return await Wait(@namespace, name, uid, cancellationToken);
-        if (await ask(@namespace, name, cancellationToken) is not { } asked || (uid is not null && asked.Pod.Uid != uid))
+        if (await ask(@namespace, name, cancellationToken) is not { } asked || !Is(asked.Pod, @namespace, name, uid))
             return null;
         if (asked.Pod.Ambient)
             await Agreement(asked, cancellationToken);
@@ -61,7 +61,9 @@ internal sealed class PodDirectory(string node, string rootNamespace, MeshState 
 
     private Workload? Known(string @namespace, string name, string? uid)
     {
-        Workload? pod = uid is null ? mesh.Workloads.FirstOrDefault(each => Is(each, @namespace, name, uid)) : mesh.WorkloadByUid(uid);
+        // The API, whose uids have hyphens, does not know a static pod by its kubelet's.
+        bool searched = uid is null || !uid.Contains('-', StringComparison.Ordinal);
+        Workload? pod = searched ? mesh.Workloads.FirstOrDefault(each => Is(each, @namespace, name, uid)) : mesh.WorkloadByUid(uid!);
         return pod is not null && Is(pod, @namespace, name, uid) ? pod : null;
     }
 
@@ -76,5 +78,5 @@ internal sealed class PodDirectory(string node, string rootNamespace, MeshState 
             || (ask is null && mesh.LabelsOfNamespace(pod.Namespace) is not null));
 
     private static bool Is(Workload pod, string @namespace, string name, string? uid) =>
-        pod.Name == name && pod.Namespace == @namespace && (uid is null || pod.Uid == uid);
+        pod.Name == name && pod.Namespace == @namespace && (uid is null || pod.KubeletUid == uid);
 }

@@ -36,6 +36,47 @@ public sealed class ProcessNamespaceTests
         Assert.Contains("redirect to :15001", await Agent.Rules(ns), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false, "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod$UID.slice/cri-containerd-0123.scope")]
+    [InlineData(true, "kubepods/burstable/pod$UID/0123")]
+    public async Task A_static_pod_is_found_by_the_uid_its_kubelet_knows_it_by(bool legacy, string group)
+    {
+        Assert.SkipWhen(legacy && KubeletGroups.Legacy is null, "this machine has no cgroup v1");
+        await using var agent = ByProcesses();
+        await using var groups = new KubeletGroups(legacy ? KubeletGroups.Legacy! : KubeletGroups.Unified);
+        NetworkNamespace ns = await agent.MakeNamespace("static", "10.0.0.1");
+        string hash = Guid.NewGuid().ToString("N");
+        Process sandbox = await groups.Start(group.Replace("$UID", hash, StringComparison.Ordinal), ns.Path);
+        Workload mirror = PodWith(NewUid()) with { StaticUid = hash };
+
+        agent.Mesh.Put(mirror);
+        await agent.Until("pod", status => status?.State is EnrolmentState.Enrolled);
+        Assert.Contains("redirect to :15001", await Agent.Rules(ns), StringComparison.Ordinal);
+
+        // Looked at again, and by the next agent, it is the same.
+        agent.Mesh.Put(mirror with { CanonicalName = "looked at" });
+        await agent.Until("pod", status => status is { State: EnrolmentState.Enrolled, Workload.CanonicalName: "looked at" });
+        Assert.Single(agent.Proxies.Events);
+        await agent.Restart();
+        PodStatus? status = await agent.Until("pod", status => status?.State is EnrolmentState.Enrolled);
+        Assert.Equal($"/proc/{sandbox.Id}/ns/net", status!.NetworkNamespace);
+    }
+
+    [Fact]
+    public async Task One_that_names_another_static_pods_uid_does_not_get_that_ones_namespace()
+    {
+        await using var agent = ByProcesses();
+        await using var groups = new KubeletGroups();
+        NetworkNamespace victims = await agent.MakeNamespace("victim", "10.0.0.1");
+        string hash = Guid.NewGuid().ToString("N");
+        await groups.StartPod(hash, victims.Path);
+
+        agent.Mesh.Put(PodWith(NewUid(), "10.0.0.2") with { StaticUid = hash });
+
+        Assert.Equal(EnrolmentFailure.AddressMismatch, (await agent.UntilFailed("pod")).Reason);
+        Assert.Equal("", await Agent.Rules(victims));
+    }
+
     [Fact]
     public async Task What_the_pod_says_of_its_namespace_is_not_believed()
     {

@@ -114,6 +114,29 @@ public sealed class ClusterEnrolmentTests
     }
 
     [Fact]
+    public async Task A_static_pod_whose_runtime_knows_it_by_another_uid_than_the_API_is_captured_before_it_starts()
+    {
+        const string Hash = "0123456789abcdef0123456789abcdef";
+        await using ApiServer server = await ApiServer.Start();
+        Label(server, "ambient");
+        await using PluginLab lab = await PluginLab.Start(withAgent: false);
+        using var api = new ApiClient(ApiAccess.Insecure(server.Address));
+        await Start(lab, api);
+        Assert.Equal(11, (int)JsonNode.Parse((await lab.Call("ADD", Hash)).Output)!["code"]!);
+
+        string uid = (string)server.Put(Pod.Replace("annotations: {", $"annotations: {{kubernetes.io/config.hash: {Hash}, kubernetes.io/config.mirror: {Hash}, ", StringComparison.Ordinal))["metadata"]!["uid"]!;
+        ProcessResult added = await lab.Call("ADD", Hash);
+        Assert.True(added.ExitCode == 0, added.Output);
+        await MeshLab.Eventually("the pod to be known", () => Task.FromResult(lab.Mesh.Agent("a").Mesh.WorkloadByUid(uid) is not null));
+        Assert.Equal(0, (await lab.Call("CHECK", Hash)).ExitCode);
+        Assert.Equal(0, (await lab.Call("ADD", Hash)).ExitCode);
+        Assert.True(lab.Mesh.Agent("a").IsEnrolled("default/client"));
+
+        Assert.Equal(0, (await lab.Call("DEL", Hash)).ExitCode);
+        await MeshLab.Eventually("the pod to be let go of", () => Task.FromResult(!lab.Mesh.Agent("a").IsEnrolled("default/client")));
+    }
+
+    [Fact]
     public async Task An_API_that_refuses_what_is_written_holds_up_no_pod()
     {
         await using ApiServer server = await ApiServer.Start();
