@@ -3,10 +3,13 @@ using Ztunnel.IO;
 
 namespace Ztunnel.Capture;
 
-/// <summary>Puts <see cref="PodRules"/> into network namespaces with <c>nft</c>, looks whether they are still there, and takes them away.</summary>
-internal sealed class PodFirewall(ProbePath probes)
+/// <summary>
+/// Puts <see cref="PodRules"/> into network namespaces with <c>nft</c>, looks whether they are still there, and takes them away. One
+/// serves all pods that have the same rules.
+/// </summary>
+internal sealed class PodFirewall(ProbePath probes, bool bypassInbound)
 {
-    private readonly string _install = PodRules.InstallFor(probes);
+    private readonly string _install = PodRules.InstallFor(probes, bypassInbound);
     private string? _listing;
 
     /// <summary>

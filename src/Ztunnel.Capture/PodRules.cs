@@ -65,6 +65,11 @@ public static class PodRules
                 ip6 saddr {ProbeSource.IPv6} fib saddr . iif oif exists counter accept comment "the node's own processes (probes): the same for IPv6"
         """;
 
+    /// <summary>What comes in and is not HBONE.</summary>
+    private const string CaptureInbound = """
+        tcp flags and (fin or syn or rst or ack) == syn counter redirect to :$PLAINTEXT comment "every other TCP connection to the pod: to ztunnel's plaintext port"
+        """;
+
     /// <summary>The rules of a pod for whose probes nothing is done in its namespace.</summary>
     public static string Install { get; } = InstallFor(ProbePath.None);
 
@@ -72,7 +77,9 @@ public static class PodRules
     /// Puts the table there, or anew. Only the first packet of a connection (SYN) is ever redirected: connections that were
     /// there before the rules are unknown to connection tracking, look new to it in mid-stream, and would be torn off.
     /// </summary>
-    public static string InstallFor(ProbePath probes) => Render("""
+    /// <param name="probes">How probes from the node are let through.</param>
+    /// <param name="bypassInbound">Whether what comes in past tunnels is left alone.</param>
+    public static string InstallFor(ProbePath probes, bool bypassInbound = false) => Render("""
         table inet $TABLE
         delete table inet $TABLE
         table inet $TABLE {
@@ -95,7 +102,7 @@ public static class PodRules
                 tcp dport $INBOUND accept comment "HBONE: ztunnel listens on this port itself"
                 tcp dport { $OUTBOUND, $PLAINTEXT } accept comment "ztunnel's inner ports: refused in chain refuse"
                 $PROBES
-                tcp flags and (fin or syn or rst or ack) == syn counter redirect to :$PLAINTEXT comment "every other TCP connection to the pod: to ztunnel's plaintext port"
+                $CAPTURED
             }
 
             chain refuse {
@@ -103,7 +110,9 @@ public static class PodRules
                 tcp dport { $OUTBOUND, $PLAINTEXT } ct status and dnat == 0 counter reject with tcp reset comment "the inner ports take redirected connections only: nobody may use ztunnel as a relay"
             }
         }
-        """.Replace("$PROBES", probes == ProbePath.LinkLocal ? AcceptProbes : "", StringComparison.Ordinal));
+        """
+        .Replace("$PROBES", probes == ProbePath.LinkLocal ? AcceptProbes : "", StringComparison.Ordinal)
+        .Replace("$CAPTURED", bypassInbound ? "" : CaptureInbound, StringComparison.Ordinal));
 
     /// <summary>
     /// Ends capture of new connections and keeps those under way: they live on the translation that the two empty chains keep

@@ -86,6 +86,32 @@ public sealed partial class PodRulesTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public async Task What_comes_in_reaches_the_app_of_a_pod_that_bypasses_it_and_what_the_pod_opens_is_captured(bool ipv6)
+    {
+        await using World world = await World.Build();
+        await world.Install(PodRules.InstallFor(ProbePath.LinkLocal, bypassInbound: true));
+        using Acceptor outbound = world.Listen(world.Pod, CaptureContract.OutboundPort, ipv6);
+        using Acceptor plaintext = world.Listen(world.Pod, CaptureContract.PlaintextPort, ipv6);
+        using Acceptor hbone = world.Listen(world.Pod, CaptureContract.HbonePort, ipv6);
+        using Acceptor app = world.Listen(world.Pod, AppPort, ipv6);
+        (IPAddress pod, IPAddress peer) = (World.AddressOf(world.Pod, ipv6), World.AddressOf(world.Peer, ipv6));
+
+        TcpConnection client = await world.Connect(world.Peer, pod, AppPort);
+        TcpConnection served = await app.Next();
+        Assert.Equal(peer, served.RemoteEndPoint.Address);
+        await world.Converse(client, served);
+        await world.Converse(await world.Connect(world.Peer, pod, CaptureContract.HbonePort), await hbone.Next());
+        Assert.Equal(FailureKind.Refused, await world.ConnectFails(world.Peer, pod, CaptureContract.PlaintextPort));
+        Assert.Equal(0, plaintext.Waiting);
+
+        await world.Converse(await world.Connect(world.Pod, peer, 80), await outbound.Next());
+        // A tunnel's connection to the app, from its client's address.
+        await world.Converse(await world.Connect(world.Pod, pod, AppPort, Borrowing, peer), await app.Next());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public async Task The_inner_ports_refuse_whoever_comes_straight_to_them(bool ipv6)
     {
         await using World world = await World.Captured();

@@ -49,6 +49,27 @@ public sealed class RepairTests
     }
 
     [Fact]
+    public async Task A_pod_that_begins_to_bypass_inbound_capture_or_ends_it_gets_the_rules_for_it_and_they_are_kept()
+    {
+        await using var agent = new Agent();
+        (Workload pod, NetworkNamespace ns) = await agent.Enrol("pod");
+        Assert.Contains("redirect to :15006", await Agent.Rules(ns), StringComparison.Ordinal);
+
+        agent.Mesh.Put(pod with { BypassesInbound = true });
+        await Agent.Until(() => !Agent.Rules(ns).Result.Contains("redirect to :15006", StringComparison.Ordinal), () => "", "inbound is captured still");
+        Assert.Contains("redirect to :15001", await Agent.Rules(ns), StringComparison.Ordinal);
+        Assert.Equal(0, agent.Status("pod")!.Repairs);
+        await ns.RunProcess("nft", ["flush", "ruleset"]);
+        await agent.Until("pod", status => status is { Repairs: > 0 });
+        Assert.Contains("redirect to :15001", await Agent.Rules(ns), StringComparison.Ordinal);
+        Assert.DoesNotContain("redirect to :15006", await Agent.Rules(ns), StringComparison.Ordinal);
+
+        agent.Mesh.Put(pod);
+        await Agent.Until(() => Agent.Rules(ns).Result.Contains("redirect to :15006", StringComparison.Ordinal), () => "", "inbound is not captured");
+        Assert.Equal(["start pod"], agent.Proxies.Events);
+    }
+
+    [Fact]
     public async Task Other_tables_and_routes_are_nobodys_business()
     {
         await using var agent = new Agent();

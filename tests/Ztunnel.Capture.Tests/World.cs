@@ -34,10 +34,10 @@ internal sealed class World : IAsyncDisposable
 
     public static IPAddress AddressOf(LabHost host, bool ipv6) => ipv6 ? host.IPv6 : host.IPv4;
 
-    public async Task Install()
+    public async Task Install(string? rules = null)
     {
         PodFirewall.EnsureRouting(Pod.NetworkNamespace, ipv6: true);
-        await Nft(PodRules.Install);
+        await Nft(rules ?? PodRules.Install);
     }
 
     public async Task Nft(string rules)

@@ -40,7 +40,7 @@ public sealed class PodEnroller : IAsyncDisposable
         var gate = new Gate();
         _probes = options.Probes == ProbePath.None ? null : new PodProbes(options, loop, gate, time, logger);
         _around = new PodEnrolment.Surroundings(
-            options, new PodNamespaces(options), new PodFirewall(options.Probes), listeners, _probes, loop, time, logger)
+            options, new PodNamespaces(options), listeners, _probes, loop, time, logger)
         { Gate = gate };
         _sweep = time.CreateTimer(static state => ((PodEnroller)state!).Sweep(), this, options.SweepInterval, options.SweepInterval);
     }

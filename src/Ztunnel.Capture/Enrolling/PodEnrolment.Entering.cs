@@ -137,7 +137,7 @@ internal sealed partial class PodEnrolment
         {
             entering.Watch(around.Loop, _signal.Set);
             routed = PodFirewall.EnsureRouting(entering.Namespace, HasIPv6(entering.Workload));
-            entering.Generation = await around.Firewall.Install(entering.Namespace, stopping);
+            entering.Generation = await around.FirewallOf(entering.Workload).Install(entering.Namespace, stopping);
             entering.HasRules = true;
             entering.LookedAt = around.Time.GetTimestamp();
         }
@@ -176,7 +176,9 @@ internal sealed partial class PodEnrolment
             return early;
         enrolled.LookedAt = around.Time.GetTimestamp();
         string? changed = PodFirewall.EnsureRouting(enrolled.Namespace, HasIPv6(workload)) ? "the policy routing for replies was incomplete" : null;
-        if (enrolled.Generation is null || enrolled.Generation != Nft.Generation(enrolled.Namespace))
+        if (enrolled.Workload.BypassesInbound != workload.BypassesInbound)
+            await Replace(enrolled, workload, stopping);
+        else if (enrolled.Generation is null || enrolled.Generation != Nft.Generation(enrolled.Namespace))
             changed = await Repair(enrolled, stopping) ?? changed;
         if (changed is not null)
         {
@@ -191,12 +193,20 @@ internal sealed partial class PodEnrolment
         return Timeout.InfiniteTimeSpan;
     }
 
+    /// <summary>Gives a pod other rules, as it asks for now; connections under way go on.</summary>
+    private async Task Replace(Enrolled enrolled, Workload workload, CancellationToken stopping)
+    {
+        using Turn turn = await Turn.Take(around.Turns, stopping);
+        enrolled.Generation = await around.FirewallOf(workload).Install(enrolled.Namespace, stopping);
+    }
+
     private async Task<string?> Repair(Enrolled enrolled, CancellationToken stopping)
     {
         using Turn turn = await Turn.Take(around.Turns, stopping);
         uint looked = Nft.Generation(enrolled.Namespace);
-        string? difference = await around.Firewall.Difference(enrolled.Namespace, stopping);
-        enrolled.Generation = difference is null ? looked : await around.Firewall.Install(enrolled.Namespace, stopping);
+        PodFirewall firewall = around.FirewallOf(enrolled.Workload);
+        string? difference = await firewall.Difference(enrolled.Namespace, stopping);
+        enrolled.Generation = difference is null ? looked : await firewall.Install(enrolled.Namespace, stopping);
         return difference;
     }
 

@@ -41,8 +41,14 @@ internal sealed partial class PodEnrolment(PodEnrolment.Surroundings around, Wor
 
     /// <summary>What all pods of an agent share.</summary>
     internal sealed record Surroundings(
-        CaptureOptions Options, PodNamespaces Namespaces, PodFirewall Firewall, IPodListeners Listeners, PodProbes? Probes, EventLoop Loop, TimeProvider Time, ILogger Logger)
+        CaptureOptions Options, PodNamespaces Namespaces, IPodListeners Listeners, PodProbes? Probes, EventLoop Loop, TimeProvider Time, ILogger Logger)
     {
+        private readonly PodFirewall _bothWays = new(Options.Probes, bypassInbound: false);
+        private readonly PodFirewall _outwards = new(Options.Probes, bypassInbound: true);
+
+        /// <summary>The rules that a pod is to have.</summary>
+        public PodFirewall FirewallOf(Workload pod) => pod.BypassesInbound ? _outwards : _bothWays;
+
         /// <summary>Held while a pod is worked on.</summary>
         public SemaphoreSlim Turns { get; } = new(Options.Parallelism);
 

@@ -58,6 +58,12 @@ public sealed record Workload
     public string? NetworkNamespace { get; init; }
 
     /// <summary>
+    /// Whether only what the pod opens is captured, and what comes to it past tunnels reaches its ports as it is: annotation
+    /// <c>ambient.istio.io/bypass-inbound-capture</c>.
+    /// </summary>
+    public bool BypassesInbound { get; init; }
+
+    /// <summary>
     /// Whether it is written on the pod that it takes tunnels, under the service account it has: annotations
     /// <c>ambient.istio.io/redirection: enabled</c> and <c>ztunnel.io/service-account</c>.
     /// </summary>
@@ -100,6 +106,7 @@ public sealed record Workload
             && Enrolment == other.Enrolment
             && Ready == other.Ready
             && string.Equals(NetworkNamespace, other.NetworkNamespace, StringComparison.Ordinal)
+            && BypassesInbound == other.BypassesInbound
             && Announced == other.Announced
             && string.Equals(WorkloadName, other.WorkloadName, StringComparison.Ordinal)
             && string.Equals(CanonicalName, other.CanonicalName, StringComparison.Ordinal)

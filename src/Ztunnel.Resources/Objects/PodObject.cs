@@ -29,8 +29,14 @@ public sealed record PodObject : KubernetesObject
 
     private const int HashLength = 32;
 
+    /// <summary>The annotation by which a pod asks for only what it opens to be captured.</summary>
+    public const string BypassInboundAnnotation = "ambient.istio.io/bypass-inbound-capture";
+
     /// <inheritdoc/>
     public override ObjectKind Kind => ObjectKind.Pod;
+
+    /// <summary>Whether it asks for that, in a word that Go's <c>strconv.ParseBool</c> takes for true; anything else leaves all captured.</summary>
+    public bool BypassesInbound => Metadata.Annotations[BypassInboundAnnotation] is "1" or "t" or "T" or "true" or "TRUE" or "True";
 
     /// <summary>
     /// The uid of the static pod that this is the mirror of, an MD5 in hexadecimal as kubelets make it; null for other pods. Whoever may

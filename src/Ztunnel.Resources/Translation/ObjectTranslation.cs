@@ -24,6 +24,7 @@ internal static class ObjectTranslation
         Enrolment = EnrolmentOf(pod, namespaceLabels, options),
         Ready = pod.Ready,
         NetworkNamespace = pod.Metadata.Annotations[PodObject.NetworkNamespaceAnnotation],
+        BypassesInbound = pod.BypassesInbound,
         Announced = pod.IsRedirected
             && pod.Metadata.Annotations[PodObject.ServiceAccountAnnotation] == pod.ServiceAccount,
         WorkloadName = WorkloadName(pod.Metadata),
