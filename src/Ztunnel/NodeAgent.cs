@@ -36,6 +36,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     private readonly NetworkNamespace? _ownNamespace;
     private readonly EventRecorder? _events;
     private readonly ClusterPods? _clusterPods;
+    private OwnDaemonSet? _daemonSet;
 
     private NodeAgent(NodeAgentOptions options, ICertificateAuthority authority, AccessLog accessLog, ILoggerFactory loggers)
     {
@@ -156,7 +157,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
     /// <summary>
     /// Stops in order: not ready any more, accepts nothing, tells peers (GOAWAY), waits for open connections up to the drain
     /// time. The capture rules stay, so that no pod's traffic leaves in the clear while the agent is away, unless
-    /// <see cref="NodeAgentOptions.ReleaseOnExit"/> says otherwise.
+    /// <see cref="NodeAgentOptions.ReleaseOnExit"/> says otherwise. So does the CNI plugin, unless the mesh is being uninstalled.
     /// </summary>
     public async Task Drain()
     {
@@ -164,13 +165,18 @@ public sealed partial class NodeAgent : IAsyncDisposable
         LogDraining(_options.DrainTime);
         // A pod that is made now is made again when an agent is there.
         await CloseDoor();
-        if (_options.ReleaseOnExit && _succession is not ({ IsHandingOver: true } or { HandedOver.IsCompleted: true }))
+        bool last = _succession is not ({ IsHandingOver: true } or { HandedOver.IsCompleted: true });
+        bool uninstalled = last && !_options.ReleaseOnExit && await RemovePluginWhenUninstalled();
+        if (last && _options.ReleaseOnExit)
         {
-            await RemovePlugin();
+            RemovePlugin();
             await _enroller.ReleaseAll(_stopping.Token);
         }
 
         int broken = await _proxy.Drain(_options.DrainTime);
+        // With its namespace a DaemonSet may be deleted after its pods.
+        if (last && !_options.ReleaseOnExit && !uninstalled)
+            await RemovePluginWhenUninstalled();
         LogDrained(broken);
     }
 

@@ -33,6 +33,12 @@ public sealed record NodeAgentOptions
     public CniOptions? Cni { get; init; }
 
     /// <summary>
+    /// The DaemonSet that the agent is a pod of; null where it is none. When that is deleted, the agent takes the CNI plugin with it as it
+    /// ends. With <see cref="Api"/>.
+    /// </summary>
+    public DaemonSetName? DaemonSet { get; init; }
+
+    /// <summary>
     /// The API of the cluster whose objects these are; null for manifests. Pods are asked for there and told of there, and what
     /// they say of their network namespaces is not believed.
     /// </summary>

@@ -16,6 +16,7 @@ public sealed class RoleTests
             "patch pods/status", // ClusterAnnouncer
             "get namespaces", "get pods", // ClusterPods
         ],
+        ["Role ztunnel"] = ["get daemonsets.apps ztunnel"], // OwnDaemonSet
         ["ClusterRole ztunnel-gateway"] = [],
         ["Role ztunnel-controller"] =
         [
@@ -44,6 +45,7 @@ public sealed class RoleTests
 
     [Theory]
     [InlineData("ClusterRole", "ztunnel", MeshRole.Node)]
+    [InlineData("Role", "ztunnel", null)]
     [InlineData("ClusterRole", "ztunnel-gateway", MeshRole.Gateway)]
     [InlineData("ClusterRole", "ztunnel-controller", MeshRole.Controller)]
     [InlineData("Role", "ztunnel-controller", null)]

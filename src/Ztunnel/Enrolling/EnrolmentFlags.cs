@@ -19,6 +19,11 @@ internal sealed class EnrolmentFlags
             + "process starts. With --run-directory, which has the same path for the node's runtime.",
     };
 
+    private readonly Option<string?> _daemonSet = new("--daemonset")
+    {
+        Description = "The DaemonSet that this agent is a pod of, NAMESPACE/NAME: when it is deleted, the agent takes the plugin of --cni with it as it ends.",
+    };
+
     private readonly Option<string[]> _excluded = new("--exclude-namespaces")
     {
         Description = "Namespaces whose pods stay out of the mesh whatever their labels, separated by commas.",
@@ -30,20 +35,29 @@ internal sealed class EnrolmentFlags
         Description = "Label selector of the namespaces that take part, such as istio-discovery=enabled; may be given several times, of which one has to match. All without it.",
     };
 
-    public EnrolmentFlags() => _discovery.Validators.Add(result =>
+    public EnrolmentFlags()
     {
-        foreach (string text in result.Tokens.Select(token => token.Value))
+        _daemonSet.Validators.Add(result =>
         {
-            if (LabelSelectorText.Parse(text, out string? fault) is null)
-                result.AddError($"--discovery-selectors: {fault}");
-        }
-    });
+            if (result.GetValueOrDefault<string?>() is { } text && DaemonSetName.Parse(text) is null)
+                result.AddError($"--daemonset: must be NAMESPACE/NAME, got \"{text}\"");
+        });
+        _discovery.Validators.Add(result =>
+        {
+            foreach (string text in result.Tokens.Select(token => token.Value))
+            {
+                if (LabelSelectorText.Parse(text, out string? fault) is null)
+                    result.AddError($"--discovery-selectors: {fault}");
+            }
+        });
+    }
 
     /// <summary>Gives a command these flags.</summary>
     public void AddTo(Command command)
     {
         command.Add(_proc);
         command.Add(_cni);
+        command.Add(_daemonSet);
         command.Add(_excluded);
         command.Add(_discovery);
         _directories.AddDirectoriesTo(command);
@@ -51,6 +65,8 @@ internal sealed class EnrolmentFlags
         {
             if (result.GetValue(_cni) && result.GetValue<string?>("--run-directory") is null)
                 result.AddError("--cni needs --run-directory, where the plugin finds the agent");
+            if (result.GetValue(_daemonSet) is not null && (!result.GetValue(_cni) || result.GetValue<DirectoryInfo?>("--manifests") is not null))
+                result.AddError("--daemonset is for an agent with --cni in a cluster");
         });
     }
 
@@ -61,6 +77,7 @@ internal sealed class EnrolmentFlags
         return options with
         {
             Proc = parsed.GetValue(_proc),
+            DaemonSet = parsed.GetValue(_daemonSet) is { } daemonSet ? DaemonSetName.Parse(daemonSet) : null,
             ExcludedNamespaces = [.. excluded],
             DiscoverySelectors = [.. (parsed.GetValue(_discovery) ?? []).Select(text => LabelSelectorText.Parse(text, out _)).OfType<LabelSelector>()],
             Cni = parsed.GetValue(_cni)

@@ -20,6 +20,8 @@ public sealed partial class NodeAgent
         Directory.CreateDirectory(directory);
         _door = PluginDoor.Open(directory, _options.Node, _enroller, new PodDirectory(_options.Node, _options.RootNamespace, _mesh, _clusterPods is { } pods ? pods.Find : null), _loggers.CreateLogger<PluginDoor>());
         _installer = CniInstaller.Start(cni, _loggers.CreateLogger<CniInstaller>(), listener: NotePlugin);
+        if (_options is { Api: { } api, DaemonSet: { } name })
+            _daemonSet ??= new OwnDaemonSet(api, name, _loggers.CreateLogger<OwnDaemonSet>(), _stopping.Token);
     }
 
     /// <summary>Until the plugin is there pods would start uncaptured, so that the agent serves but is not ready. Another agent may have left it.</summary>
@@ -41,10 +43,21 @@ public sealed partial class NodeAgent
         (_installer, _door) = (null, null);
     }
 
-    /// <summary>Has pods start without the mesh from now on.</summary>
-    private async Task RemovePlugin()
+    /// <summary>
+    /// Has pods start without the mesh from now on, when it is being uninstalled: no agent will follow that they could wait for. Says
+    /// whether it did. Captured pods keep their rules, as nobody has said that they may send in the clear.
+    /// </summary>
+    private async Task<bool> RemovePluginWhenUninstalled()
     {
-        await CloseDoor();
+        if (_daemonSet is null || !await _daemonSet.IsGone())
+            return false;
+        RemovePlugin();
+        return true;
+    }
+
+    /// <summary>Has pods start without the mesh from now on. The door is closed.</summary>
+    private void RemovePlugin()
+    {
         if (_options.Cni is not { } cni)
             return;
         try

@@ -18,6 +18,9 @@ internal sealed class ClusterLab : IAsyncDisposable
         Shell = new LabShell(cluster);
     }
 
+    /// <summary>Where the manifests are that the mesh is installed by.</summary>
+    public static string Manifests { get; } = Path.Combine(Repository.Root, "deploy", "manifests");
+
     public LabCluster Cluster { get; }
 
     public LabShell Shell { get; }
@@ -96,8 +99,13 @@ internal sealed class ClusterLab : IAsyncDisposable
                 File.CreateSymbolicLink(Path.Combine(plugins, Path.GetFileName(file)), file);
         }
 
-        string manifests = Path.Combine(Repository.Root, "deploy", "manifests");
-        await Shell.Run($"kubectl apply -f {manifests}");
+        await Apply();
+    }
+
+    /// <summary>Applies the manifests and waits until the mesh is ready.</summary>
+    public async Task Apply()
+    {
+        await Shell.Run($"kubectl apply -f {Manifests}");
         await Explained(() => Shell.Run("kubectl rollout status deployment/ztunnel-controller -n istio-system --timeout=240s"));
         await Explained(() => Shell.Run("kubectl rollout status daemonset/ztunnel -n istio-system --timeout=240s"));
     }

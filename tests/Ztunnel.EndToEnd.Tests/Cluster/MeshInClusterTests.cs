@@ -207,6 +207,38 @@ public sealed class MeshInClusterTests(ClusterFixture fixture)
         await Lab.Shell.Run("kubectl delete namespace churn");
     }
 
+    [Fact]
+    public async Task A_mesh_that_is_deleted_as_it_was_applied_keeps_no_pod_from_starting_and_may_be_applied_again()
+    {
+        await Lab.Shell.Run("kubectl create namespace after-mesh && kubectl label namespace after-mesh istio.io/dataplane-mode=ambient");
+        try
+        {
+            await Lab.Explained(() => Lab.Shell.Run($"kubectl delete --ignore-not-found -f {ClusterLab.Manifests} --timeout=240s"));
+            foreach (string node in (string[])["a", "b"])
+            {
+                await Lab.Shell.Run($$"""
+                    kubectl apply -n after-mesh -f - <<END
+                    apiVersion: v1
+                    kind: Pod
+                    metadata: {name: late-{{node}}}
+                    spec:
+                      nodeSelector: {kubernetes.io/hostname: {{node}}}
+                      containers: [{name: main, image: busybox, command: [sleep, infinity]}]
+                    END
+                    """);
+                await Lab.Explained(() => Lab.Shell.Run($"kubectl wait --for=condition=Ready pod/late-{node} -n after-mesh --timeout=60s"));
+            }
+        }
+        finally
+        {
+            await Lab.Apply();
+        }
+
+        // The next agents take in what runs.
+        await Lab.UntilEnrolled("after-mesh");
+        await Lab.Shell.Run("kubectl delete namespace after-mesh");
+    }
+
     /// <summary>httpbin on both nodes and curl on one.</summary>
     private async Task MakePair(string @namespace, bool ambient)
     {

@@ -31,6 +31,8 @@ internal sealed class PluginLab : IAsyncDisposable
 
     private string Conf => Path.Combine(_node.FullName, "etc/cni/net.d");
 
+    public bool IsPluginInstalled => File.Exists(Path.Combine(Conf, CniOptions.ConflistName)) && File.Exists(Path.Combine(Bin, "ztunnel"));
+
     public string Primary => Path.Combine(Conf, "10-bridge.conflist");
 
     public static string PrimaryText(int mtu) =>
