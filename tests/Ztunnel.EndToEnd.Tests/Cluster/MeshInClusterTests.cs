@@ -57,6 +57,11 @@ public sealed class MeshInClusterTests(ClusterFixture fixture)
         await Lab.Explained(() => Lab.Shell.Until(
             "curl -sS -i http://$(kubectl get gtw front -n shop -o jsonpath='{.status.addresses[0].value}')/headers", "HTTP/1.1 200 OK", "server: istio-envoy"));
 
+        // It ends by itself when its drain time is over: nobody kills it in ten minutes.
+        string pod = (await Lab.Shell.Run("kubectl get pods -n shop -l gateway.networking.k8s.io/gateway-name=front -o name")).Trim();
+        await Lab.Explained(() => Lab.Shell.Run($"kubectl delete -n shop {pod} --grace-period=600 --timeout=120s"));
+        await Lab.UntilReady("shop", "front-istio");
+
         await Lab.Shell.Run("kubectl delete gateway front -n shop --timeout=60s");
         await MeshLab.Eventually("nothing of the gateway to be left", async () => !(await Lab.Shell.Run(
             "kubectl get deployments,replicasets,pods,services,serviceaccounts -n shop -o name")).Contains("front", StringComparison.Ordinal));
@@ -89,7 +94,7 @@ public sealed class MeshInClusterTests(ClusterFixture fixture)
                     command: [bash, -c, "exec 3<>/dev/tcp/{{server}}/8080; printf 'GET /status/418 HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"]
                 END
                 """);
-            await Lab.Explained(() => Lab.Shell.Run($"kubectl wait --for=jsonpath='{{.status.phase}}'=Succeeded pod/first-{round} -n early --timeout=60s"));
+            await Lab.Explained(() => Lab.Shell.Until($"kubectl get pod first-{round} -n early -o jsonpath='{{.status.phase}}'", "Succeeded"));
             Assert.Contains("teapot", Lab.Cluster.Logs("early", $"first-{round}"), StringComparison.Ordinal);
             senders.AddRange(Lab.Cluster.Pod("early", $"first-{round}").Addresses);
         }
