@@ -17,6 +17,9 @@ internal sealed class Kubectl : IAsyncDisposable
 
     public ApiServer Server { get; }
 
+    /// <summary>More variables of its environment.</summary>
+    public Dictionary<string, string> Variables { get; } = [];
+
     public static async Task<Kubectl> Start(ApiServerOptions? options = null, ApiUser? user = null)
     {
         ApiServer server = await ApiServer.Start(options);
@@ -85,6 +88,8 @@ internal sealed class Kubectl : IAsyncDisposable
         start.Environment["HOME"] = _home;
         start.Environment["KUBECONFIG"] = Path.Combine(_home, "config");
         start.Environment["KUBE_EDITOR"] = Environment.GetEnvironmentVariable("KUBE_EDITOR") ?? "sed -i s/before/after/";
+        foreach ((string name, string value) in Variables)
+            start.Environment[name] = value;
         foreach (string proxy in (string[])["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"])
             start.Environment.Remove(proxy);
         return start;

@@ -36,6 +36,30 @@ public sealed partial class KubectlTests
             {"type":"Programmed","status":"True","reason":"Programmed","message":"","lastTransitionTime":"2024-01-01T00:00:00Z"}]}}
         """;
 
+    // Up to 1.29 kubectl knows SPDY alone, and later ones when told.
+    [Theory]
+    [InlineData("false")]
+    [InlineData("true")]
+    public async Task Exec_runs_a_command_and_brings_all_that_it_writes_and_its_code(string webSockets)
+    {
+        await using Kubectl kubectl = await Kubectl.Start();
+        kubectl.Variables["KUBECTL_REMOTE_COMMAND_WEBSOCKETS"] = webSockets;
+        await kubectl.Run("apply -f -", """
+            apiVersion: v1
+            kind: Pod
+            metadata: { name: web }
+            spec: { containers: [{ name: web, image: nginx:1 }] }
+            """);
+        string much = string.Join('\n', Enumerable.Range(0, 30_000));
+        kubectl.Server.Exec = (command, _) => Task.FromResult(command.Command[0] == "cat"
+            ? new PodCommandResult(0, $"{command.Namespace} {command.Pod} {string.Join(',', command.Command)} {much}", "")
+            : new PodCommandResult(7, "", "no such thing\n"));
+        Assert.Equal($"default web cat,a b {much}", await kubectl.Run("exec web -- cat 'a b'"));
+        string refused = await kubectl.Fail("exec web -- dog");
+        Assert.Contains("no such thing", refused, StringComparison.Ordinal);
+        Assert.Contains("exit code 7", refused, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Apply_creates_then_changes_then_leaves_alone()
     {

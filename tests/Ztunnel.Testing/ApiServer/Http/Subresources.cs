@@ -43,7 +43,7 @@ internal sealed class Subresources(Store store, Change change, Deletion deletion
             ("scale", "update" or "patch") => SetScale(exchange, target, verb),
             ("token", "create") => Token(exchange, target),
             ("binding", "create") => Bind(exchange, target),
-            ("exec", "get") => exec.Answer(exchange, target),
+            ("exec", "get" or "create") => exec.Answer(exchange, target),
             ("eviction", "create") => Evict(exchange, target),
             ("finalize", "update") => Finalize(exchange, target),
             _ => throw ApiFailure.MethodNotAllowed(),
