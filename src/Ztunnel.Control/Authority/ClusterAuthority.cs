@@ -23,7 +23,6 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
     private readonly TrustNamespaces _namespaces;
     private readonly SigningState _signing = new();
     private readonly ApiClient _reviewing;
-    private readonly TokenAuthenticator _callers;
     private readonly ServerCertificate _certificate;
     private readonly CertificateServer _server;
     private readonly AuthorityFollower _follower;
@@ -53,11 +52,13 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         _namespaces.Changed += (_, _) => _changed.Set();
         // Anybody may cause reviews: they are to take nothing of the rate of what the replica writes, the Lease among it.
         _reviewing = new ApiClient(api.Access, options.Reviewing, logger: _logger);
-        _callers = new TokenAuthenticator(new TokenReviewer(_reviewing, options.Audience, _logger), options.Audience, _time);
+        var callers = new TokenAuthenticator(new TokenReviewer(_reviewing, options.Audience, _logger), options.Audience, _time);
         var rules = new IdentityRules(options.TrustDomain, options.NodeAccounts.ToHashSet(StringComparer.Ordinal), _pods);
-        var service = new CertificateService(_callers, rules, _signing, options, _time, _logger);
+        var gate = new ClientGate(_pods, new ClientLimits(), _time, _logger);
+        var service = new CertificateService(callers, gate, rules, _signing, options, _time, _logger);
         _certificate = new ServerCertificate(_signing, [.. options.Services.Select(name => $"{name}.{options.SystemNamespace}.svc")], _time);
-        _server = new CertificateServer(options.Listen, new UnaryEndpoint(CertificateService.Path, service.Answer, _time, _logger), _certificate, loggers);
+        _server = new CertificateServer(
+            options.Listen, new UnaryEndpoint(CertificateService.Path, service.Answer, gate, _time, _logger), gate, _certificate, loggers);
         _spreader = new RootSpreader(api, _namespaces, events, _logger);
         _follower = new AuthorityFollower(api, options, _signing, _time, _logger);
         _keeper = new AuthorityKeeper(api, options, _spreader, () => _follower.Seen, events, _time, _logger);
@@ -127,7 +128,6 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _server.DisposeAsync();
         _certificate.Dispose();
-        _callers.Dispose();
         _reviewing.Dispose();
         _signing.Dispose();
         _stopping.Dispose();

@@ -21,26 +21,27 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
     public static readonly SpiffeId Web = SpiffeId.Parse("spiffe://cluster.local/ns/demo/sa/web");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("ztunnel-authority-").FullName;
-    private readonly TokenAuthenticator _callers;
     private readonly ServerCertificate _certificate;
     private readonly CertificateServer _server;
 
-    private AuthorityLab(Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with, TimeProvider? time, ReviewLimits? limits)
+    private AuthorityLab(Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with, TimeProvider? time, ReviewLimits? limits, ClientLimits? clients)
     {
         ClusterAuthorityOptions options = new() { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
         options = with?.Invoke(options) ?? options;
         Time = time ?? TimeProvider.System;
-        _callers = new TokenAuthenticator(this, options.Audience, Time, limits);
+        Gate = new ClientGate(Pods, clients ?? new ClientLimits(), Time, Log);
         var service = new CertificateService(
-            _callers, new IdentityRules("cluster.local", options.NodeAccounts.ToHashSet(StringComparer.Ordinal), Pods), Signing, options, Time, Log);
+            new TokenAuthenticator(this, options.Audience, Time, limits), Gate, new IdentityRules("cluster.local", options.NodeAccounts.ToHashSet(StringComparer.Ordinal), Pods), Signing, options, Time, Log);
         _certificate = new ServerCertificate(Signing, ["ztunnel-controller.istio-system.svc", "istiod.istio-system.svc"], Time);
         _server = new CertificateServer(
-            options.Listen, new UnaryEndpoint(CertificateService.Path, service.Answer, Time, Log), _certificate, new OneLog(Log));
+            options.Listen, new UnaryEndpoint(CertificateService.Path, service.Answer, Gate, Time, Log), Gate, _certificate, new OneLog(Log));
     }
 
     public TimeProvider Time { get; }
 
     public TextLog Log { get; } = new();
+
+    public ClientGate Gate { get; }
 
     public NodePods Pods { get; } = new();
 
@@ -61,9 +62,10 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
 
     /// <summary>A lab with a root, node-a's agent with token <c>node-a</c>, and a pod of demo/web there with token <c>web</c>.</summary>
     public static async Task<AuthorityLab> Start(
-        Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with = null, TimeProvider? time = null, ReviewLimits? limits = null)
+        Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with = null, TimeProvider? time = null, ReviewLimits? limits = null,
+        ClientLimits? clients = null)
     {
-        var lab = new AuthorityLab(with, time, limits);
+        var lab = new AuthorityLab(with, time, limits, clients);
         lab.SignWithNewRoot();
         lab.Agent("node-a");
         lab.Run("web-1", "node-a");
@@ -165,7 +167,6 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
     {
         await _server.DisposeAsync();
         _certificate.Dispose();
-        _callers.Dispose();
         Signing.Dispose();
         Directory.Delete(_folder, recursive: true);
     }

@@ -243,7 +243,7 @@ public sealed class CertificateServiceTests
         Assert.DoesNotContain("c2VjcmV0", log, StringComparison.Ordinal);
     }
 
-    private static async Task Issue(RemoteCertificateAuthority authority, SpiffeId identity)
+    internal static async Task Issue(RemoteCertificateAuthority authority, SpiffeId identity)
     {
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         await authority.Issue(identity, SigningRequest.Create(identity, key), Stop);

@@ -4,12 +4,16 @@ namespace Ztunnel.Control;
 internal readonly record struct CallRate(double PerSecond, double Burst);
 
 /// <summary>Holds each caller to its rate, so that one that has gone mad leaves the authority to the others.</summary>
-internal sealed class CallerRates(TimeProvider time)
+/// <param name="time">The clock.</param>
+/// <param name="mostKept">How many callers are told apart; those who come when there is no room share a rate.</param>
+internal sealed class CallerRates(TimeProvider time, int mostKept = 20_000)
 {
-    private const int MostKept = 20_000;
+    private const string Others = "";
+    private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Bucket> _buckets = new(StringComparer.Ordinal);
+    private long? _swept;
 
     /// <summary>Takes one call of <paramref name="caller"/>'s; false where it has none left now.</summary>
     public bool TryTake(string caller, CallRate rate)
@@ -19,9 +23,11 @@ internal sealed class CallerRates(TimeProvider time)
         {
             if (!_buckets.TryGetValue(caller, out Bucket? bucket))
             {
-                if (_buckets.Count >= MostKept)
+                if (_buckets.Count >= mostKept)
                     Forget(now);
-                _buckets[caller] = bucket = new Bucket(rate, now);
+                caller = _buckets.Count < mostKept ? caller : Others;
+                if (!_buckets.TryGetValue(caller, out bucket))
+                    _buckets[caller] = bucket = new Bucket(rate, now);
             }
 
             bucket.Fill(rate, time.GetElapsedTime(bucket.At, now), now);
@@ -29,9 +35,12 @@ internal sealed class CallerRates(TimeProvider time)
         }
     }
 
-    // A full bucket is as good as none.
+    // A full bucket is as good as none. They are looked through now and then only: whoever comes under ever new names is to pay for it.
     private void Forget(long now)
     {
+        if (_swept is { } swept && time.GetElapsedTime(swept, now) < Sweep)
+            return;
+        _swept = now;
         foreach ((string caller, Bucket bucket) in _buckets)
         {
             bucket.Fill(bucket.Rate, time.GetElapsedTime(bucket.At, now), now);

@@ -1,3 +1,6 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
 using Ztunnel.Resources;
 
 namespace Ztunnel.Control;
@@ -8,6 +11,7 @@ internal sealed class NodePods
     private readonly Lock _gate = new();
     private readonly Dictionary<ObjectKey, RunningPod> _pods = [];
     private readonly Dictionary<(string Node, string Namespace, string ServiceAccount), int> _counts = [];
+    private readonly Dictionary<IPAddress, int> _addresses = [];
     private volatile bool _synced;
 
     /// <summary>Whether all pods there were at the start are known: before that nothing follows from one being unknown.</summary>
@@ -20,7 +24,10 @@ internal sealed class NodePods
         {
             case ResourceEvent.Put { Object: PodObject pod }:
                 // A pod that has ended needs no identity any more; one that is ending does.
-                Set(pod.Key, pod.Terminated || pod.NodeName.Length == 0 ? null : new RunningPod(pod.Metadata.Uid, pod.NodeName, pod.ServiceAccount));
+                Set(pod.Key, pod.Terminated || pod.NodeName.Length == 0 ? null : new RunningPod(pod.Metadata.Uid, pod.NodeName, pod.ServiceAccount)
+                {
+                    Addresses = [.. pod.Addresses.Where(address => address.AddressFamily == AddressFamily.InterNetworkV6)],
+                });
                 break;
             case ResourceEvent.Remove { Key: { } key } when key.Kind == ObjectKind.Pod:
                 Set(key, null);
@@ -47,6 +54,13 @@ internal sealed class NodePods
             return _counts.ContainsKey((node, ns, serviceAccount));
     }
 
+    /// <summary>Whether a pod that runs has this IPv6 address; of pods with their node's network it is the node's.</summary>
+    public bool Has(IPAddress address)
+    {
+        lock (_gate)
+            return _addresses.ContainsKey(address);
+    }
+
     private void Set(ObjectKey key, RunningPod? pod)
     {
         lock (_gate)
@@ -56,6 +70,11 @@ internal sealed class NodePods
                 (string, string, string) place = (before.Node, key.Namespace, before.ServiceAccount);
                 if (--_counts[place] == 0)
                     _counts.Remove(place);
+                foreach (IPAddress address in before.Addresses)
+                {
+                    if (--_addresses[address] == 0)
+                        _addresses.Remove(address);
+                }
             }
 
             if (pod is null)
@@ -63,6 +82,8 @@ internal sealed class NodePods
             _pods[key] = pod;
             (string, string, string) now = (pod.Node, key.Namespace, pod.ServiceAccount);
             _counts[now] = _counts.GetValueOrDefault(now) + 1;
+            foreach (IPAddress address in pod.Addresses)
+                _addresses[address] = _addresses.GetValueOrDefault(address) + 1;
         }
     }
 }
@@ -71,4 +92,8 @@ internal sealed class NodePods
 /// <param name="Uid">What tells it from others of its name.</param>
 /// <param name="Node">Where.</param>
 /// <param name="ServiceAccount">Under which account.</param>
-internal sealed record RunningPod(string? Uid, string Node, string ServiceAccount);
+internal sealed record RunningPod(string? Uid, string Node, string ServiceAccount)
+{
+    /// <summary>Its IPv6 addresses.</summary>
+    public ImmutableArray<IPAddress> Addresses { get; init; } = [];
+}

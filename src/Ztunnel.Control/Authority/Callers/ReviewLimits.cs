@@ -9,6 +9,12 @@ internal sealed record ReviewLimits
     /// <summary>How many are under way, those that wait to be asked for among them: the agents of more nodes than start in the time a review may take.</summary>
     public int UnderWay { get; init; } = 2_000;
 
+    /// <summary>How many of these one client may have caused, which is an address, or a pod whose token was good before.</summary>
+    public int EachUnderWay { get; init; } = 8;
+
+    /// <summary>How often a client may call with what is not known to be good just now.</summary>
+    public CallRate EachRate { get; init; } = new(PerSecond: 5, Burst: 50);
+
     /// <summary>How many answers are remembered.</summary>
     public int Kept { get; init; } = 20_000;
 }

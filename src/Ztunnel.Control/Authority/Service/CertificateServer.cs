@@ -18,7 +18,7 @@ internal sealed class CertificateServer : IAsyncDisposable
 {
     private readonly WebApplication _host;
 
-    public CertificateServer(IPEndPoint listen, UnaryEndpoint endpoint, ServerCertificate certificate, ILoggerFactory loggers)
+    public CertificateServer(IPEndPoint listen, UnaryEndpoint endpoint, ClientGate gate, ServerCertificate certificate, ILoggerFactory loggers)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
@@ -30,11 +30,14 @@ internal sealed class CertificateServer : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = UnaryEndpoint.LongestRequest + 1024;
             kestrel.Limits.MaxConcurrentConnections = 20_000;
             kestrel.Limits.Http2.MaxStreamsPerConnection = 128;
+            // What may come before anybody reads it: one request as a rule.
+            kestrel.Limits.Http2.InitialStreamWindowSize = 65_535;
+            kestrel.Limits.Http2.InitialConnectionWindowSize = 256 * 1024;
             // Any address of whatever families the node has.
             if (listen.Address.Equals(IPAddress.IPv6Any))
-                kestrel.ListenAnyIP(listen.Port, at => Secure(at, certificate));
+                kestrel.ListenAnyIP(listen.Port, at => Secure(at, gate, certificate));
             else
-                kestrel.Listen(listen, at => Secure(at, certificate));
+                kestrel.Listen(listen, at => Secure(at, gate, certificate));
         });
         _host = builder.Build();
         _host.Run(endpoint.Serve);
@@ -55,9 +58,11 @@ internal sealed class CertificateServer : IAsyncDisposable
         await _host.DisposeAsync();
     }
 
-    private static void Secure(ListenOptions at, ServerCertificate certificate)
+    private static void Secure(ListenOptions at, ClientGate gate, ServerCertificate certificate)
     {
         at.Protocols = HttpProtocols.Http2;
+        // Before any handshake.
+        at.Use(serve => connection => gate.Connect(connection, serve));
         at.UseHttps(new TlsHandshakeCallbackOptions
         {
             HandshakeTimeout = TimeSpan.FromSeconds(5),

@@ -13,6 +13,7 @@ namespace Ztunnel.Control;
 /// </summary>
 internal sealed partial class CertificateService(
     TokenAuthenticator callers,
+    ClientGate gate,
     IdentityRules rules,
     SigningState signing,
     ClusterAuthorityOptions options,
@@ -29,7 +30,7 @@ internal sealed partial class CertificateService(
     /// <summary>Answers a request. Throws <see cref="GrpcException"/>.</summary>
     public async Task<IMessage> Answer(HttpContext http, byte[] message, CancellationToken cancellationToken)
     {
-        Caller caller = await callers.Authenticate(http.Request.Headers[HeaderNames.Authorization], cancellationToken);
+        Caller caller = await Authenticate(http, cancellationToken);
         bool isNode = rules.IsNode(caller);
         if (!_rates.TryTake(caller.RateKey, isNode ? options.NodeRate : options.CallerRate))
             throw new GrpcException(GrpcStatus.ResourceExhausted, $"{caller.Account} asks too often");
@@ -51,6 +52,20 @@ internal sealed partial class CertificateService(
         {
             LogRefused(caller.Account, caller.PodName ?? "no pod", e.Message);
             throw new GrpcException(StatusOf(e.Reason), e.Message);
+        }
+    }
+
+    private async Task<Caller> Authenticate(HttpContext http, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await callers.Authenticate(
+                http.Request.Headers[HeaderNames.Authorization], gate.NameOf(http.Connection.RemoteIpAddress), cancellationToken);
+        }
+        catch (GrpcException e) when (e.Status == GrpcStatus.ResourceExhausted)
+        {
+            gate.Tell(e.Detail);
+            throw;
         }
     }
 

@@ -18,18 +18,22 @@ internal sealed partial class UnaryEndpoint
 
     private readonly string _path;
     private readonly Func<HttpContext, byte[], CancellationToken, Task<IMessage>> _answer;
+    private readonly ClientGate _gate;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
     /// <summary>An endpoint of one method.</summary>
     /// <param name="path"><c>/PACKAGE.SERVICE/METHOD</c>.</param>
     /// <param name="answer">Answers a message's bytes, or throws <see cref="GrpcException"/>.</param>
+    /// <param name="gate">Whom to serve.</param>
     /// <param name="time">The clock of deadlines.</param>
     /// <param name="logger">Gets what should not happen.</param>
-    public UnaryEndpoint(string path, Func<HttpContext, byte[], CancellationToken, Task<IMessage>> answer, TimeProvider time, ILogger logger)
+    public UnaryEndpoint(
+        string path, Func<HttpContext, byte[], CancellationToken, Task<IMessage>> answer, ClientGate gate, TimeProvider time, ILogger logger)
     {
         _path = path;
         _answer = answer;
+        _gate = gate;
         _time = time;
         _logger = logger;
     }
@@ -48,6 +52,7 @@ internal sealed partial class UnaryEndpoint
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
         try
         {
+            using IDisposable call = _gate.Enter(http.Connection.RemoteIpAddress);
             using ITimer? timer = Arm(http, deadline);
             IMessage answer = await Answer(http, either.Token);
             await http.Response.Body.WriteAsync(GrpcWire.Frame(answer), either.Token);
