@@ -41,7 +41,7 @@ internal static class GatewayCommand
         limits.AddTo(command);
         log.AddTo(command);
         command.SetAction((parsed, stop) => Run(
-            source.Read(parsed, InCluster(parsed.GetRequiredValue(@namespace))),
+            source.Read(parsed, InCluster(new GatewayName(parsed.GetRequiredValue(@namespace), parsed.GetRequiredValue(name)))),
             objects => new GatewayAgentOptions
             {
                 InCluster = objects.Client is not null,
@@ -63,11 +63,11 @@ internal static class GatewayCommand
     }
 
     /// <summary>What a gateway reads of a cluster. Its pod's name is the machine's, unless the pod says otherwise.</summary>
-    private static KubernetesSourceOptions InCluster(string @namespace) => new()
+    private static KubernetesSourceOptions InCluster(GatewayName gateway) => new()
     {
         Role = MeshRole.Gateway,
-        SecretNamespaces = [@namespace],
-        Pod = (@namespace, Environment.GetEnvironmentVariable("POD_NAME") is { Length: > 0 } pod ? pod : Environment.MachineName),
+        Gateway = gateway,
+        Pod = (gateway.Namespace, Environment.GetEnvironmentVariable("POD_NAME") is { Length: > 0 } pod ? pod : Environment.MachineName),
     };
 
     private static Task<int> Run(

@@ -8,6 +8,7 @@ namespace Ztunnel.Kubernetes;
 internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKind kind, string name, Func<ResourceEvent, ValueTask> tell, ILogger logger)
 {
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _synced;
 
     // Whether these are policies, and were forbidden when the server last said whether they may be read.
@@ -15,6 +16,9 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
 
     /// <summary>Completes when all of it has been told, or it has turned out that there is nothing to be told for now.</summary>
     public Task Settled => _settled.Task;
+
+    /// <summary>Completes when all of it has been told.</summary>
+    public Task Known => _known.Task;
 
     /// <summary>What events and messages name as the place.</summary>
     protected Origin Origin { get; } = new(name, 0);
@@ -50,8 +54,10 @@ internal abstract partial class CollectionFollower(ResourceWatch watch, ObjectKi
             }
 
             await Report();
-            if (told is WatchEvent.Synced)
-                _settled.TrySetResult();
+            if (told is not WatchEvent.Synced)
+                continue;
+            _settled.TrySetResult();
+            _known.TrySetResult();
         }
     }
 

@@ -69,8 +69,9 @@ public sealed class KubernetesSource : IResourceSource
         Channel<ResourceEvent> events = Channel.CreateBounded<ResourceEvent>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var turn = new SemaphoreSlim(1);
-        CollectionFollower[] followers = [.. Followers(told => events.Writer.WriteAsync(told, ended.Token), turn)];
-        Task all = Follow(followers, events.Writer, ended);
+        using var secrets = new SecretFollowers(_client, _options, told => events.Writer.WriteAsync(told, ended.Token), _logger, ended.Token);
+        CollectionFollower[] followers = [.. Followers(secrets.Tell, turn)];
+        Task all = Follow(followers, secrets, events.Writer, ended);
         try
         {
             await foreach (ResourceEvent told in events.Reader.ReadAllAsync(cancellationToken))
@@ -84,9 +85,9 @@ public sealed class KubernetesSource : IResourceSource
     }
 
     /// <summary>Runs all until one breaks down, which ends the watch with what that broke down by.</summary>
-    private static async Task Follow(CollectionFollower[] followers, ChannelWriter<ResourceEvent> events, CancellationTokenSource ended)
+    private static async Task Follow(CollectionFollower[] followers, SecretFollowers secrets, ChannelWriter<ResourceEvent> events, CancellationTokenSource ended)
     {
-        Task[] running = [.. followers.Select(follower => Task.Run(() => follower.Run(ended.Token))), TellSynced(followers, events, ended.Token)];
+        Task[] running = [.. followers.Select(follower => Task.Run(() => follower.Run(ended.Token))), secrets.Run(), TellSynced(followers, secrets, events, ended.Token)];
         Exception? fault = null;
         await foreach (Task done in Task.WhenEach(running))
         {
@@ -100,25 +101,22 @@ public sealed class KubernetesSource : IResourceSource
         events.TryComplete(fault);
     }
 
-    private static async Task TellSynced(CollectionFollower[] followers, ChannelWriter<ResourceEvent> events, CancellationToken cancellationToken)
+    private static async Task TellSynced(CollectionFollower[] followers, SecretFollowers secrets, ChannelWriter<ResourceEvent> events, CancellationToken cancellationToken)
     {
         await Task.WhenAll(followers.Select(follower => follower.Settled)).WaitAsync(cancellationToken);
+        await secrets.Settle().WaitAsync(cancellationToken);
         await events.WriteAsync(new ResourceEvent.Synced(), cancellationToken);
     }
 
     private IEnumerable<CollectionFollower> Followers(Func<ResourceEvent, ValueTask> tell, SemaphoreSlim turn)
     {
-        foreach (ObjectKind kind in KindsOf(_options.Role))
+        // Secrets are followed one by one, as Gateways name them.
+        foreach (ObjectKind kind in KindsOf(_options.Role).Where(kind => kind != ObjectKind.Secret))
         {
             if (kind == ObjectKind.Pod && !_options.FullPods && _options.Role != MeshRole.Controller)
             {
                 foreach (CollectionFollower pods in Pods(tell, turn))
                     yield return pods;
-            }
-            else if (kind == ObjectKind.Secret && _options.SecretNamespaces is { } namespaces)
-            {
-                foreach (string ns in namespaces)
-                    yield return new ObjectFollower(Plain(ApiResource.Secrets.In(ns)), kind, $"kubernetes/secrets in {ns}", tell, _logger);
             }
             else
             {

@@ -1,3 +1,5 @@
+using Ztunnel.Mesh;
+
 namespace Ztunnel.Kubernetes;
 
 /// <summary>What a <see cref="KubernetesSource"/> reads.</summary>
@@ -18,8 +20,11 @@ public sealed record KubernetesSourceOptions
     /// </summary>
     public bool FullPods { get; init; }
 
-    /// <summary>The namespaces whose Secrets a gateway reads; null for all.</summary>
-    public IReadOnlyList<string>? SecretNamespaces { get; init; }
+    /// <summary>
+    /// The Gateway whose Secrets are read, those that it needs; where nobody makes anything for one of that name, those that the
+    /// Gateways of its namespace need that somebody else runs. Null for those that all Gateways need.
+    /// </summary>
+    public GatewayName? Gateway { get; init; }
 
     /// <summary>How collections are watched.</summary>
     public ResourceWatchOptions Watching { get; init; } = new();

@@ -101,15 +101,20 @@ public sealed class KubernetesSourceTests
             metadata: {name: grant, namespace: web}
             spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: a}], to: [{group: "", kind: Service}]}
             ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: gw, namespace: web}
+            spec: {gatewayClassName: istio, listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: mine}]}}]}
+            ---
             {apiVersion: v1, kind: Secret, metadata: {name: mine, namespace: web}, data: {}}
             ---
-            {apiVersion: v1, kind: Secret, metadata: {name: theirs, namespace: other}, data: {}}
+            {apiVersion: v1, kind: Secret, metadata: {name: theirs, namespace: web}, data: {}}
             """);
         await using var run = new SourceRun(server, SourceRun.Gateway);
         await run.IsSynced();
         Assert.Null(run.Fault);
         Assert.Equal(
-            ["ReferenceGrant web/grant", "Secret web/mine", "TLSRoute web/tls"],
+            ["Gateway web/gw", "ReferenceGrant web/grant", "Secret web/mine", "TLSRoute web/tls"],
             run.Names.Where(name => !name.StartsWith("Namespace", StringComparison.Ordinal)),
             StringComparer.Ordinal);
     }
@@ -136,13 +141,12 @@ public sealed class KubernetesSourceTests
     {
         await using ApiServer server = await ApiServer.Start();
         server.Put(Pod("web", "node-b", "10.0.2.2"));
-        server.Put("{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: other}, data: {} }");
         await using var run = new SourceRun(server, new KubernetesSourceOptions { Role = MeshRole.Controller });
         await run.IsSynced();
         Assert.Null(run.Fault);
         Assert.Equal("baker", run.Pod("web")!.ServiceAccount);
-        Assert.Contains("Secret other/a", run.Names, StringComparer.Ordinal);
-        Assert.Equal(ObjectJson.Kinds.Length, run.Reports.Count);
+        // Each kind, but Secrets, of which none is needed.
+        Assert.Equal(ObjectJson.Kinds.Length - 1, run.Reports.Count);
     }
 
     [Fact]
@@ -210,10 +214,16 @@ public sealed class KubernetesSourceTests
     public async Task An_agent_that_may_not_read_secrets_goes_without()
     {
         await using ApiServer server = await ApiServer.Start();
+        server.Put("""
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: gw, namespace: web}
+            spec: {gatewayClassName: istio, listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: mine}]}}]}
+            """);
         using IDisposable fault = server.Faults.Fail(403, request => request.Resource == "secrets");
         await using var run = new SourceRun(server, SourceRun.Gateway);
         await run.IsSynced();
-        Assert.Contains("may not be read", Assert.Single(run.Report("kubernetes/secrets in web")!.Problems).Message, StringComparison.Ordinal);
+        Assert.Contains("may not be read", Assert.Single(run.Report("kubernetes/secrets/web/mine")!.Problems).Message, StringComparison.Ordinal);
     }
 
     [Fact]

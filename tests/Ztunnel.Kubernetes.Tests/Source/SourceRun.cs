@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Ztunnel.Mesh;
 using Ztunnel.Resources;
 using Ztunnel.Testing;
 
@@ -23,6 +24,9 @@ internal sealed class SourceRun : IAsyncDisposable
 
     public bool Synced => _synced;
 
+    /// <summary>What was told, in its order: <c>+ Kind ns/name</c>, or <c>-</c>.</summary>
+    public ConcurrentQueue<string> Told { get; } = [];
+
     /// <summary>What broke the run down, if anything did.</summary>
     public Exception? Fault => _run.Exception;
 
@@ -37,7 +41,7 @@ internal sealed class SourceRun : IAsyncDisposable
 
     public static KubernetesSourceOptions Node { get; } = new() { Role = MeshRole.Node, Node = "node-a" };
 
-    public static KubernetesSourceOptions Gateway { get; } = new() { Role = MeshRole.Gateway, SecretNamespaces = ["web"] };
+    public static KubernetesSourceOptions Gateway { get; } = new() { Role = MeshRole.Gateway, Gateway = new GatewayName("web", "gw") };
 
     public T? Find<T>(ObjectKind kind, string ns, string name)
         where T : KubernetesObject => _objects.GetValueOrDefault(new ObjectKey(kind, ns, name)) as T;
@@ -63,9 +67,11 @@ internal sealed class SourceRun : IAsyncDisposable
             switch (told)
             {
                 case ResourceEvent.Put put:
+                    Told.Enqueue($"+ {put.Object.Key}");
                     _objects[put.Object.Key] = put.Object;
                     break;
                 case ResourceEvent.Remove gone:
+                    Told.Enqueue($"- {gone.Key}");
                     _objects.TryRemove(gone.Key, out _);
                     break;
                 case ResourceEvent.Report report:

@@ -17,6 +17,9 @@ public sealed record GatewayObject : KubernetesObject
     /// <summary><c>spec.addresses</c>: where it was asked to be.</summary>
     public ValueArray<GatewayAddress> RequestedAddresses { get; init; } = [];
 
+    /// <summary>Whether it is somebody else's to run, as it asks to be at services, or at several addresses.</summary>
+    public bool IsRunByOthers => RequestedAddresses.Count > 0 && RequestedAddresses is not [{ Type: GatewayAddress.IPAddress }];
+
     /// <summary><c>status.addresses</c>: where it is.</summary>
     public ValueArray<GatewayAddress> Addresses { get; init; } = [];
 

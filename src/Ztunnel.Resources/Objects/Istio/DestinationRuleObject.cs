@@ -26,6 +26,14 @@ public sealed record DestinationRuleObject : KubernetesObject
     /// <summary>Parts of the host's endpoints, each with what it says itself.</summary>
     public ValueArray<Subset> Subsets { get; init; } = [];
 
+    /// <summary>The Secrets it names (<c>credentialName</c>), each of the client's namespace; each once.</summary>
+    public IEnumerable<string> SecretNames => Ports.Select(port => port.Policy)
+        .Append(Policy)
+        .Concat(Subsets.Select(subset => subset.Policy).OfType<TrafficPolicy>())
+        .Select(policy => policy.Tls?.CredentialName)
+        .OfType<string>()
+        .Distinct(StringComparer.Ordinal);
+
     /// <summary>The fields it has that nothing comes of, by their paths.</summary>
     public ValueArray<string> NotEnforced { get; init; } = [];
 }

@@ -20,10 +20,10 @@ internal sealed class TrafficTranslation(MeshState mesh, TranslatorOptions optio
         _rules[rule.Key] = rule;
         DestinationRule translated = Translate(rule);
         _rulesOfHosts.Add(rule.Key, [HostOf(rule)]);
-        _rulesWithSecret.Add(rule.Key, SecretsOf(rule));
+        _rulesWithSecret.Add(rule.Key, rule.SecretNames);
         mesh.Put(translated);
         Publish(HostOf(rule));
-        FollowSecrets(SecretsOf(rule));
+        FollowSecrets(rule.SecretNames);
     }
 
     public void RemoveRule(ObjectKey rule)
@@ -45,12 +45,6 @@ internal sealed class TrafficTranslation(MeshState mesh, TranslatorOptions optio
         _secretsNamed.Remove(secret, [secret.Name]);
         mesh.RemoveTlsCredential(secret.Namespace, secret.Name);
     }
-
-    private static IEnumerable<string> SecretsOf(DestinationRuleObject rule) => rule.Ports.Select(port => port.Policy)
-        .Append(rule.Policy)
-        .Select(policy => policy.Tls?.CredentialName)
-        .OfType<string>()
-        .Distinct(StringComparer.Ordinal);
 
     /// <summary>A subset's policy is the rule's, but for what it says itself.</summary>
     private static Subset Merge(Subset subset, TrafficPolicy under) => subset.Policy is not { } own ? subset : subset with
@@ -91,9 +85,9 @@ internal sealed class TrafficTranslation(MeshState mesh, TranslatorOptions optio
         if (!_rules.Remove(key, out DestinationRuleObject? old))
             return;
         _rulesOfHosts.Remove(key, [HostOf(old)]);
-        _rulesWithSecret.Remove(key, SecretsOf(old));
+        _rulesWithSecret.Remove(key, old.SecretNames);
         Publish(HostOf(old));
-        FollowSecrets(SecretsOf(old));
+        FollowSecrets(old.SecretNames);
     }
 
     /// <summary>Says how the rules of a namespace for a host stand: of those for all clients the oldest counts.</summary>

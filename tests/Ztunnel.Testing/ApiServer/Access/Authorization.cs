@@ -13,11 +13,11 @@ internal sealed class Authorization(Store store, KindTable kinds, bool enforced)
 {
     private const string Group = "rbac.authorization.k8s.io";
 
-    /// <summary>Throws 403 when a user may not do what a request asks for.</summary>
-    public void Check(ApiUser user, Target target, string verb)
+    /// <summary>Throws 403 when a user may not do what a request asks for, of the object of a name or, where that is empty, of all.</summary>
+    public void Check(ApiUser user, Target target, string verb, string name)
     {
         string resource = target.Subresource.Length == 0 ? target.Kind.Plural : $"{target.Kind.Plural}/{target.Subresource}";
-        if (Allows(user, new AccessRequest(verb, target.Kind.Group, resource, target.Namespace, target.Name)))
+        if (Allows(user, new AccessRequest(verb, target.Kind.Group, resource, target.Namespace, name)))
             return;
         string scope = target.Namespace.Length == 0 ? "at the cluster scope" : $"in the namespace \"{target.Namespace}\"";
         string subject = target.Name.Length == 0 ? target.Kind.Resource : $"{target.Kind.Resource} \"{target.Name}\"";

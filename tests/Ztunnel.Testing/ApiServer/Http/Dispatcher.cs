@@ -43,7 +43,7 @@ internal sealed class Dispatcher(
 
     private async Task Answer(Exchange exchange, Target target, string verb)
     {
-        authorization.Check(exchange.User, target, verb);
+        authorization.Check(exchange.User, target, verb, Reads.NameOf(exchange, target));
         if (target.Kind.Answered && verb != "create")
             throw ApiFailure.MethodNotAllowed();
         if (await subresources.Answer(exchange, target, verb))

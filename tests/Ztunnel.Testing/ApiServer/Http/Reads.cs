@@ -65,6 +65,10 @@ internal sealed class Reads(Store store)
         }
     }
 
+    /// <summary>The one name that a request is about; empty for none. Whoever may read one object may list and watch by its name.</summary>
+    public static string NameOf(Exchange exchange, Target target) =>
+        target.Name.Length > 0 || exchange.Query("fieldSelector") is not { Length: > 0 } ? target.Name : SelectionOf(exchange, target).Fields.PinnedName ?? "";
+
     private static (List<StoredObject> Items, string Metadata) Take(Page page, Selection selection)
     {
         List<StoredObject> items = [];

@@ -23,6 +23,9 @@ internal sealed class FieldSelector
         .Select(term => ((int, string)?)(term.Field, term.Value))
         .FirstOrDefault();
 
+    /// <summary>The name that it asks for; null where it asks for none.</summary>
+    public string? PinnedName => _terms.Where(term => term is { Equal: true, Field: NameField }).Select(term => term.Value).FirstOrDefault();
+
     /// <summary>Reads a selector; throws <see cref="FormatException"/> for what it is not or for a field the kind does not offer.</summary>
     public static FieldSelector Parse(string? text, ResourceKind kind)
     {
