@@ -53,7 +53,7 @@ public sealed class RoleTests
     {
         JsonNode granted = Chart.Objects(await Chart.Render()).Object(kind, name);
         IEnumerable<ObjectKind> followed = role is { } which ? KubernetesSource.KindsOf(which) : [];
-        // Secrets are a gateway's by a role in its own namespace, which the controller makes.
+        // Secrets are a gateway's by roles that the controller makes, each by its name.
         string[] wanted =
         [
             .. followed.Where(each => role != MeshRole.Gateway || each != ObjectKind.Secret)

@@ -14,6 +14,7 @@ internal sealed class KnownObjects(IResourceSource source) : IResourceSource
     [
         ObjectKind.Namespace, ObjectKind.Gateway, ObjectKind.GatewayClass, ObjectKind.Service, ObjectKind.ServiceEntry,
         ObjectKind.AuthorizationPolicy, ObjectKind.RequestAuthentication, ObjectKind.PeerAuthentication,
+        ObjectKind.ReferenceGrant, ObjectKind.DestinationRule,
     ];
 
     private readonly ConcurrentDictionary<ObjectKey, KubernetesObject> _objects = new();

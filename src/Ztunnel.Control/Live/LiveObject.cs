@@ -9,13 +9,14 @@ namespace Ztunnel.Control;
 /// <param name="Uid">Its <c>metadata.uid</c>.</param>
 /// <param name="Managed">Its label <c>gateway.istio.io/managed</c>; null for none, so that it is somebody else's.</param>
 /// <param name="Gateway">Its label <c>gateway.networking.k8s.io/gateway-name</c>; null for none.</param>
+/// <param name="GatewayNamespace">Its label <c>ztunnel.io/gateway-namespace</c>: that Gateway's namespace; null where it is its own.</param>
 /// <param name="OwnerUid">The uid of the Gateway among its owners; null for none.</param>
 /// <param name="ServesGateways">Whether its label <c>ztunnel.io/gateway</c> says that it is there for Gateways.</param>
 /// <param name="Version">Its <c>metadata.resourceVersion</c>.</param>
 /// <param name="ChangedBy">The field manager, other than ours, that changed it last; null for none.</param>
 /// <param name="Print">A digest of everything that is not its status and does not change by itself.</param>
 internal sealed record LiveObject(
-    string Uid, string? Managed, string? Gateway, string? OwnerUid, bool ServesGateways, string Version, string? ChangedBy, string Print)
+    string Uid, string? Managed, string? Gateway, string? GatewayNamespace, string? OwnerUid, bool ServesGateways, string Version, string? ChangedBy, string Print)
 {
     private static readonly HashSet<string> Volatile = new(StringComparer.Ordinal) { "resourceVersion", "managedFields", "generation" };
 
@@ -29,7 +30,8 @@ internal sealed record LiveObject(
         return new LiveObject(
             Text(metadata?["uid"]) ?? "",
             Text(metadata?["labels"]?[GatewayLabels.Managed]),
-            Text(metadata?["labels"]?[GatewayLabels.Name]),
+            Text(metadata?["labels"]?[GatewayLabels.Name]) is { Length: > 0 } gateway ? gateway : null,
+            Text(metadata?["labels"]?[GatewayLabels.Namespace]) is { Length: > 0 } @namespace ? @namespace : null,
             (metadata?["ownerReferences"] as JsonArray)?.Where(owner => Text(owner?["kind"]) == "Gateway").Select(owner => Text(owner?["uid"])).FirstOrDefault(),
             Text(metadata?["labels"]?[GatewayLabels.ServesGateways]) == "true",
             Text(metadata?["resourceVersion"]) ?? "",

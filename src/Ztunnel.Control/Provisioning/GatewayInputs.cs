@@ -15,6 +15,9 @@ public sealed record GatewayInputs
     /// <summary>The labels of its namespace.</summary>
     public StringMap NamespaceLabels { get; init; } = StringMap.Empty;
 
+    /// <summary>The Secrets that its pods need and may have.</summary>
+    public IReadOnlyList<SecretName> Secrets { get; init; } = [];
+
     /// <summary>What is set for all Gateways of its class; null for nothing.</summary>
     public ParametersMap? ClassDefaults { get; init; }
 

@@ -12,6 +12,9 @@ internal static class GatewayLabels
     /// <summary>On what is made, and on the pods: for which Gateway.</summary>
     public const string Name = WaypointLabels.GatewayInstance;
 
+    /// <summary>On what is made in other namespaces than the Gateway's: that of the Gateway.</summary>
+    public const string Namespace = "ztunnel.io/gateway-namespace";
+
     /// <summary>On what is made, and on the pods: the Gateway's class.</summary>
     public const string Class = "gateway.networking.k8s.io/gateway-class-name";
 
@@ -34,7 +37,8 @@ internal static class GatewayLabels
 
     /// <summary>The labels that a Gateway wants on what is made for it: those of its <c>infrastructure</c>, or else its own.</summary>
     public static IEnumerable<KeyValuePair<string, string>> LabelsFor(StringMap infrastructure, StringMap own) =>
-        (infrastructure.Count > 0 ? infrastructure : own).Entries.Where(label => !label.Key.StartsWith(GatewayApi, StringComparison.Ordinal));
+        (infrastructure.Count > 0 ? infrastructure : own).Entries
+        .Where(label => label.Key != Namespace && !label.Key.StartsWith(GatewayApi, StringComparison.Ordinal));
 
     /// <summary>The annotations that a Gateway wants on what is made for it, in the same way.</summary>
     public static IEnumerable<KeyValuePair<string, string>> AnnotationsFor(StringMap infrastructure, StringMap own) =>

@@ -99,12 +99,34 @@ internal sealed partial class GatewayObjects
     {
         foreach ((ApiResource resource, LiveCollection<LiveObject> live) in _live)
         {
-            foreach ((ObjectName name, LiveObject there) in live.All.Where(made => made.Value.OwnerUid == gateway.Metadata.Uid))
+            foreach ((ObjectName name, LiveObject there) in live.All.Where(made => made.Value.OwnerUid == gateway.Metadata.Uid || IsAbroadFor(made.Value, GatewayReconciler.NameOf(gateway))))
             {
                 if (!plan.Objects.Any(made => made.Resource == resource && made.ObjectName == name))
                     await TakeAway(resource, name, there, GatewayReconciler.NameOf(gateway), cancellationToken);
             }
         }
+    }
+
+    /// <summary>The Gateways for which there is anything in other namespaces than their own.</summary>
+    public IEnumerable<GatewayName> Abroad => _live.Values.SelectMany(live => live.All)
+        .Where(made => made.Value is { Gateway: not null, GatewayNamespace: not null })
+        .Select(made => new GatewayName(made.Value.GatewayNamespace!, made.Value.Gateway!))
+        .Distinct();
+
+    /// <summary>
+    /// Takes away what there is in other namespaces for a Gateway that is gone, as Kubernetes does only with what it owns. Whether it is
+    /// gone the server is asked: that it is not known may be for want of the right to read Gateways.
+    /// </summary>
+    public async Task Sweep(GatewayName gateway, CancellationToken cancellationToken)
+    {
+        (ApiResource Resource, ObjectName Name, LiveObject There)[] left =
+        [
+            .. _live.SelectMany(live => live.Value.All.Where(made => IsAbroadFor(made.Value, gateway)).Select(made => (live.Key, made.Key, made.Value))),
+        ];
+        if (left.Length == 0 || !await IsGone(gateway, cancellationToken))
+            return;
+        foreach ((ApiResource resource, ObjectName name, LiveObject there) in left)
+            await TakeAway(resource, name, there, gateway, cancellationToken);
     }
 
     /// <summary>Forgets what was made for a Gateway.</summary>
@@ -118,8 +140,8 @@ internal sealed partial class GatewayObjects
     {
         if (_applied.TryGetValue((resource, name), out Applied? applied))
             Changed?.Invoke(applied.Gateway);
-        else if (_live[resource].Find(name)?.Gateway is { } gateway)
-            Changed?.Invoke(new GatewayName(name.Namespace, gateway));
+        else if (_live[resource].Find(name) is { Gateway: { } gateway } made)
+            Changed?.Invoke(new GatewayName(made.GatewayNamespace ?? name.Namespace, gateway));
     }
 
     /// <summary>Applies an object unless that was done and it is as it was then. Returns how long to wait before that, where it is not to be done yet.</summary>
@@ -157,12 +179,29 @@ internal sealed partial class GatewayObjects
         Contested?.Invoke(gateway, said);
     }
 
+    private static bool IsAbroadFor(LiveObject there, GatewayName gateway) => there.GatewayNamespace == gateway.Namespace && there.Gateway == gateway.Name;
+
+    private async Task<bool> IsGone(GatewayName gateway, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _client.Get(ApiResource.Of(ObjectKind.Gateway).Named(gateway.Namespace, gateway.Name), cancellationToken);
+            return false;
+        }
+        catch (ApiException error) when (error.IsNotFound)
+        {
+            return true;
+        }
+    }
+
     private static string? WhoseElse(LiveObject there, GatewayObject gateway, MadeObject made)
     {
         if (there.Managed is null)
             return $"has no label {GatewayLabels.Managed}, so that it is somebody else's";
         if (there.Gateway is { } other && other != gateway.Metadata.Name)
             return $"was made for Gateway {other}";
+        if ((there.GatewayNamespace ?? made.Namespace) != gateway.Metadata.Namespace)
+            return $"was made for a Gateway of namespace {there.GatewayNamespace ?? made.Namespace}";
         string ours = made.Body["metadata"]!["labels"]![GatewayLabels.Managed]!.GetValue<string>();
         return there.Managed == ours ? null : $"was made by {there.Managed}";
     }

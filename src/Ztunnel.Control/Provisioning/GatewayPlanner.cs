@@ -18,7 +18,7 @@ public static class GatewayPlanner
         string? controller = GatewayControllers.ControllerOf(gateway.ClassName, inputs.Class);
         if (!IsOurs(gateway.Metadata.Labels, inputs.NamespaceLabels, options.Revision) || !GatewayControllers.IsOurs(controller))
             return new GatewayPlan.Foreign();
-        if (controller == GatewayControllers.Remote || !IsManaged(gateway))
+        if (controller == GatewayControllers.Remote || gateway.IsRunByOthers)
             return new GatewayPlan.Unmanaged();
         try
         {
@@ -39,10 +39,6 @@ public static class GatewayPlanner
         return string.Equals(named, revision, StringComparison.Ordinal);
     }
 
-    /// <summary>One that is to be at services, or at several addresses, is somebody else's to run.</summary>
-    private static bool IsManaged(GatewayObject gateway) =>
-        gateway.RequestedAddresses.Count == 0 || gateway.RequestedAddresses is [{ Type: GatewayAddress.IPAddress }];
-
     private static GatewayPlan.Managed Make(GatewayInputs inputs, string controller, ProvisioningOptions options)
     {
         GatewayObject gateway = inputs.Gateway;
@@ -50,14 +46,15 @@ public static class GatewayPlanner
             throw new FormatException(fault);
         if (gateway.ParametersName is { } parameters && inputs.Parameters is null)
             throw new FormatException($"ConfigMap {gateway.Metadata.Namespace}/{parameters} does not exist");
-        GatewayShape shape = Shape(gateway, controller);
+        GatewayShape shape = Shape(inputs, controller);
         MadeObject[] plain = [.. AccountTemplate.Make(shape), DeploymentTemplate.Make(shape, options), ServiceTemplate.Make(shape)];
         ParametersMap[] maps = [.. new[] { inputs.ClassDefaults, inputs.Parameters }.OfType<ParametersMap>()];
         return new GatewayPlan.Managed([.. Overlays.Apply(shape, plain, maps)], shape.ServiceAccount);
     }
 
-    private static GatewayShape Shape(GatewayObject gateway, string controller)
+    private static GatewayShape Shape(GatewayInputs inputs, string controller)
     {
+        GatewayObject gateway = inputs.Gateway;
         bool waypoint = controller == GatewayControllers.Waypoint;
         string name = GatewayNaming.NameOf(gateway, controller);
         string account = gateway.Metadata.Annotations[GatewayLabels.ServiceAccount] is { Length: > 0 } given ? given : GatewayNaming.UsualNameOf(gateway, controller);
@@ -74,6 +71,7 @@ public static class GatewayPlanner
             Controller = controller,
             Name = name,
             ServiceAccount = account,
+            Secrets = inputs.Secrets,
             ServiceType = TypeOf(gateway) ?? (waypoint ? ServiceTemplate.ClusterIp : ServiceTemplate.LoadBalancer),
         };
     }

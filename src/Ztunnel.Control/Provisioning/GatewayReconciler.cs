@@ -8,7 +8,8 @@ namespace Ztunnel.Control;
 
 /// <summary>
 /// Keeps what is made for Gateways as it is planned: looks at a Gateway when anything that it depends on has changed, and has its
-/// objects made (<see cref="GatewayObjects"/>). When a Gateway is deleted Kubernetes takes away what it owns.
+/// objects made (<see cref="GatewayObjects"/>). When a Gateway is deleted Kubernetes takes away what it owns, and this what there is
+/// for it in other namespaces.
 /// </summary>
 internal sealed partial class GatewayReconciler
 {
@@ -23,6 +24,7 @@ internal sealed partial class GatewayReconciler
     private readonly GatewayObjects _made;
     private readonly ParameterMaps _parameters;
     private readonly GatewayAccounts _accounts;
+    private readonly SecretNeeds _secrets = new();
     private readonly ConcurrentDictionary<GatewayName, ProvisioningFault> _faults = new();
     private readonly HashSet<GatewayName> _unseen = [];
 
@@ -82,8 +84,8 @@ internal sealed partial class GatewayReconciler
         }
 
         See(null);
-        foreach (GatewayObject gateway in gateways)
-            _queue.Add(NameOf(gateway));
+        foreach (GatewayName name in gateways.Select(NameOf).Union(_made.Abroad))
+            _queue.Add(name);
         try
         {
             await Task.WhenAll(_queue.Run(Workers, Reconcile, cancellationToken), _accounts.Write(cancellationToken));
@@ -151,6 +153,15 @@ internal sealed partial class GatewayReconciler
             AddWhere(gateway => gateway.ClassName == key.Name);
         else if (key.Kind == ObjectKind.Namespace)
             AddWhere(gateway => gateway.Metadata.Namespace == key.Name);
+        else if (key.Kind == ObjectKind.ReferenceGrant || key.Kind == ObjectKind.DestinationRule)
+            FollowSecrets(key);
+    }
+
+    private void FollowSecrets(ObjectKey key)
+    {
+        bool changed = _objects.Find<KubernetesObject>(key) is { } @object ? _secrets.Put(@object) : _secrets.Remove(key);
+        if (changed)
+            AddWhere(gateway => key.Kind != ObjectKind.ReferenceGrant || SecretNeeds.CertificatesOf(gateway).Any(secret => secret.Namespace == key.Namespace));
     }
 
     private void FollowParameters(ObjectName? map) => AddWhere(gateway =>
@@ -187,6 +198,7 @@ internal sealed partial class GatewayReconciler
         if (_objects.Find<GatewayObject>(key) is not { Metadata: { Deleting: false, Uid: not null } } gateway)
         {
             Forget(name);
+            await _made.Sweep(name, cancellationToken);
             return true;
         }
 
@@ -240,6 +252,7 @@ internal sealed partial class GatewayReconciler
             Gateway = gateway,
             Class = _objects.Find<GatewayClassObject>(new ObjectKey(ObjectKind.GatewayClass, "", gateway.ClassName)),
             NamespaceLabels = _objects.Find<NamespaceObject>(new ObjectKey(ObjectKind.Namespace, "", @namespace))?.Metadata.Labels ?? StringMap.Empty,
+            Secrets = _secrets.Of(gateway),
             ClassDefaults = _parameters.OfClass(gateway.ClassName),
             Parameters = gateway.ParametersName is { } name ? _parameters.Find(new ObjectName(@namespace, name)) : null,
         };

@@ -21,6 +21,9 @@ internal sealed record GatewayShape
     /// <summary>The name of its service account.</summary>
     public required string ServiceAccount { get; init; }
 
+    /// <summary>The Secrets that its pods need and may have.</summary>
+    public required IReadOnlyList<SecretName> Secrets { get; init; }
+
     /// <summary>The type of its Service.</summary>
     public required string ServiceType { get; init; }
 
@@ -69,6 +72,15 @@ internal sealed record GatewayShape
             ["name"] = Gateway.Metadata.Name,
             ["uid"] = Gateway.Metadata.Uid,
         }),
+    };
+
+    /// <summary>The <c>metadata</c> of an object in another namespace, which no Gateway can own: its labels say whose it is.</summary>
+    public JsonObject MetadataIn(string @namespace, string name) => new()
+    {
+        ["name"] = name,
+        ["namespace"] = @namespace,
+        ["labels"] = Map(Labels.SetItem(GatewayLabels.Namespace, Namespace)),
+        ["annotations"] = Map(Annotations),
     };
 
     public static JsonObject Map(IEnumerable<KeyValuePair<string, string>> entries) =>

@@ -5,7 +5,7 @@ namespace Ztunnel.Control;
 
 /// <summary>One of the objects that a Gateway is to have, as it is applied: with the fields that are ours and no others.</summary>
 /// <param name="Resource">What it is.</param>
-/// <param name="Namespace">Its namespace, the Gateway's.</param>
+/// <param name="Namespace">Its namespace: the Gateway's, but for rights to what is in another.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Body">The whole object, without status.</param>
 public sealed record MadeObject(ApiResource Resource, string Namespace, string Name, JsonObject Body)

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Ztunnel.Mesh;
 using Ztunnel.Resources;
 using static Ztunnel.Control.Tests.Gateways;
@@ -14,10 +15,8 @@ public sealed class GatewayPlannerTests
     {
         { "ServiceAccount", "metadata.name", "\"gw-istio\"" },
         { "ServiceAccount", "metadata.namespace", "\"shop\"" },
-        { "Role", "metadata.name", "\"gw-istio-secrets\"" },
-        { "Role", "rules", """[{"apiGroups":[""],"resources":["secrets"],"verbs":["get","list","watch"]}]""" },
-        { "RoleBinding", "roleRef.name", "\"gw-istio-secrets\"" },
-        { "RoleBinding", "subjects", """[{"kind":"ServiceAccount","name":"gw-istio","namespace":"shop"}]""" },
+        { "Role", "kind", "absent" },
+        { "RoleBinding", "kind", "absent" },
         { "Deployment", "metadata.name", "\"gw-istio\"" },
         { "Deployment", "metadata.ownerReferences", """[{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","name":"gw","uid":"u-1"}]""" },
         { "Deployment", "metadata.labels.gateway~istio~io/managed", "\"istio.io-gateway-controller\"" },
@@ -101,7 +100,22 @@ public sealed class GatewayPlannerTests
     public void Objects_are_made_in_an_order_in_which_each_finds_what_it_refers_to() =>
         Assert.Equal(
             "ServiceAccount Role RoleBinding Deployment Service",
-            string.Join(' ', Assert.IsType<GatewayPlan.Managed>(Waypoint().Plan()).Objects.Select(made => made.Resource.Kind)));
+            string.Join(' ', Assert.IsType<GatewayPlan.Managed>(GatewayPlanner.Plan(new GatewayInputs { Gateway = Waypoint(), Secrets = [new SecretName("shop", "a")] }, Options)).Objects.Select(made => made.Resource.Kind)));
+
+    [Fact]
+    public void Rights_to_Secrets_are_for_those_that_it_needs_in_each_namespace_by_name()
+    {
+        SecretName[] secrets = [new("certs", "c"), new("shop", "a"), new("shop", "b")];
+        GatewayPlan.Managed plan = Assert.IsType<GatewayPlan.Managed>(GatewayPlanner.Plan(new GatewayInputs { Gateway = Waypoint(), Secrets = secrets }, Options));
+        Assert.Equal(
+            """certs/shop.gw-secrets ["c"], shop/gw-secrets ["a","b"]""",
+            string.Join(", ", plan.Objects.Where(made => made.Resource.Kind == "Role").Select(made => $"{made.Namespace}/{made.Name} {made.Body.At("rules[0].resourceNames")}")));
+        JsonObject binding = plan.Objects.Single(made => made.Name == "shop.gw-secrets" && made.Resource.Kind == "RoleBinding").Body;
+        Assert.Equal("""{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"shop.gw-secrets"}""", binding.At("roleRef"));
+        Assert.Equal("""[{"kind":"ServiceAccount","name":"gw","namespace":"shop"}]""", binding.At("subjects"));
+        Assert.Equal("absent", binding.At("metadata.ownerReferences"));
+        Assert.Equal("\"shop\"", binding.At("metadata.labels.ztunnel~io/gateway-namespace"));
+    }
 
     [Fact]
     public void Each_port_is_a_port_of_the_service_once_whatever_listeners_are_called()

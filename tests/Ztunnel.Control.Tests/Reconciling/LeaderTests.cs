@@ -31,7 +31,7 @@ public sealed class LeaderTests
         await using ControllerWorld world = await ControllerWorld.Start();
         using IDisposable hold = world.Server.Faults.Hold(request => request.Verb == "patch" && request.Resource == "deployments.apps");
         world.Put(Manifest.Waypoint);
-        await Eventually.Holds(() => world.Get("RoleBinding", "shop/waypoint-secrets") is not null && world.Server.Counters.Requests("patch", "deployments.apps") == 1);
+        await Eventually.Holds(() => world.Get("ServiceAccount", "shop/waypoint") is not null && world.Server.Counters.Requests("patch", "deployments.apps") == 1);
         await world.Resign().WaitAsync(Eventually.Deadline);
         world.Put(Manifest.Ingress);
         await Eventually.Holds(() => world.Knows("gw"));

@@ -12,7 +12,7 @@ public sealed class ReconcileTests
     public async Task A_gateway_gets_everything_it_needs_and_loses_it_when_it_is_deleted()
     {
         await using ControllerWorld world = await ControllerWorld.Start();
-        world.Put(Manifest.Ingress);
+        world.Put(Manifest.Encrypted("{name: web}"));
         await Eventually.Holds(() => world.Get("Service", "shop/gw-istio") is not null);
         string uid = (string)world.Get("Gateway", "shop/gw")!["metadata"]!["uid"]!;
         foreach ((string kind, string name) in new[]
@@ -46,8 +46,8 @@ public sealed class ReconcileTests
 
         world.Delete("Service", "shop/waypoint");
         await Eventually.Holds(() => world.Get("Service", "shop/waypoint") is not null);
-        world.Delete("RoleBinding", "shop/waypoint-secrets");
-        await Eventually.Holds(() => world.Get("RoleBinding", "shop/waypoint-secrets") is not null);
+        world.Delete("ServiceAccount", "shop/waypoint");
+        await Eventually.Holds(() => world.Get("ServiceAccount", "shop/waypoint") is not null);
     }
 
     [Fact]
@@ -114,12 +114,12 @@ public sealed class ReconcileTests
             kind: ServiceAccount
             metadata: {name: mine, namespace: shop, labels: {ztunnel.io/gateway: "true"}}
             """);
-        world.Put(Manifest.Waypoint.Replace("namespace: shop}", "namespace: shop, annotations: {gateway.istio.io/service-account: mine}}", StringComparison.Ordinal));
-        await Eventually.Holds(() => world.At("Deployment", "shop/waypoint", "spec.template.spec.serviceAccountName") == "\"mine\"");
+        world.Put(Manifest.Encrypted("{name: web}").Replace("namespace: shop}", "namespace: shop, annotations: {gateway.istio.io/service-account: mine}}", StringComparison.Ordinal));
+        await Eventually.Holds(() => world.At("Deployment", "shop/gw-istio", "spec.template.spec.serviceAccountName") == "\"mine\"");
         await world.Settled();
         Assert.Equal("absent", world.At("ServiceAccount", "shop/mine", Managed));
         Assert.Equal("absent", world.At("ServiceAccount", "shop/mine", "metadata.ownerReferences"));
-        Assert.Equal("\"mine\"", world.At("RoleBinding", "shop/waypoint-secrets", "subjects[0].name"));
+        Assert.Equal("\"mine\"", world.At("RoleBinding", "shop/gw-istio-secrets", "subjects[0].name"));
     }
 
     [Fact]
@@ -140,7 +140,6 @@ public sealed class ReconcileTests
         await Eventually.Holds(() => world.Subjects() == "shop/gw-istio");
         await world.Settled();
         Assert.StartsWith("False/Invalid: ServiceAccount shop/default", world.Condition("Gateway", "shop/waypoint", "Programmed"), StringComparison.Ordinal);
-        Assert.Null(world.Get("RoleBinding", "shop/waypoint-secrets"));
         Assert.Null(world.Get("Deployment", "shop/waypoint"));
         Assert.Equal("absent", world.At("ServiceAccount", "shop/default", "metadata.labels"));
         Assert.Equal("shop/gw-istio", world.Subjects());

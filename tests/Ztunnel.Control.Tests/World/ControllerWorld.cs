@@ -165,6 +165,7 @@ internal sealed class ControllerWorld : IAsyncDisposable
         "Role" or "RoleBinding" or "ClusterRoleBinding" => "rbac.authorization.k8s.io/v1",
         "HorizontalPodAutoscaler" => "autoscaling/v2",
         "PodDisruptionBudget" => "policy/v1",
+        "ReferenceGrant" => "gateway.networking.k8s.io/v1beta1",
         "Gateway" or "GatewayClass" or "HTTPRoute" => "gateway.networking.k8s.io/v1",
         "AuthorizationPolicy" => "security.istio.io/v1",
         "ServiceEntry" => "networking.istio.io/v1",

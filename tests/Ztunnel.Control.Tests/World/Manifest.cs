@@ -10,6 +10,14 @@ internal static class Manifest
         spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
         """;
 
+    /// <summary>The same with TLS; <paramref name="certificates"/> are its references, in flow style.</summary>
+    public static string Encrypted(string certificates) => $$"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {name: gw, namespace: shop}
+        spec: {gatewayClassName: istio, listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{{certificates}}] } }] }
+        """;
+
     public const string Waypoint = """
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway
