@@ -104,6 +104,39 @@ public sealed class TranslatorTests
         Assert.Equal(expected == Enrolment.Terminated, workload.Addresses.IsEmpty);
     }
 
+    [Theory]
+    [InlineData("0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef", true)]
+    [InlineData("0123456789abcdef0123456789abcdef", "another", false)]
+    [InlineData("0123456789abcdef0123456789abcdef", "", false)]
+    [InlineData("01234567-89ab-cdef-0123-456789abcdef", "01234567-89ab-cdef-0123-456789abcdef", false)]
+    [InlineData("0123456789ABCDEF0123456789ABCDEF", "0123456789ABCDEF0123456789ABCDEF", false)]
+    public void The_mirror_of_a_static_pod_carries_the_uid_its_kubelet_knows_it_by(string hash, string mirror, bool isStatic)
+    {
+        Workload workload = new World(Annotated($"kubernetes.io/config.hash: \"{hash}\", kubernetes.io/config.mirror: \"{mirror}\"")).Workload("a");
+
+        Assert.Equal(isStatic ? hash : null, workload.StaticUid);
+        Assert.Equal(isStatic ? hash : workload.Uid, workload.KubeletUid, StringComparer.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("true", true, null)]
+    [InlineData("1", true, null)]
+    [InlineData("false", false, null)]
+    [InlineData("", false, null)]
+    [InlineData("yes", false, "is neither true nor false")]
+    public void A_pod_may_ask_for_only_what_it_opens_to_be_captured(string said, bool bypasses, string? problem)
+    {
+        var world = new World(Annotated($"ambient.istio.io/bypass-inbound-capture: \"{said}\""));
+
+        Assert.Equal(bypasses, world.Workload("a").BypassesInbound);
+        Assert.Equal(problem is null, world.Problems.Length == 0);
+        Assert.All(world.Problems, told => Assert.True(
+            told.Contains("metadata.annotations[ambient.istio.io/bypass-inbound-capture]", StringComparison.Ordinal) && told.Contains(problem!, StringComparison.Ordinal), told));
+    }
+
+    private static string Annotated(string annotations) =>
+        $"apiVersion: v1\nkind: Pod\nmetadata: {{name: a, annotations: {{{annotations}}}}}\nstatus: {{podIP: 10.0.0.1}}\n";
+
     [Fact]
     public void Excluded_namespaces_stay_out()
     {

@@ -41,8 +41,7 @@ public static class WaypointLabels
     {
         ArgumentNullException.ThrowIfNull(labels);
         ArgumentNullException.ThrowIfNull(namespaceLabels);
-        // The words Go's strconv.ParseBool takes for true; anything else is false, as in Istio.
-        return (labels[IngressUseWaypoint] ?? namespaceLabels[IngressUseWaypoint]) is "1" or "t" or "T" or "true" or "TRUE" or "True";
+        return BooleanText.Read(labels[IngressUseWaypoint] ?? namespaceLabels[IngressUseWaypoint]) == true;
     }
 
     /// <summary>The Gateway that a pod is an instance of; null for the ordinary pod.</summary>

@@ -35,8 +35,8 @@ public sealed record PodObject : KubernetesObject
     /// <inheritdoc/>
     public override ObjectKind Kind => ObjectKind.Pod;
 
-    /// <summary>Whether it asks for that, in a word that Go's <c>strconv.ParseBool</c> takes for true; anything else leaves all captured.</summary>
-    public bool BypassesInbound => Metadata.Annotations[BypassInboundAnnotation] is "1" or "t" or "T" or "true" or "TRUE" or "True";
+    /// <summary>Whether it asks for that; what cannot be read leaves all captured.</summary>
+    public bool BypassesInbound => BooleanText.Read(Metadata.Annotations[BypassInboundAnnotation]) == true;
 
     /// <summary>
     /// The uid of the static pod that this is the mirror of, an MD5 in hexadecimal as kubelets make it; null for other pods. Whoever may

@@ -6,6 +6,7 @@ namespace Ztunnel.Resources;
 internal sealed class PodTranslation(MeshState mesh, TranslatorOptions options, NamespaceLabels namespaces, ResourceInventory inventory)
 {
     private const string UidField = "metadata.uid";
+    private const string BypassField = $"metadata.annotations[{PodObject.BypassInboundAnnotation}]";
 
     private readonly Dictionary<ObjectKey, Known> _pods = [];
     private readonly Dictionary<string, HashSet<ObjectKey>> _byNamespace = new(StringComparer.Ordinal);
@@ -84,12 +85,19 @@ internal sealed class PodTranslation(MeshState mesh, TranslatorOptions options, 
         inventory.SetProblem(
             key, UidField, holder is null || holder == key ? null : $"is that of {holder} too; taken as if it were not given");
 
+        inventory.SetProblem(key, BypassField, BypassFault(pod));
+
         // A pod of the same name and another uid is another pod: the old one is gone, not changed.
         if (known.ModelUid is { } former && !string.Equals(former, uid, StringComparison.Ordinal))
             mesh.RemoveWorkload(former);
         _pods[key] = known with { ModelUid = uid };
         mesh.Put(ObjectTranslation.Workload(pod, uid, namespaces.Of(key.Namespace), options));
     }
+
+    private static string? BypassFault(PodObject pod) =>
+        pod.Metadata.Annotations[PodObject.BypassInboundAnnotation] is { Length: > 0 } said && BooleanText.Read(said) is null
+            ? $"is neither true nor false but {YamlScalar.Show(said)}: what comes to the pod is captured"
+            : null;
 
     /// <summary>A pod and the uid under which the model has it.</summary>
     private sealed record Known(PodObject Pod, string? ModelUid);

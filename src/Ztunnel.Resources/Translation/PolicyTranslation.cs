@@ -167,11 +167,12 @@ internal static class PolicyTranslation
         }
     }
 
-    /// <summary>The annotation as Go's <c>strconv.ParseBool</c> reads it; what it cannot read leaves the policy enforced.</summary>
-    private static (bool DryRun, string? Note) DryRun(ObjectMetadata metadata) => metadata.Annotations[AuthorizationPolicyObject.DryRunAnnotation] switch
+    /// <summary>What the annotation says; what cannot be read leaves the policy enforced.</summary>
+    private static (bool DryRun, string? Note) DryRun(ObjectMetadata metadata)
     {
-        null or "" or "0" or "f" or "F" or "false" or "FALSE" or "False" => (false, null),
-        "1" or "t" or "T" or "true" or "TRUE" or "True" => (true, null),
-        var other => (false, $"{AuthorizationPolicyObject.DryRunAnnotation} is neither true nor false but {YamlScalar.Show(other)}: enforced"),
-    };
+        string? said = metadata.Annotations[AuthorizationPolicyObject.DryRunAnnotation];
+        return string.IsNullOrEmpty(said) ? (false, null)
+            : BooleanText.Read(said) is { } dryRun ? (dryRun, null)
+            : (false, $"{AuthorizationPolicyObject.DryRunAnnotation} is neither true nor false but {YamlScalar.Show(said)}: enforced");
+    }
 }
