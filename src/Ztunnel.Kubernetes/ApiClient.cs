@@ -37,6 +37,12 @@ public sealed partial class ApiClient : IDisposable
     /// <summary>Which server this speaks to, and as whom.</summary>
     public ApiAccess Access { get; }
 
+    /// <summary>
+    /// Another client of the same server, with the same options and the same rights, but a rate and connections of its own: neither waits
+    /// for what the other has to do. The caller's to dispose.
+    /// </summary>
+    public ApiClient Apart() => new(Access, _options, _time, _logger);
+
     internal TimeProvider Time => _time;
 
     /// <summary>Whether the server has said that it does not stream lists.</summary>

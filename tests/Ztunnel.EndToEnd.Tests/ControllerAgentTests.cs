@@ -49,6 +49,25 @@ public sealed class ControllerAgentTests
     }
 
     [Fact]
+    public async Task It_leads_on_however_much_there_is_to_read()
+    {
+        await using ApiServer server = await ApiServer.Start();
+        server.Put("{apiVersion: v1, kind: Namespace, metadata: {name: istio-system}}");
+        using ApiClient client = new(ApiAccess.Insecure(server.Address), new ApiClientOptions { RequestsPerSecond = 5, Burst = 1000 });
+        await using ControllerAgent agent = await Start(client, "only", deadline: TimeSpan.FromSeconds(4));
+        await Eventually.Holds(() => agent.IsLeader);
+        using var flooding = new CancellationTokenSource();
+        // More than it may ask for in minutes.
+        Task[] flood = [.. Enumerable.Range(0, 3000).Select(_ => client.Get(ApiResource.Namespaces.All(), flooding.Token))];
+        long Renewed() => server.Counters.Requests("update", "leases.coordination.k8s.io");
+        long before = Renewed();
+        await Eventually.Holds(() => Renewed() > before + 50);
+        Assert.True(agent.IsLeader);
+        await flooding.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(flood));
+    }
+
+    [Fact]
     public async Task One_that_may_not_read_policies_is_not_ready_and_says_why()
     {
         await using ApiServer server = await ApiServer.Start();
@@ -105,7 +124,7 @@ public sealed class ControllerAgentTests
         (server.Objects.Get("gateway.networking.k8s.io/v1", "Gateway", "shop", name)?["status"]?["conditions"] as JsonArray)?
             .Where(condition => (string?)condition!["type"] == "Accepted").Select(condition => (string?)condition!["reason"]).FirstOrDefault();
 
-    private static Task<ControllerAgent> Start(ApiClient client, string identity, DiagnosticsOptions? diagnostics = null) => ControllerAgent.Start(
+    private static Task<ControllerAgent> Start(ApiClient client, string identity, DiagnosticsOptions? diagnostics = null, TimeSpan? deadline = null) => ControllerAgent.Start(
         new ControllerAgentOptions
         {
             Controller = new ControllerOptions { Provisioning = new ProvisioningOptions { Image = "ztunnel:test" } },
@@ -115,6 +134,7 @@ public sealed class ControllerAgentTests
                 Name = "ztunnel-controller",
                 Identity = identity,
                 RetryPeriod = TimeSpan.FromMilliseconds(50),
+                RenewDeadline = deadline ?? TimeSpan.FromSeconds(10),
             },
             Diagnostics = diagnostics,
         },

@@ -247,6 +247,25 @@ public sealed class ApiClientTests
     }
 
     [Fact]
+    public void Who_waits_no_longer_leaves_its_turn_to_the_next()
+    {
+        var time = new Testing.ManualTime();
+        var rate = new RequestRate(10, 1, time);
+        using var patience = new CancellationTokenSource();
+        Assert.True(rate.Wait(Cancelled).IsCompleted);
+        Task[] leaving = [.. Enumerable.Range(0, 100).Select(_ => rate.Wait(patience.Token))];
+        Task staying = rate.Wait(Cancelled);
+        patience.Cancel();
+        Assert.All(leaving, left => Assert.True(left.IsCanceled));
+        Assert.True(rate.Wait(patience.Token).IsCanceled);
+        time.Advance(TimeSpan.FromMilliseconds(100));
+        Assert.True(staying.IsCompletedSuccessfully);
+        Assert.False(rate.TryTake());
+        time.Advance(TimeSpan.FromMilliseconds(100));
+        Assert.Equal([true, false], new[] { rate.TryTake(), rate.TryTake() });
+    }
+
+    [Fact]
     public void Waits_double_up_to_the_longest_and_are_spread()
     {
         var backoff = new Backoff(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8), new Random(1));

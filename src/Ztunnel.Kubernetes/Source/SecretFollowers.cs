@@ -6,9 +6,10 @@ namespace Ztunnel.Kubernetes;
 /// <summary>
 /// Follows the Secrets that Gateways need, each by its name, so that the right to read these is enough and what others hold never comes
 /// here. Other collections tell through it: a Gateway that names a Secret anew is told of when that is known, so that no listener loses
-/// one certificate before it has the next.
+/// one certificate before it has the next. Each has a watch of its own, and nothing says how many there are: what they ask for waits at a
+/// rate of their own, and nothing else behind it.
 /// </summary>
-/// <param name="client">Where they are read.</param>
+/// <param name="client">A client of the server they are on.</param>
 /// <param name="options">Whose they are, and how they are watched.</param>
 /// <param name="tell">Where everything is told.</param>
 /// <param name="logger">Where what cannot be read is logged.</param>
@@ -19,6 +20,7 @@ internal sealed class SecretFollowers(ApiClient client, KubernetesSourceOptions 
     // One that may not be read holds up for no longer what else its Gateway says.
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(5);
 
+    private readonly ApiClient _client = client.Apart();
     private readonly SemaphoreSlim _turn = new(1);
     private readonly SecretNeeds _needs = new();
     private readonly Dictionary<ObjectKey, (GatewayObject Gateway, IReadOnlyList<SecretName> Needs)> _gateways = [];
@@ -77,7 +79,11 @@ internal sealed class SecretFollowers(ApiClient client, KubernetesSourceOptions 
         await Task.WhenAll(settled);
     }
 
-    public void Dispose() => _turn.Dispose();
+    public void Dispose()
+    {
+        _turn.Dispose();
+        _client.Dispose();
+    }
 
     private static ObjectKey? KeyOf(ResourceEvent told) => told switch
     {
@@ -128,7 +134,7 @@ internal sealed class SecretFollowers(ApiClient client, KubernetesSourceOptions 
     private ObjectFollower Follow(SecretName name)
     {
         ApiPath path = ApiResource.Secrets.In(name.Namespace).With("fieldSelector", $"metadata.name={name.Name}");
-        var follower = new ObjectFollower(new ResourceWatch(client, path, options.Watching), ObjectKind.Secret, ReportOf(name), tell, logger);
+        var follower = new ObjectFollower(new ResourceWatch(_client, path, options.Watching), ObjectKind.Secret, ReportOf(name), tell, logger);
         var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
         _followed.Add(name, new Followed(follower, end, Task.Run(() => Serve(follower, end.Token), CancellationToken.None)));
         return follower;

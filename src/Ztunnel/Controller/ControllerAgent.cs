@@ -17,6 +17,7 @@ public sealed partial class ControllerAgent : IAsyncDisposable
     private readonly Readiness _readiness = new();
     private readonly CancellationTokenSource _resigning = new();
     private readonly EventRecorder _events;
+    private readonly ApiClient _leasing;
     private readonly ClusterAuthority? _authority;
     private readonly ResourceFollower _follower;
     private readonly MeshController _controller;
@@ -33,7 +34,9 @@ public sealed partial class ControllerAgent : IAsyncDisposable
             _authority = new ClusterAuthority(client, signing, loggers, _events);
         _follower = new ResourceFollower(_readiness, _logger);
         _controller = new MeshController(client, _follower.Observing(_authority?.Observing(source) ?? source), options.Controller, _events, loggers: loggers);
-        _election = new LeaderElection(client, options.Election, loggers.CreateLogger<LeaderElection>());
+        // Whatever else there is to be read and written, the Lease is renewed in time.
+        _leasing = client.Apart();
+        _election = new LeaderElection(_leasing, options.Election, loggers.CreateLogger<LeaderElection>());
         if (options.Diagnostics is { } diagnostics)
         {
             var snapshots = new NodeSnapshots { Node = options.Election.Identity, Mesh = _controller.Mesh, Resources = _controller.Inventory };
@@ -95,6 +98,7 @@ public sealed partial class ControllerAgent : IAsyncDisposable
         await _events.DisposeAsync();
         if (_diagnostics is not null)
             await _diagnostics.DisposeAsync();
+        _leasing.Dispose();
         _resigning.Dispose();
     }
 

@@ -153,6 +153,22 @@ public sealed class NamedSecretTests
         await Eventually.Holds(() => Read(run).Length == 0);
     }
 
+    [Fact]
+    public async Task However_many_there_are_nothing_else_waits_behind_them()
+    {
+        await using ApiServer server = await ApiServer.Start();
+        for (int each = 0; each < 300; each++)
+            server.Put(Gateway($"gw-{each}", $"secret-{each}"));
+        // As good as no more after the first two hundred.
+        var scarce = new ApiClientOptions { RequestsPerSecond = 0.0001, Burst = 200 };
+        await using var run = new SourceRun(server, new KubernetesSourceOptions { Role = MeshRole.Controller }, asking: scarce);
+        await Eventually.Holds(() => server.Counters.Watches("secrets") >= 100);
+
+        // The other collections took less than half, so as much is left for what else there is to do.
+        for (int asked = 0; asked < 100; asked++)
+            await run.Client.Get(ApiResource.Namespaces.All(), TestContext.Current.CancellationToken).WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+    }
+
     private static async Task<ApiServer> Start()
     {
         ApiServer server = await ApiServer.Start(new ApiServerOptions { Rbac = true, Users = [Reader] });

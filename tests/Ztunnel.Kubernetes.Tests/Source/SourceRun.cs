@@ -9,18 +9,20 @@ namespace Ztunnel.Kubernetes.Tests.Source;
 internal sealed class SourceRun : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
-    private readonly ApiClient _client;
     private readonly ConcurrentDictionary<ObjectKey, KubernetesObject> _objects = new();
     private readonly ConcurrentDictionary<string, SourceReport> _reports = new(StringComparer.Ordinal);
     private readonly Task _run;
     private volatile bool _synced;
 
-    public SourceRun(ApiServer server, KubernetesSourceOptions options, ApiUser? user = null)
+    public SourceRun(ApiServer server, KubernetesSourceOptions options, ApiUser? user = null, ApiClientOptions? asking = null, TimeProvider? time = null)
     {
-        _client = new ApiClient(ServerAccess.Of(server, user), new ApiClientOptions { FirstDelay = TimeSpan.FromMilliseconds(1), RequestsPerSecond = 10_000, Burst = 1000 });
-        var source = new KubernetesSource(_client, options with { Watching = options.Watching with { FirstDelay = TimeSpan.FromMilliseconds(5), LongestDelay = TimeSpan.FromMilliseconds(20) } });
+        asking ??= new ApiClientOptions { FirstDelay = TimeSpan.FromMilliseconds(1), RequestsPerSecond = 10_000, Burst = 1000 };
+        Client = new ApiClient(ServerAccess.Of(server, user), asking, time);
+        var source = new KubernetesSource(Client, options with { Watching = options.Watching with { FirstDelay = TimeSpan.FromMilliseconds(5), LongestDelay = TimeSpan.FromMilliseconds(20) } });
         _run = Task.Run(() => Follow(source));
     }
+
+    public ApiClient Client { get; }
 
     public bool Synced => _synced;
 
@@ -56,7 +58,7 @@ internal sealed class SourceRun : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _run.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-        _client.Dispose();
+        Client.Dispose();
         _stop.Dispose();
     }
 
