@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Ztunnel.Mesh;
 
 namespace Ztunnel.Control;
 
@@ -18,6 +19,12 @@ namespace Ztunnel.Control;
 internal sealed record LiveObject(
     string Uid, string? Managed, string? Gateway, string? GatewayNamespace, string? OwnerUid, bool ServesGateways, string Version, string? ChangedBy, string Print)
 {
+    /// <summary>Of those in another namespace than the Gateway's, its label <c>istio.io/rev</c>: which revision of the controller made it.</summary>
+    public string? Revision { get; init; }
+
+    /// <summary>Of a Role the names that its rules are limited to.</summary>
+    public ValueArray<string> RuleNames { get; init; } = [];
+
     private static readonly HashSet<string> Volatile = new(StringComparer.Ordinal) { "resourceVersion", "managedFields", "generation" };
 
     /// <summary>One as it is watched.</summary>
@@ -36,7 +43,11 @@ internal sealed record LiveObject(
             Text(metadata?["labels"]?[GatewayLabels.ServesGateways]) == "true",
             Text(metadata?["resourceVersion"]) ?? "",
             ChangerOf(metadata?["managedFields"] as JsonArray),
-            PrintOf(@object.AsObject()));
+            PrintOf(@object.AsObject()))
+        {
+            Revision = Text(metadata?["labels"]?[GatewayLabels.Revision]),
+            RuleNames = [.. (@object["rules"] as JsonArray ?? []).SelectMany(rule => rule?["resourceNames"] as JsonArray ?? []).Select(Text).OfType<string>()],
+        };
     }
 
     private static string? ChangerOf(JsonArray? managers) => (managers ?? [])

@@ -15,6 +15,9 @@ internal static class AccountTemplate
     /// <summary>Bindings of roles.</summary>
     public static readonly ApiResource RoleBindings = new(RbacGroup, "v1", "rolebindings", "RoleBinding", Namespaced: true);
 
+    /// <summary>Whether objects of a resource give the right to read Secrets.</summary>
+    public static bool IsRight(ApiResource resource) => resource == Roles || resource == RoleBindings;
+
     public static IEnumerable<MadeObject> Make(GatewayShape shape)
     {
         yield return Make(shape, ApiResource.ServiceAccounts, shape.Namespace, shape.ServiceAccount, []);

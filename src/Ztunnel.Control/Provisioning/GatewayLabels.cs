@@ -21,7 +21,7 @@ internal static class GatewayLabels
     /// <summary>On a ConfigMap of the system namespace: the class whose Gateways it has parameters for.</summary>
     public const string DefaultsForClass = "gateway.istio.io/defaults-for-class";
 
-    /// <summary>On a Gateway or a namespace: whose it is.</summary>
+    /// <summary>On a Gateway or a namespace: whose it is. On what is made in other namespaces: which revision of the controller made it.</summary>
     public const string Revision = "istio.io/rev";
 
     public const string DataplaneMode = EnrolmentRule.ModeLabel;

@@ -94,16 +94,40 @@ internal sealed partial class GatewayObjects
         }
     }
 
+    /// <summary>
+    /// Takes back rights to Secrets that a Gateway may not read any more. A Role that is planned is narrowed, as long as that can be done.
+    /// </summary>
+    /// <param name="gateway">The Gateway.</param>
+    /// <param name="allowed">The Secrets that it may read.</param>
+    /// <param name="plan">What is planned for it, whatever its parameters say; null where nothing can be.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task Restrict(GatewayObject gateway, IReadOnlyList<SecretName> allowed, GatewayPlan.Managed? plan, CancellationToken cancellationToken)
+    {
+        ILookup<string, string> names = allowed.ToLookup(secret => secret.Namespace, secret => secret.Name, StringComparer.Ordinal);
+        foreach ((ApiResource resource, ObjectName name, LiveObject there) in MadeFor(gateway).Where(made => AccountTemplate.IsRight(made.Resource)).ToArray())
+        {
+            if (names.Contains(name.Namespace) && !there.RuleNames.Except(names[name.Namespace], StringComparer.Ordinal).Any())
+                continue;
+            MadeObject? narrower = plan?.Objects.FirstOrDefault(made => made.Resource == resource && made.ObjectName == name);
+            if (narrower is null || (await Make(gateway, narrower, cancellationToken)).Fault is not null)
+                await TakeAway(resource, name, there, GatewayReconciler.NameOf(gateway), cancellationToken);
+        }
+    }
+
+    /// <summary>Takes away what a revision of the controller made in other namespaces for a Gateway, of which the next may be another's.</summary>
+    public async Task TakeAwayAbroad(GatewayName gateway, string revision, CancellationToken cancellationToken)
+    {
+        foreach ((ApiResource resource, ObjectName name, LiveObject there) in AbroadFor(gateway).Where(made => (made.There.Revision ?? revision) == revision).ToArray())
+            await TakeAway(resource, name, there, gateway, cancellationToken);
+    }
+
     /// <summary>Takes away what was made for a Gateway and is not planned any more: under a former name, or from former parameters.</summary>
     public async Task Prune(GatewayObject gateway, GatewayPlan.Managed plan, CancellationToken cancellationToken)
     {
-        foreach ((ApiResource resource, LiveCollection<LiveObject> live) in _live)
+        foreach ((ApiResource resource, ObjectName name, LiveObject there) in MadeFor(gateway).ToArray())
         {
-            foreach ((ObjectName name, LiveObject there) in live.All.Where(made => made.Value.OwnerUid == gateway.Metadata.Uid || IsAbroadFor(made.Value, GatewayReconciler.NameOf(gateway))))
-            {
-                if (!plan.Objects.Any(made => made.Resource == resource && made.ObjectName == name))
-                    await TakeAway(resource, name, there, GatewayReconciler.NameOf(gateway), cancellationToken);
-            }
+            if (!plan.Objects.Any(made => made.Resource == resource && made.ObjectName == name))
+                await TakeAway(resource, name, there, GatewayReconciler.NameOf(gateway), cancellationToken);
         }
     }
 
@@ -119,10 +143,7 @@ internal sealed partial class GatewayObjects
     /// </summary>
     public async Task Sweep(GatewayName gateway, CancellationToken cancellationToken)
     {
-        (ApiResource Resource, ObjectName Name, LiveObject There)[] left =
-        [
-            .. _live.SelectMany(live => live.Value.All.Where(made => IsAbroadFor(made.Value, gateway)).Select(made => (live.Key, made.Key, made.Value))),
-        ];
+        (ApiResource Resource, ObjectName Name, LiveObject There)[] left = [.. AbroadFor(gateway)];
         if (left.Length == 0 || !await IsGone(gateway, cancellationToken))
             return;
         foreach ((ApiResource resource, ObjectName name, LiveObject there) in left)
@@ -178,6 +199,15 @@ internal sealed partial class GatewayObjects
         LogContested(GatewayReconciler.NameOf(gateway), said);
         Contested?.Invoke(gateway, said);
     }
+
+    private IEnumerable<(ApiResource Resource, ObjectName Name, LiveObject There)> AllMade =>
+        _live.SelectMany(live => live.Value.All.Select(made => (live.Key, made.Key, made.Value)));
+
+    private IEnumerable<(ApiResource Resource, ObjectName Name, LiveObject There)> AbroadFor(GatewayName gateway) =>
+        AllMade.Where(made => IsAbroadFor(made.There, gateway));
+
+    private IEnumerable<(ApiResource Resource, ObjectName Name, LiveObject There)> MadeFor(GatewayObject gateway) => AllMade.Where(made =>
+        (made.There.OwnerUid is { } owner && owner == gateway.Metadata.Uid) || IsAbroadFor(made.There, GatewayReconciler.NameOf(gateway)));
 
     private static bool IsAbroadFor(LiveObject there, GatewayName gateway) => there.GatewayNamespace == gateway.Namespace && there.Gateway == gateway.Name;
 

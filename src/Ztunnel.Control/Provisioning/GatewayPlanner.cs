@@ -46,13 +46,13 @@ public static class GatewayPlanner
             throw new FormatException(fault);
         if (gateway.ParametersName is { } parameters && inputs.Parameters is null)
             throw new FormatException($"ConfigMap {gateway.Metadata.Namespace}/{parameters} does not exist");
-        GatewayShape shape = Shape(inputs, controller);
+        GatewayShape shape = Shape(inputs, controller, options.Revision);
         MadeObject[] plain = [.. AccountTemplate.Make(shape), DeploymentTemplate.Make(shape, options), ServiceTemplate.Make(shape)];
         ParametersMap[] maps = [.. new[] { inputs.ClassDefaults, inputs.Parameters }.OfType<ParametersMap>()];
         return new GatewayPlan.Managed([.. Overlays.Apply(shape, plain, maps)], shape.ServiceAccount);
     }
 
-    private static GatewayShape Shape(GatewayInputs inputs, string controller)
+    private static GatewayShape Shape(GatewayInputs inputs, string controller, string revision)
     {
         GatewayObject gateway = inputs.Gateway;
         bool waypoint = controller == GatewayControllers.Waypoint;
@@ -72,6 +72,7 @@ public static class GatewayPlanner
             Name = name,
             ServiceAccount = account,
             Secrets = inputs.Secrets,
+            Revision = revision,
             ServiceType = TypeOf(gateway) ?? (waypoint ? ServiceTemplate.ClusterIp : ServiceTemplate.LoadBalancer),
         };
     }

@@ -194,8 +194,12 @@ internal sealed partial class GatewayReconciler
     private async Task<bool> Settle(GatewayName name, CancellationToken cancellationToken)
     {
         var key = new ObjectKey(ObjectKind.Gateway, name.Namespace, name.Name);
+        GatewayObject? found = _objects.Find<GatewayObject>(key);
+        // Before all that may fail, or that may have to be waited for: whatever else is wrong, what was granted can be taken back.
+        if (found is not null)
+            await Restrict(found, cancellationToken);
         // One without a uid cannot own anything.
-        if (_objects.Find<GatewayObject>(key) is not { Metadata: { Deleting: false, Uid: not null } } gateway)
+        if (found is not { Metadata: { Deleting: false, Uid: not null } } gateway)
         {
             Forget(name);
             await _made.Sweep(name, cancellationToken);
@@ -206,6 +210,7 @@ internal sealed partial class GatewayReconciler
         {
             _parameters.Leave(name);
             SetFault(gateway, refused);
+            await _made.TakeAwayAbroad(name, _options.Revision, cancellationToken);
             return true;
         }
 
@@ -243,6 +248,13 @@ internal sealed partial class GatewayReconciler
 
         return true;
     }
+
+    /// <summary>Takes back the rights to Secrets that a Gateway may not have any more: all in other namespaces if it is not ours to run.</summary>
+    private Task Restrict(GatewayObject gateway, CancellationToken cancellationToken) => PlanPlain(gateway) switch
+    {
+        GatewayPlan.Foreign or GatewayPlan.Unmanaged => _made.TakeAwayAbroad(NameOf(gateway), _options.Revision, cancellationToken),
+        GatewayPlan plan => _made.Restrict(gateway, _secrets.Of(gateway), plan as GatewayPlan.Managed, cancellationToken),
+    };
 
     private GatewayInputs Inputs(GatewayObject gateway)
     {

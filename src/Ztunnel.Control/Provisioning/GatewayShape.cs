@@ -24,6 +24,9 @@ internal sealed record GatewayShape
     /// <summary>The Secrets that its pods need and may have.</summary>
     public required IReadOnlyList<SecretName> Secrets { get; init; }
 
+    /// <summary>The revision of the controller that makes it.</summary>
+    public required string Revision { get; init; }
+
     /// <summary>The type of its Service.</summary>
     public required string ServiceType { get; init; }
 
@@ -79,7 +82,7 @@ internal sealed record GatewayShape
     {
         ["name"] = name,
         ["namespace"] = @namespace,
-        ["labels"] = Map(Labels.SetItem(GatewayLabels.Namespace, Namespace)),
+        ["labels"] = Map(Labels.SetItem(GatewayLabels.Namespace, Namespace).SetItem(GatewayLabels.Revision, Revision)),
         ["annotations"] = Map(Annotations),
     };
 

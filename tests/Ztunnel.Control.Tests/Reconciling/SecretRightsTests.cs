@@ -69,6 +69,58 @@ public sealed class SecretRightsTests
         await Eventually.Holds(() => world.Get("Role", Abroad) is null && world.Get("RoleBinding", Abroad) is null);
     }
 
+    [Theory]
+    [InlineData("", "", "infrastructure: {parametersRef: {group: '', kind: ConfigMap, name: none}},")]
+    [InlineData("", "", "infrastructure: {parametersRef: {group: other, kind: Unknown, name: none}},")]
+    [InlineData("", "", "addresses: [{type: Hostname, value: edge.example.com}],")]
+    [InlineData("labels: {istio.io/rev: other},", "", "")]
+    [InlineData("", "other", "")]
+    [InlineData("annotations: {gateway.istio.io/service-account: builder},", "", "")]
+    [InlineData("annotations: {networking.istio.io/service-type: Nonsense},", "", "")]
+    [InlineData("", "", "", "serviceaccounts", "get")]
+    [InlineData("annotations: {gateway.istio.io/name-override: anew},", "", "", "deployments.apps", "patch")]
+    [InlineData("finalizers: [example.com/stay],", "", "")]
+    public async Task A_right_that_was_taken_back_goes_whatever_is_wrong_with_the_Gateway(
+        string metadata, string ofClass, string spec, string? failing = null, string? failed = null)
+    {
+        const string Account = "{apiVersion: v1, kind: ServiceAccount, metadata: {name: builder, namespace: shop}}";
+        await using ControllerWorld world = await ControllerWorld.Start(Grant, Account, Manifest.Encrypted("{name: shared, namespace: certs}, {name: web}, {name: old}"));
+        await Eventually.Holds(() => world.Get("RoleBinding", Abroad) is not null && world.Get("RoleBinding", "shop/gw-istio-secrets") is not null);
+        await Eventually.Holds(() => world.Get("Deployment", "shop/gw-istio") is not null);
+        using IDisposable? fault = failing is null ? null : world.Server.Faults.Fail(500, request => request.Resource == failing && request.Verb == failed);
+        if (failing == "serviceaccounts")
+            world.Delete("ServiceAccount", "shop/gw-istio");
+
+        world.Put(Manifest.Encrypted("{name: shared, namespace: certs}, {name: web}")
+            .Replace("namespace: shop}", $"namespace: shop, {metadata}}}", StringComparison.Ordinal)
+            .Replace("spec: {gatewayClassName: istio,", $"spec: {{gatewayClassName: {(ofClass.Length > 0 ? ofClass : "istio")}, {spec}", StringComparison.Ordinal));
+        if (metadata.StartsWith("finalizers", StringComparison.Ordinal))
+            world.Delete("Gateway", "shop/gw");
+        world.Delete("ReferenceGrant", "certs/grant");
+        await Eventually.Holds(() => world.Get("Role", Abroad) is null && world.Get("RoleBinding", Abroad) is null);
+        if (spec.StartsWith("infrastructure", StringComparison.Ordinal))
+            await Eventually.Holds(() => world.At("Role", "shop/gw-istio-secrets", "rules") == Rules("web"));
+    }
+
+    [Fact]
+    public async Task Rights_in_another_namespace_that_another_revision_gave_are_its_to_take()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(
+            $$"""
+            apiVersion: rbac.authorization.k8s.io/v1
+            kind: Role
+            metadata:
+              name: shop.gw-istio-secrets
+              namespace: certs
+              labels:
+                {gateway.istio.io/managed: istio.io-gateway-controller, gateway.networking.k8s.io/gateway-name: gw, ztunnel.io/gateway-namespace: shop, istio.io/rev: other}
+            rules: []
+            """,
+            Manifest.Ingress.Replace("namespace: shop}", "namespace: shop, labels: {istio.io/rev: other}}", StringComparison.Ordinal));
+        await world.Settled();
+        Assert.NotNull(world.Get("Role", Abroad));
+    }
+
     [Fact]
     public async Task Rights_in_another_namespace_go_with_the_Gateway_whoever_leads()
     {
