@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -73,24 +72,26 @@ internal sealed partial class GatewayObjects
     }
 
     /// <summary>
-    /// Makes an object, or sets it right. Returns what stands in the way, and when to look at it again though nothing may tell of it.
+    /// Makes an object, or sets it right. Returns what stands in the way, and when to look at it again though nothing may tell of it; or
+    /// the error that may pass by itself. Throws where the server does not answer, as it will not for others either.
     /// </summary>
-    public async Task<(ProvisioningFault? Fault, TimeSpan? Again)> Make(GatewayObject gateway, MadeObject made, CancellationToken cancellationToken)
+    public async Task<(ProvisioningFault? Fault, TimeSpan? Again, ApiException? Passing)> Make(GatewayObject gateway, MadeObject made, CancellationToken cancellationToken)
     {
         try
         {
             LiveObject? known = _live[made.Resource].Find(made.ObjectName);
             LiveObject? there = await Find(made, cancellationToken);
             if (there is null || WhoseElse(there, gateway, made) is not { } owner)
-                return (null, await Set(gateway, made, known, there, cancellationToken));
+                return (null, await Set(gateway, made, known, there, cancellationToken), null);
             // An account that is there serves as it is, whoever made it.
             return made.Resource == ApiResource.ServiceAccounts
-                ? (null, null)
-                : (new ProvisioningFault.Taken($"{made} is there and {owner}: it is left as it is"), LookAgain);
+                ? (null, null, null)
+                : (new ProvisioningFault.Taken($"{made} is there and {owner}: it is left as it is"), LookAgain, null);
         }
-        catch (ApiException error) when (error.Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden)
+        catch (ApiException error) when (error.Code != ApiException.NoAnswer)
         {
-            return (new ProvisioningFault.Refused($"{made} cannot be made: {error.Message}"), LookAgain);
+            var fault = new ProvisioningFault.Refused($"{made} cannot be made: {error.Message}");
+            return error.IsTransient || error.IsConflict ? (fault, null, error) : (fault, LookAgain, null);
         }
     }
 

@@ -235,9 +235,14 @@ internal sealed partial class GatewayReconciler
         switch (plain is GatewayPlan.Managed ? GatewayPlanner.Plan(Inputs(gateway), _options) : plain)
         {
             case GatewayPlan.Managed managed:
-                SetFault(gateway, await Make(gateway, managed, cancellationToken));
+                (ProvisioningFault? standing, ApiException? passing) = await Make(gateway, managed, cancellationToken);
+                SetFault(gateway, standing);
                 await _made.Prune(gateway, managed, cancellationToken);
-                break;
+                if (passing is null)
+                    break;
+                // Looked at it has been: what is to come when all have been is not kept waiting. What fails is tried again after growing waits.
+                See(name);
+                throw passing;
             case GatewayPlan.Invalid invalid:
                 SetFault(gateway, new ProvisioningFault.Parameters(invalid.Reason));
                 break;
@@ -295,19 +300,21 @@ internal sealed partial class GatewayReconciler
         Failed?.Invoke(gateway, fault.Reason, fault.Message);
     }
 
-    /// <summary>Makes what is planned, as far as it can be. Returns the first thing that stands in the way; null for nothing.</summary>
-    private async Task<ProvisioningFault?> Make(GatewayObject gateway, GatewayPlan.Managed plan, CancellationToken cancellationToken)
+    /// <summary>Makes what is planned, as far as it can be. Returns the first thing that stands in the way, and the first that may pass by itself.</summary>
+    private async Task<(ProvisioningFault? First, ApiException? Passing)> Make(GatewayObject gateway, GatewayPlan.Managed plan, CancellationToken cancellationToken)
     {
         ProvisioningFault? first = null;
+        ApiException? firstPassing = null;
         foreach (MadeObject made in plan.Objects)
         {
-            (ProvisioningFault? fault, TimeSpan? again) = await _made.Make(gateway, made, cancellationToken);
+            (ProvisioningFault? fault, TimeSpan? again, ApiException? passing) = await _made.Make(gateway, made, cancellationToken);
             first ??= fault;
+            firstPassing ??= passing;
             if (again is { } wait)
                 _queue.Add(NameOf(gateway), wait);
         }
 
-        return first;
+        return (first, firstPassing);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Gateway {Gateway}: {Reason}")]

@@ -233,11 +233,14 @@ public sealed class ReconcileTests
         await Eventually.Holds(() => world.Subjects() == "shop/waypoint");
     }
 
-    [Fact]
-    public async Task What_the_server_refuses_is_said()
+    [Theory]
+    [InlineData(403)]
+    [InlineData(413)]
+    [InlineData(500)]
+    public async Task What_the_server_refuses_is_said(int code)
     {
         await using ControllerWorld world = await ControllerWorld.Start();
-        using IDisposable fault = world.Server.Faults.Fail(403, request => request.Resource == "deployments.apps" && request.Verb == "patch");
+        using IDisposable fault = world.Server.Faults.Fail(code, request => request.Resource == "deployments.apps" && request.Verb == "patch");
         world.Put(Manifest.Waypoint);
         await Eventually.Holds(() => world.Condition("Gateway", "shop/waypoint", "Programmed").StartsWith("False/NoResources: Deployment shop/waypoint cannot be made: ", StringComparison.Ordinal));
         // What does not depend on it is made.
