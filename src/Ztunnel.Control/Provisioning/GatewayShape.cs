@@ -43,9 +43,7 @@ internal sealed record GatewayShape
         {
             var labels = GatewayLabels.LabelsFor(Gateway.InfrastructureLabels, Gateway.Metadata.Labels)
                 .ToImmutableSortedDictionary(StringComparer.Ordinal)
-                .SetItem(GatewayLabels.Name, Gateway.Metadata.Name)
-                .SetItem(GatewayLabels.Class, Gateway.ClassName)
-                .SetItem(GatewayLabels.Managed, Controller.Replace('/', '-'));
+                .SetItems(OwnLabels);
             return Waypoint || CapturesItself ? labels : labels.SetItem(GatewayLabels.DataplaneMode, NotCaptured);
         }
     }
@@ -77,14 +75,18 @@ internal sealed record GatewayShape
         }),
     };
 
-    /// <summary>The <c>metadata</c> of an object in another namespace, which no Gateway can own: its labels say whose it is.</summary>
+    /// <summary>The <c>metadata</c> of an object in another namespace, which no Gateway can own: its labels say whose it is, and nothing on it is the Gateway's owner's choice.</summary>
     public JsonObject MetadataIn(string @namespace, string name) => new()
     {
         ["name"] = name,
         ["namespace"] = @namespace,
-        ["labels"] = Map(Labels.SetItem(GatewayLabels.Namespace, Namespace).SetItem(GatewayLabels.Revision, Revision)),
-        ["annotations"] = Map(Annotations),
+        ["labels"] = Map(OwnLabels.SetItem(GatewayLabels.Namespace, Namespace).SetItem(GatewayLabels.Revision, Revision)),
     };
+
+    private ImmutableSortedDictionary<string, string> OwnLabels => ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal)
+        .SetItem(GatewayLabels.Name, Gateway.Metadata.Name)
+        .SetItem(GatewayLabels.Class, Gateway.ClassName)
+        .SetItem(GatewayLabels.Managed, Controller.Replace('/', '-'));
 
     public static JsonObject Map(IEnumerable<KeyValuePair<string, string>> entries) =>
         new(entries.Select(entry => KeyValuePair.Create<string, JsonNode?>(entry.Key, entry.Value)));

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Ztunnel.Testing;
 
 namespace Ztunnel.Control.Tests;
@@ -100,6 +101,23 @@ public sealed class SecretRightsTests
         await Eventually.Holds(() => world.Get("Role", Abroad) is null && world.Get("RoleBinding", Abroad) is null);
         if (spec.StartsWith("infrastructure", StringComparison.Ordinal))
             await Eventually.Holds(() => world.At("Role", "shop/gw-istio-secrets", "rules") == Rules("web"));
+    }
+
+    [Fact]
+    public async Task What_is_made_in_another_namespace_carries_nothing_of_the_Gateways_choice()
+    {
+        await using ControllerWorld world = await ControllerWorld.Start(Grant, Manifest.Encrypted("{name: shared, namespace: certs}").Replace(
+            "namespace: shop}", "namespace: shop, labels: {argocd.argoproj.io/instance: theirs}, annotations: {a: b}}", StringComparison.Ordinal));
+        await Eventually.Holds(() => world.Get("RoleBinding", Abroad) is not null && world.Get("Service", "shop/gw-istio") is not null);
+        Assert.Equal("\"theirs\"", world.At("Service", "shop/gw-istio", "metadata.labels.argocd~argoproj~io/instance"));
+        foreach (string kind in new[] { "Role", "RoleBinding" })
+        {
+            Assert.Equal("absent", world.At(kind, Abroad, "metadata.annotations"));
+            Assert.Equal(
+                ["gateway.istio.io/managed", "gateway.networking.k8s.io/gateway-class-name", "gateway.networking.k8s.io/gateway-name", "istio.io/rev", "ztunnel.io/gateway-namespace"],
+                ((JsonObject)world.Get(kind, Abroad)!["metadata"]!["labels"]!).Select(label => label.Key).Order(StringComparer.Ordinal),
+                StringComparer.Ordinal);
+        }
     }
 
     [Fact]
