@@ -249,7 +249,9 @@ internal sealed partial class GatewayObjects
             // It is gone already, or another is there by now.
         }
 
-        _applied.TryRemove((resource, name), out _);
+        // By now the name may be another Gateway's.
+        if (_applied.TryGetValue((resource, name), out Applied? applied) && applied.Gateway == gateway)
+            _applied.TryRemove(KeyValuePair.Create((resource, name), applied));
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Object} made for Gateway {Gateway}")]

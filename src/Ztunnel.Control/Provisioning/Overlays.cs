@@ -28,6 +28,8 @@ internal static class Overlays
         (["metadata", "namespace"], ""),
         (["metadata", "ownerReferences"], ""),
         (["metadata", "labels", GatewayLabels.Managed], ""),
+        (["metadata", "labels", GatewayLabels.Name], ""),
+        (["metadata", "labels", GatewayLabels.Namespace], ""),
         (["spec", "selector", GatewayLabels.Name], ""),
         (["spec", "selector", "matchLabels", GatewayLabels.Name], ""),
         (["spec", "template", "metadata", "labels", GatewayLabels.Name], ""),

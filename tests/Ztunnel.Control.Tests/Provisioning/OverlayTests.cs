@@ -67,6 +67,8 @@ public sealed class OverlayTests
     [InlineData("deployment", "metadata: {namespace: other}", "data[deployment]: metadata.namespace: may not be changed")]
     [InlineData("service", "metadata: {ownerReferences: null}", "data[service]: metadata.ownerReferences: may not be changed")]
     [InlineData("service", "metadata: {labels: {gateway.istio.io/managed: me}}", "metadata.labels.gateway.istio.io/managed: may not be changed")]
+    [InlineData("service", "metadata: {labels: {gateway.networking.k8s.io/gateway-name: other}}", "metadata.labels.gateway.networking.k8s.io/gateway-name: may not be changed")]
+    [InlineData("serviceAccount", "metadata: {labels: {ztunnel.io/gateway-namespace: other}}", "metadata.labels.ztunnel.io/gateway-namespace: may not be changed")]
     [InlineData("deployment", "spec: {template: {spec: {serviceAccountName: admin}}}", "ConfigMap shop/params: data[deployment]: spec.template.spec.serviceAccountName: may not be changed; annotate the Gateway with gateway.istio.io/service-account")]
     [InlineData("deployment", "spec: {template: {spec: {serviceAccount: admin}}}", "data[deployment]: spec.template.spec.serviceAccount: may not be changed; annotate the Gateway with gateway.istio.io/service-account")]
     [InlineData("deployment", "spec: {template: {metadata: {annotations: {ztunnel.io/service-account: admin}}}}", "spec.template.metadata.annotations.ztunnel.io/service-account: may not be changed; annotate the Gateway with")]
