@@ -165,9 +165,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
         LogDraining(_options.DrainTime);
         // A pod that is made now is made again when an agent is there.
         await CloseDoor();
-        bool last = _succession is not ({ IsHandingOver: true } or { HandedOver.IsCompleted: true });
-        bool uninstalled = last && !_options.ReleaseOnExit && await RemovePluginWhenUninstalled();
-        if (last && _options.ReleaseOnExit)
+        bool uninstalled = !_options.ReleaseOnExit && await RemovePluginWhenUninstalled();
+        if (_options.ReleaseOnExit && IsLast)
         {
             RemovePlugin();
             await _enroller.ReleaseAll(_stopping.Token);
@@ -175,7 +174,7 @@ public sealed partial class NodeAgent : IAsyncDisposable
 
         int broken = await _proxy.Drain(_options.DrainTime);
         // With its namespace a DaemonSet may be deleted after its pods.
-        if (last && !_options.ReleaseOnExit && !uninstalled)
+        if (!_options.ReleaseOnExit && !uninstalled)
             await RemovePluginWhenUninstalled();
         LogDrained(broken);
     }
@@ -187,6 +186,8 @@ public sealed partial class NodeAgent : IAsyncDisposable
             await _succession.DisposeAsync();
         await CloseDoor();
         await _stopping.CancelAsync();
+        if (_daemonSet is not null)
+            await _daemonSet.DisposeAsync();
         await _follower.DisposeAsync();
         await _enroller.DisposeAsync();
         if (_events is not null)

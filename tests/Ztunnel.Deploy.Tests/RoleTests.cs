@@ -16,7 +16,7 @@ public sealed class RoleTests
             "patch pods/status", // ClusterAnnouncer
             "get namespaces", "get pods", // ClusterPods
         ],
-        ["Role ztunnel"] = ["get daemonsets.apps ztunnel"], // OwnDaemonSet
+        ["Role ztunnel"] = ["get daemonsets.apps ztunnel", "list daemonsets.apps ztunnel", "watch daemonsets.apps ztunnel"], // OwnDaemonSet
         ["ClusterRole ztunnel-gateway"] = [],
         ["Role ztunnel-controller"] =
         [

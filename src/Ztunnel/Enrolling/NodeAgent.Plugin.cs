@@ -21,7 +21,7 @@ public sealed partial class NodeAgent
         _door = PluginDoor.Open(directory, _options.Node, _enroller, new PodDirectory(_options.Node, _options.RootNamespace, _mesh, _clusterPods is { } pods ? pods.Find : null), _loggers.CreateLogger<PluginDoor>());
         _installer = CniInstaller.Start(cni, _loggers.CreateLogger<CniInstaller>(), listener: NotePlugin);
         if (_options is { Api: { } api, DaemonSet: { } name })
-            _daemonSet ??= new OwnDaemonSet(api, name, _loggers.CreateLogger<OwnDaemonSet>(), _stopping.Token);
+            _daemonSet ??= new OwnDaemonSet(api, name, _loggers.CreateLogger<OwnDaemonSet>());
     }
 
     /// <summary>Until the plugin is there pods would start uncaptured, so that the agent serves but is not ready. Another agent may have left it.</summary>
@@ -44,13 +44,15 @@ public sealed partial class NodeAgent
     }
 
     /// <summary>
-    /// Has pods start without the mesh from now on, when it is being uninstalled: no agent will follow that they could wait for. Says
-    /// whether it did. Captured pods keep their rules, as nobody has said that they may send in the clear.
+    /// Has pods start without the mesh from now on, when it is being uninstalled: no agent will follow that they could wait for. One that
+    /// has taken over meanwhile keeps the plugin, and sees to it itself. Says whether the plugin is gone. Captured pods keep their rules, as nobody has said that they may send in the clear.
     /// </summary>
     private async Task<bool> RemovePluginWhenUninstalled()
     {
-        if (_daemonSet is null || !await _daemonSet.IsGone())
+        if (_daemonSet is null || !IsLast || !await _daemonSet.IsGone() || !IsLast)
             return false;
+        // One that came to take over and did not has had it opened again.
+        await CloseDoor();
         RemovePlugin();
         return true;
     }

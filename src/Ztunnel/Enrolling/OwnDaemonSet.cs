@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Kubernetes;
@@ -21,10 +22,14 @@ public sealed record DaemonSetName(string Namespace, string Name)
 
 /// <summary>
 /// Tells an agent that ends whether the mesh is being uninstalled, so that no other will follow it: its DaemonSet has been deleted, or
-/// is being, by itself or with its namespace. An uninstallation takes the agent's rights away as well, and often before it ends: so that
-/// who could read the DaemonSet at the start may do so no more says the same. What cannot be learnt means no.
+/// is being, by itself or with its namespace. What cannot be learnt means no.
 /// </summary>
-internal sealed partial class OwnDaemonSet
+/// <remarks>
+/// Both are watched for the agent's life. An uninstallation often takes the service account before the DaemonSet, and an agent whose
+/// own pod is deleted by force is nobody to the API server either: so that it is not known any more says nothing. But a watch that
+/// is open tells to its end what happens.
+/// </remarks>
+internal sealed partial class OwnDaemonSet : IAsyncDisposable
 {
     /// <summary>How long an answer may take: an agent that ends has other things to do.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
@@ -32,62 +37,126 @@ internal sealed partial class OwnDaemonSet
     private readonly ApiClient _api;
     private readonly DaemonSetName _name;
     private readonly ILogger _logger;
-    private readonly Task<bool> _wasThere;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _watching;
+    private volatile Standing _set = Standing.Unknown;
+    private volatile Standing _namespace = Standing.Unknown;
 
-    /// <summary>Looks whether it is there, as it has to be for its absence to mean anything.</summary>
-    public OwnDaemonSet(ApiClient api, DaemonSetName name, ILogger logger, CancellationToken stop)
+    /// <summary>Begins to watch.</summary>
+    public OwnDaemonSet(ApiClient api, DaemonSetName name, ILogger logger)
     {
         _api = api;
         _name = name;
         _logger = logger;
-        _wasThere = WasThere(stop);
+        _watching = Task.WhenAll(
+            Watch(ApiResource.DaemonSets.In(name.Namespace), name.Name, NoteSet),
+            Watch(ApiResource.Namespaces.All(), name.Namespace, (standing, _) => _namespace = standing ?? _namespace));
     }
+
+    /// <summary>How an object stands, as far as is known.</summary>
+    private enum Standing
+    {
+        /// <summary>That could not be learnt.</summary>
+        Unknown,
+
+        /// <summary>We may not ask.</summary>
+        Forbidden,
+
+        /// <summary>It is there, and stays.</summary>
+        There,
+
+        /// <summary>It is being deleted.</summary>
+        Leaving,
+
+        /// <summary>It is not there.</summary>
+        Absent,
+    }
+
+    /// <summary>Whether it has been read, as it has to be for its absence to mean anything.</summary>
+    public bool IsKnown => _set is not Standing.Unknown;
 
     /// <summary>Whether the mesh is being uninstalled, as far as that can be learnt in a few seconds.</summary>
     public async Task<bool> IsGone()
     {
         using var limit = new CancellationTokenSource(Patience);
-        try
+        (Standing Standing, string Reason)[] answers = await Task.WhenAll(
+            Ask(ApiResource.DaemonSets.Named(_name.Namespace, _name.Name), limit.Token),
+            Ask(ApiResource.Namespaces.Named("", _name.Namespace), limit.Token));
+        if (WhyGone(answers[0].Standing, answers[1].Standing) is { } why)
         {
-            if (!await _wasThere.WaitAsync(limit.Token))
-                return false;
-            JsonNode set = await _api.Get(Path, limit.Token);
-            bool leaves = IsLeaving(set) || IsLeaving(await _api.Get(ApiResource.Namespaces.Named("", _name.Namespace), limit.Token));
-            if (leaves)
-                LogUninstalled(_name, "it is being deleted");
-            return leaves;
-        }
-        catch (ApiException answer) when (answer.Code is HttpStatusCode.NotFound or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
-        {
-            LogUninstalled(_name, answer.Message);
+            LogUninstalled(_name, why);
             return true;
         }
-        catch (Exception unknown) when (unknown is IOException or OperationCanceledException)
-        {
-            LogUnknown(_name, unknown.Message);
-            return false;
-        }
+
+        if (answers.FirstOrDefault(answer => answer.Standing is Standing.Unknown or Standing.Forbidden).Reason is { } unknown)
+            LogUnknown(_name, unknown);
+        return false;
     }
 
-    private ApiPath Path => ApiResource.DaemonSets.Named(_name.Namespace, _name.Name);
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _watching;
+        _stopping.Dispose();
+    }
 
-    private static bool IsLeaving(JsonNode read) => read["metadata"]?["deletionTimestamp"] is not null;
+    private string? WhyGone(Standing set, Standing ns)
+    {
+        if (set is Standing.Leaving || ns is Standing.Leaving)
+            return "it is being deleted";
+        if (IsKnown && (set is Standing.Absent || ns is Standing.Absent))
+            return "it has been deleted";
+        // One right alone is lost when a role is replaced; all of them are when the mesh goes.
+        if (IsKnown && set is Standing.Forbidden && ns is Standing.Forbidden)
+            return "the agent has lost its rights";
+        bool told = (set is not Standing.There && _set is Standing.Leaving or Standing.Absent)
+            || (ns is not Standing.There && _namespace is Standing.Leaving or Standing.Absent);
+        return told ? "its deletion was seen" : null;
+    }
 
-    private async Task<bool> WasThere(CancellationToken stop)
+    private async Task<(Standing Standing, string Reason)> Ask(ApiPath path, CancellationToken limit)
     {
         try
         {
-            await _api.Get(Path, stop);
-            return true;
+            JsonNode read = await _api.Get(path, limit);
+            return (read["metadata"]?["deletionTimestamp"] is null ? Standing.There : Standing.Leaving, "");
         }
-        catch (IOException failure)
+        catch (ApiException answer) when (answer.Code is HttpStatusCode.NotFound or HttpStatusCode.Forbidden)
         {
-            LogNotThere(_name, failure.Message);
-            return false;
+            return (answer.Code is HttpStatusCode.NotFound ? Standing.Absent : Standing.Forbidden, answer.Message);
+        }
+        catch (Exception unknown) when (unknown is IOException or OperationCanceledException)
+        {
+            return (Standing.Unknown, unknown.Message);
+        }
+    }
+
+    private void NoteSet(Standing? standing, string? failure)
+    {
+        _set = standing ?? _set;
+        if (!IsKnown)
+            LogNotThere(_name, failure ?? "it is not there");
+    }
+
+    /// <summary>Tells how one object stands whenever that changes, with null where there is no news but that it was looked for, or why it cannot be.</summary>
+    private async Task Watch(ApiPath collection, string name, Action<Standing?, string?> tell)
+    {
+        try
+        {
+            await foreach (WatchEvent told in new ResourceWatch(_api, collection.With("fieldSelector", $"metadata.name={name}")).Run(_stopping.Token))
+            {
+                if (told is WatchEvent.Put put)
+                    tell(put.Object.GetProperty("metadata").TryGetProperty("deletionTimestamp", out JsonElement _) ? Standing.Leaving : Standing.There, null);
+                else if (told is WatchEvent.Remove)
+                    tell(Standing.Absent, null);
+                else
+                    tell(null, (told as WatchEvent.Unavailable)?.Error.Message);
+            }
         }
         catch (OperationCanceledException)
         {
-            return false;
+            // The agent has ended.
         }
     }
 

@@ -23,6 +23,9 @@ public sealed partial class NodeAgent
     /// <summary>Completes when another agent has taken over: what is left to do is <see cref="Drain"/>. Never without a run directory.</summary>
     public Task HandedOver => _succession?.HandedOver ?? Task.Delay(Timeout.InfiniteTimeSpan, _stopping.Token);
 
+    /// <summary>Whether no other agent of the node has taken over, or is about to.</summary>
+    private bool IsLast => _succession is not ({ IsHandingOver: true } or { HandedOver.IsCompleted: true });
+
     /// <summary>Asks the agent that runs for its listening sockets. Null when none does.</summary>
     private async Task<UpgradeConversation?> Inherit()
     {

@@ -29,6 +29,8 @@ internal sealed class PluginLab : IAsyncDisposable
 
     public string Bin => Path.Combine(_node.FullName, "opt/cni/bin");
 
+    public string RunDirectory => Path.Combine(_node.FullName, "run");
+
     private string Conf => Path.Combine(_node.FullName, "etc/cni/net.d");
 
     public bool IsPluginInstalled => File.Exists(Path.Combine(Conf, CniOptions.ConflistName)) && File.Exists(Path.Combine(Bin, "ztunnel"));
@@ -77,10 +79,10 @@ internal sealed class PluginLab : IAsyncDisposable
         await Mesh.StartAgent("a", options => (more ?? (static same => same))(options with
         {
             Proc = "/proc",
-            RunDirectory = Path.Combine(_node.FullName, "run"),
+            RunDirectory = RunDirectory,
             Cni = new CniOptions
             {
-                RunDirectory = Path.Combine(_node.FullName, "run"),
+                RunDirectory = RunDirectory,
                 BinDirectory = Bin,
                 ConfDirectory = Conf,
                 Program = AgentProcess.Program,
