@@ -72,7 +72,8 @@ public sealed class PodEnroller : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(pod);
         ArgumentNullException.ThrowIfNull(ns);
         var given = new GivenNamespace(ns, addresses);
-        Workload? known = _mesh?.WorkloadByUid(pod.Uid);
+        // What the model knows of the time before the pod was bound says less than whoever brings it, and judges it as none of the mesh's.
+        Workload? known = _mesh?.WorkloadByUid(pod.Uid) is { Node: not "" } bound ? bound : null;
         lock (_lock)
         {
             if (_stopping.IsCancellationRequested)

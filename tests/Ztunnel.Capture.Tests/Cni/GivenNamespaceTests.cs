@@ -57,6 +57,19 @@ public sealed class GivenNamespaceTests
     }
 
     [Fact]
+    public async Task Nor_does_it_refuse_the_pod_when_the_model_has_nothing_newer()
+    {
+        await using var agent = new Agent(options => options with { Proc = "/proc" });
+        await using var runtime = new Runtime { Finds = (_, _) => Unaddressed };
+        runtime.OpenDoor(agent);
+        NetworkNamespace sandbox = await agent.MakeNamespace("pod", "10.0.0.1");
+        agent.Mesh.Put(Unaddressed with { Node = "", Enrolment = Enrolment.NotCaptured });
+
+        Assert.Equal(0, (await runtime.Add(sandbox, Unaddressed, "10.0.0.1")).Exit);
+        Assert.Contains("redirect", await Agent.Rules(sandbox), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_pod_made_again_under_its_name_and_address_is_another()
     {
         await using var agent = new Agent(options => options with { Proc = "/proc" });
