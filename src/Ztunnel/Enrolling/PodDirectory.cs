@@ -7,13 +7,16 @@ namespace Ztunnel;
 /// Looks up pods that are being made: in the model, and where that does not have one in the mesh, in the cluster. Without a cluster
 /// to ask, the model is waited for.
 /// </summary>
-internal sealed class PodDirectory(string node, string rootNamespace, MeshState mesh, Func<string, string, CancellationToken, Task<AskedPod?>>? ask) : IPodDirectory
+internal sealed class PodDirectory(
+    string node, string rootNamespace, MeshState mesh, Func<string, string, CancellationToken, Task<AskedPod?>>? ask, TimeProvider? time = null) : IPodDirectory
 {
     /// <summary>How long the model may take to hear of what a runtime, or the cluster, knows already.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <summary>How often it is looked whether the model has heard what the cluster says.</summary>
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(20);
+
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
 
     /// <inheritdoc/>
     public async ValueTask<Workload?> Find(string @namespace, string name, string? uid, CancellationToken cancellationToken)
@@ -37,7 +40,7 @@ internal sealed class PodDirectory(string node, string rootNamespace, MeshState 
             if (change.New is { } pod && Is(pod, @namespace, name, uid))
                 heard.TrySetResult();
         });
-        await Task.WhenAny(heard.Task, Task.Delay(Patience, cancellationToken));
+        await Task.WhenAny(heard.Task, Task.Delay(Patience, _time, cancellationToken));
         return Known(@namespace, name, uid);
     }
 
@@ -47,12 +50,12 @@ internal sealed class PodDirectory(string node, string rootNamespace, MeshState 
     /// </summary>
     private async Task Agreement(AskedPod asked, CancellationToken cancellationToken)
     {
-        long start = TimeProvider.System.GetTimestamp();
+        long start = _time.GetTimestamp();
         while (!Agrees(asked))
         {
-            if (TimeProvider.System.GetElapsedTime(start) > Patience)
+            if (_time.GetElapsedTime(start) > Patience)
                 throw new IOException($"what is watched is behind: the labels by which pod {asked.Pod} is in the mesh have not been heard of");
-            await Task.Delay(LookInterval, cancellationToken);
+            await Task.Delay(LookInterval, _time, cancellationToken);
         }
     }
 

@@ -1,4 +1,5 @@
 using Ztunnel.Mesh;
+using Ztunnel.Testing;
 
 namespace Ztunnel.EndToEnd.Tests.Enrolment;
 
@@ -8,6 +9,7 @@ public sealed class PodDirectoryTests
     private static readonly StringMap Labelled = new([KeyValuePair.Create("istio.io/dataplane-mode", "ambient")]);
 
     private readonly MeshState _mesh = new();
+    private readonly ManualTime _time = new();
     private AskedPod? _inCluster;
     private int _asked;
 
@@ -35,7 +37,7 @@ public sealed class PodDirectoryTests
         {
             _asked++;
             return Task.FromResult(_inCluster);
-        });
+        }, _time);
         return (await directory.Find(@namespace, "pod", "uid", TestContext.Current.CancellationToken))?.Enrolment.ToString();
     }
 
@@ -72,15 +74,16 @@ public sealed class PodDirectoryTests
         if (known)
             _mesh.Put(Pod("NotLabelled"));
         Task<string?> finding = Find();
-        Assert.False(finding.IsCompleted);
+        Assert.False(await EndsAtNextLook(finding));
 
         _mesh.PutNamespace("shop", Labelled);
         if (known)
         {
-            Assert.False(finding.IsCompleted);
+            Assert.False(await EndsAtNextLook(finding));
             _mesh.Put(Pod("Ambient"));
         }
 
+        Assert.True(await EndsAtNextLook(finding));
         Assert.Equal("Ambient", await finding);
     }
 
@@ -88,7 +91,18 @@ public sealed class PodDirectoryTests
     public async Task One_whose_labels_the_model_does_not_hear_of_does_not_start_yet()
     {
         _inCluster = new AskedPod(Pod("Ambient"), Labelled);
-        IOException behind = await Assert.ThrowsAsync<IOException>(() => FindKnown("NotLabelled"));
+        Task<string?> finding = FindKnown("NotLabelled");
+        _time.Advance(TimeSpan.FromSeconds(6));
+        IOException behind = await Assert.ThrowsAsync<IOException>(() => finding);
         Assert.Contains("shop/pod", behind.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Has the model looked at once more, and says whether that was the last time.</summary>
+    private async Task<bool> EndsAtNextLook(Task finding)
+    {
+        int waited = _time.TimersArmed;
+        _time.Advance(TimeSpan.FromMilliseconds(20));
+        await Eventually.Holds(() => finding.IsCompleted || _time.TimersArmed > waited);
+        return finding.IsCompleted;
     }
 }
