@@ -27,6 +27,7 @@ internal sealed class ChannelConnection
     private readonly CancellationTokenSource _closed = new();
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IDictionary<object, object?>? _items;
+    private volatile bool _ended;
 
     public ChannelConnection(Channel channel, Entry entry, IPEndPoint local, bool http2)
     {
@@ -59,6 +60,9 @@ internal sealed class ChannelConnection
 
     /// <summary>Completes when the server has let go of the connection.</summary>
     public Task Disposed => _disposed.Task;
+
+    /// <summary>Whether it has ended or is broken, which <see cref="ConnectionClosed"/> tells a moment later.</summary>
+    public bool HasEnded => _ended;
 
     /// <inheritdoc/>
     public override string ConnectionId { get; set; }
@@ -124,6 +128,7 @@ internal sealed class ChannelConnection
     /// <summary>Tells whoever works for this client that it is gone. Runs no foreign code on the loop.</summary>
     private void FireClosed()
     {
+        _ended = true;
         if (!_closed.IsCancellationRequested)
             ThreadPool.UnsafeQueueUserWorkItem(static connection => connection._closed.Cancel(), this, preferLocal: false);
     }

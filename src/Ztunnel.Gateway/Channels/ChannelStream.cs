@@ -4,8 +4,7 @@ namespace Ztunnel.Gateway;
 
 /// <summary>
 /// A channel as the <see cref="Stream"/> an HTTP client works on. May be used from any thread; on the channel's own loop it
-/// costs no more than the channel. Disposing it closes the channel in order, without losing what was written. Where it breaks
-/// before anything answers what was written last, but something had come before, a reader is told by <see cref="StaleConnectionException"/>.
+/// costs no more than the channel. Disposing it closes the channel in order, without losing what was written.
 /// </summary>
 internal sealed class ChannelStream : Stream
 {
@@ -13,13 +12,11 @@ internal sealed class ChannelStream : Stream
     private readonly Reading _reading;
     private readonly Writing _writing;
     private bool _disposed;
-    private bool _used;
-    private bool _unanswered;
 
     public ChannelStream(Channel channel)
     {
         _channel = channel;
-        _reading = new Reading(this, channel);
+        _reading = new Reading(channel);
         _writing = new Writing(channel);
     }
 
@@ -51,15 +48,12 @@ internal sealed class ChannelStream : Stream
         _reading.Read(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <inheritdoc/>
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        _unanswered = true;
-        return _writing.Write(buffer, cancellationToken);
-    }
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        _writing.Write(buffer, cancellationToken);
 
     /// <inheritdoc/>
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+        _writing.Write(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <inheritdoc/>
     public override void Flush()
@@ -104,7 +98,7 @@ internal sealed class ChannelStream : Stream
         _reading.Close();
     }
 
-    private sealed class Reading(ChannelStream stream, Channel channel) : ChannelReading<int>(channel)
+    private sealed class Reading(Channel channel) : ChannelReading<int>(channel)
     {
         private Memory<byte> _buffer;
         private bool _waited;
@@ -129,15 +123,11 @@ internal sealed class ChannelStream : Stream
                     result = moved = Math.Min(chunk.Length, _buffer.Length);
                     chunk.Bytes[..result].CopyTo(_buffer.Span);
                     Channel.Consume(result);
-                    stream._used = true;
-                    stream._unanswered = false;
                     return true;
                 case ReadStatus.End:
                     return true;
                 case ReadStatus.Failed:
-                    throw stream is { _used: true, _unanswered: true }
-                        ? new StaleConnectionException(Channel.Failure!)
-                        : new ChannelException(Channel.Failure!);
+                    throw new ChannelException(Channel.Failure!);
                 default:
                     return false;
             }

@@ -29,6 +29,9 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     /// <summary>How it came in.</summary>
     public Entry Entry => connection.Entry;
 
+    /// <summary>Whether the client has ended its connection. Known at once, where what the server tells of it comes a moment later.</summary>
+    public bool ClientHasEnded => connection.HasEnded;
+
     /// <summary>The loop it is served on.</summary>
     public GatewayLoop On => on;
 
@@ -136,10 +139,13 @@ internal sealed class Exchange(HttpContext http, ChannelConnection connection, G
     public override async ValueTask<bool> TransformResponseAsync(
         HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
-        if (proxyResponse is not null && Tries!.Refuse(proxyResponse))
-            return false;
         if (proxyResponse is not null)
+        {
             Upstream!.Heed(proxyResponse);
+            if (Tries!.Refuse(proxyResponse))
+                return false;
+        }
+
         bool copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         if (proxyResponse is null)
             return copy;

@@ -44,7 +44,8 @@ internal sealed class RequestLog(AccessLog log, MeshState mesh, RequestsUnderWay
         {
             HttpContext http = _exchange.Http;
             HttpRequest request = http.Request;
-            bool gone = http.RequestAborted.IsCancellationRequested && _exchange.Answered?.Flags is null && !_exchange.Broken;
+            bool gone = (http.RequestAborted.IsCancellationRequested || (_exchange.ClientHasEnded && !http.Response.HasStarted))
+                && _exchange.Answered?.Flags is null && !_exchange.Broken;
             bool cut = gone && _log.TimeIsOver;
             var tunnel = _exchange.Entry as Entry.Tunnel;
             _log.Write(new RequestRecord

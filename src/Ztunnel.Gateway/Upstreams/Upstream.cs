@@ -38,7 +38,7 @@ internal sealed class Upstream : IDisposable
             Health = traffic.HealthOf(endpoint.Address);
         Address = AddressOf(route);
         Prefix = $"http://{Address}/";
-        _once = before is { _endsEach: true } or { _once: true };
+        _once = _endsEach = before is { _endsEach: true };
         _handler = new SocketsHttpHandler
         {
             UseProxy = false,
@@ -87,7 +87,7 @@ internal sealed class Upstream : IDisposable
     public bool Suits(ServiceTraffic? traffic) =>
         ReferenceEquals(_traffic, traffic)
         && ReferenceEquals(_policy, traffic?.Policy)
-        && (_once || !_endsEach)
+        && _once == _endsEach
         && (_policy?.ConnectionPool?.MaxRequestsPerConnection is not { } most || _begun < most);
 
     /// <summary>
@@ -96,12 +96,10 @@ internal sealed class Upstream : IDisposable
     /// </summary>
     public void Heed(HttpResponseMessage answer)
     {
-        if (answer.Version == HttpVersion.Version10
-            && answer.Headers.ConnectionClose != true
-            && !answer.Headers.Connection.Contains("keep-alive", StringComparer.OrdinalIgnoreCase))
-        {
+        if (answer.Version != HttpVersion.Version10)
+            _endsEach = false;
+        else if (answer.Headers.ConnectionClose != true && !answer.Headers.Connection.Contains("keep-alive", StringComparer.OrdinalIgnoreCase))
             _endsEach = true;
-        }
     }
 
     /// <summary>A request begins. Loop thread only.</summary>

@@ -9,8 +9,14 @@ internal sealed class UpstreamConnections(EventLoop loop, UpstreamConnector conn
     /// <summary>Makes a connection along a route. Throws <see cref="ChannelException"/> and <see cref="PoolOverflowException"/>.</summary>
     public async ValueTask<Stream> Open(Route route, ServiceTraffic? traffic, bool http2, CancellationToken cancellationToken)
     {
-        if (traffic is null)
-            return await Connect(route, null, cancellationToken);
+        Stream stream = traffic is null
+            ? await Connect(route, null, cancellationToken)
+            : await OpenWithin(traffic, route, http2, cancellationToken);
+        return http2 ? stream : new RequestStream(stream);
+    }
+
+    private async ValueTask<Stream> OpenWithin(ServiceTraffic traffic, Route route, bool http2, CancellationToken cancellationToken)
+    {
         TrafficPolicy policy = traffic.Policy;
         // Over HTTP/1.1 a request has waited for its share of what may be connected already.
         bool waits = http2 || policy.ConnectionPool?.MaxConnections is null;

@@ -73,32 +73,6 @@ public sealed class ChannelStreamTests
         await Assert.ThrowsAsync<ChannelException>(async () => await stream.WriteAsync(new byte[10], Stop));
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task A_reset_before_anything_answers_what_was_written_last_is_told_apart_where_the_connection_had_been_of_use(bool answered)
-    {
-        using Peer peer = await Peer.Connect();
-        await using var stream = new ChannelStream(peer.Channel);
-        byte[] read = new byte[10];
-        for (int turn = 0; turn < 2; turn++)
-        {
-            await stream.WriteAsync("ask"u8.ToArray(), Stop);
-            Assert.Equal(3, await peer.Socket.ReceiveAsync(read, Stop));
-            if (turn == 0 || answered)
-            {
-                await peer.Socket.SendAsync("answer"u8.ToArray(), Stop);
-                Assert.Equal(6, await stream.ReadAsync(read, Stop));
-            }
-        }
-
-        peer.Socket.LingerState = new LingerOption(true, 0);
-        peer.Socket.Dispose();
-
-        IOException told = await Assert.ThrowsAnyAsync<IOException>(() => stream.ReadAsync(read, Stop).AsTask());
-        Assert.Equal(answered ? typeof(ChannelException) : typeof(StaleConnectionException), told.GetType());
-    }
-
     [Fact]
     public async Task A_read_can_be_cancelled_and_the_next_one_reads_on()
     {

@@ -41,9 +41,6 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
     {
         HttpContext http = exchange.Http;
         bool hasBody = http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false;
-        // Without that the client below, which is no proxy, sends it again by itself when there is no answer.
-        if (!hasBody && !MayBeDoneTwice(exchange) && !HttpMethods.IsConnect(exchange.Method))
-            http.Request.ContentLength = 0;
         RequestBody? body = hasBody ? Keep(exchange) : null;
         if (exchange.Service is { } service && rules.Of(service, exchange.Port) is { } traffic)
             Obey(exchange, traffic);
@@ -95,7 +92,8 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
             TryFailure? reason = null;
             if (!tries.Refused)
             {
-                if (error == ForwarderError.None || exchange.Http.Response.HasStarted || exchange.Http.RequestAborted.IsCancellationRequested)
+                if (error == ForwarderError.None || exchange.Http.Response.HasStarted || exchange.Http.RequestAborted.IsCancellationRequested
+                    || (error == ForwarderError.RequestBodyClient && exchange.ClientHasEnded))
                 {
                     exchange.Broken = error == ForwarderError.ResponseBodyDestination;
                     return null;
@@ -233,7 +231,7 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
                 reason = TryFailure.Broken;
                 return LocalReply.ProtocolError;
             default:
-                reason = cause?.InnerException is StaleConnectionException && exchange.Protocol == BackendProtocol.Http1 && MayBeDoneTwice(exchange)
+                reason = IsStale(cause) && MayBeDoneTwice(exchange)
                     ? TryFailure.Stale
                     : TryFailure.Broken;
                 return LocalReply.Disconnected;
@@ -252,6 +250,15 @@ internal sealed class BackendForwarder(MeshState mesh, GatewayPod gateway, Traff
         BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => true,
         AggregateException several => several.InnerExceptions.Any(IsTooSlow),
         _ => IsTooSlow(cause.InnerException),
+    };
+
+    /// <summary>Whether the backend had given the connection up. Told by a read, or by a write of the head or of the body.</summary>
+    private static bool IsStale(Exception? cause) => cause switch
+    {
+        null => false,
+        StaleConnectionException => true,
+        AggregateException several => several.InnerExceptions.Any(IsStale),
+        _ => IsStale(cause.InnerException),
     };
 
     /// <summary>What came of a try.</summary>

@@ -1,7 +1,9 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Ztunnel.Lab;
 
@@ -19,14 +21,16 @@ internal sealed class RecordingBackend : IAsyncDisposable
 
     private readonly PodListener _listener;
     private readonly Func<RecordedRequest, string?> _answer;
+    private readonly X509Certificate2? _certificate;
     private readonly ConcurrentBag<Task> _connections = [];
     private readonly ConcurrentQueue<RecordedRequest> _requests = [];
     private readonly ConcurrentQueue<string> _malformed = [];
     private readonly Task _accepting;
 
-    private RecordingBackend(PodListener listener, Func<RecordedRequest, string?> answer)
+    private RecordingBackend(PodListener listener, Func<RecordedRequest, string?> answer, X509Certificate2? certificate)
     {
         _listener = listener;
+        _certificate = certificate;
         _answer = answer;
         _accepting = Accept();
     }
@@ -40,8 +44,9 @@ internal sealed class RecordingBackend : IAsyncDisposable
     /// <summary>What could not be read, and why.</summary>
     public IReadOnlyCollection<string> Malformed => _malformed;
 
-    public static RecordingBackend Start(LabHost host, int port, Func<RecordedRequest, string?>? answer = null) =>
-        new(PodListener.Start(host, port), answer ?? Hop);
+    /// <summary>Starts one: in TLS where there is a certificate.</summary>
+    public static RecordingBackend Start(LabHost host, int port, Func<RecordedRequest, string?>? answer = null, X509Certificate2? certificate = null) =>
+        new(PodListener.Start(host, port), answer ?? Hop, certificate);
 
     public async ValueTask DisposeAsync()
     {
@@ -60,10 +65,14 @@ internal sealed class RecordingBackend : IAsyncDisposable
 
     private async Task Serve(Socket socket, int connection)
     {
-        await using var stream = new NetworkStream(socket, ownsSocket: true);
+        await using Stream stream = _certificate is null
+            ? new NetworkStream(socket, ownsSocket: true)
+            : new SslStream(new NetworkStream(socket, ownsSocket: true));
         var reader = new StrictReader(stream);
         try
         {
+            if (stream is SslStream tls)
+                await tls.AuthenticateAsServerAsync(_certificate!);
             for (int turn = 0; await reader.Head() is { } head; turn++)
             {
                 RecordedRequest request = Parse(head) with { Connection = connection, Turn = turn };
