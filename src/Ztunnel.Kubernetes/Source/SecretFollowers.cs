@@ -17,7 +17,7 @@ namespace Ztunnel.Kubernetes;
 internal sealed class SecretFollowers(ApiClient client, KubernetesSourceOptions options, Func<ResourceEvent, ValueTask> tell, ILogger logger, CancellationToken stop)
     : IDisposable
 {
-    // One that may not be read holds up for no longer what else its Gateway says.
+    // What cannot be had holds up for no longer what else its Gateway says.
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(5);
 
     private readonly ApiClient _client = client.Apart();
@@ -27,6 +27,13 @@ internal sealed class SecretFollowers(ApiClient client, KubernetesSourceOptions 
     private readonly Dictionary<SecretName, Followed> _followed = [];
     private readonly TaskCompletionSource _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _holds;
+
+    // Whether a Gateway is held now: until it is told nothing is taken back, which it may need as it was told last.
+    private bool _holding;
+
+    // When the first was held of those that came one upon another, and when the last was told: they share one wait.
+    private long _began;
+    private long? _told;
 
     /// <summary>Waits until cancelled, and for all that are followed to end. Throws what breaks one of them down.</summary>
     public async Task Run()
@@ -38,11 +45,16 @@ internal sealed class SecretFollowers(ApiClient client, KubernetesSourceOptions 
         finally
         {
             await _turn.WaitAsync(CancellationToken.None);
+            foreach (Followed followed in _followed.Values)
+                await followed.End.CancelAsync();
             await Task.WhenAll(_followed.Values.Select(followed => followed.Running)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <summary>Tells of a change in another collection, and follows what is needed by it.</summary>
+    /// <summary>
+    /// Tells of a change in another collection, and follows what is needed by it. Only a Gateway is ever held, and nothing waits behind it
+    /// but what its own collection tells next.
+    /// </summary>
     public async ValueTask Tell(ResourceEvent told)
     {
         if (KeyOf(told) is not { } key || !Concerns(key))
@@ -51,17 +63,31 @@ internal sealed class SecretFollowers(ApiClient client, KubernetesSourceOptions 
             return;
         }
 
+        Task[] coming;
         await _turn.WaitAsync(stop);
         try
         {
             bool changes = told is ResourceEvent.Put put ? Put(put.Object) : Remove(key);
-            HashSet<SecretName> needed = [.. changes ? Needed() : _followed.Keys];
-            Task[] coming = [.. needed.Where(name => !_followed.ContainsKey(name)).Select(name => Follow(name).Known)];
-            if (_holds && coming.Length > 0)
-                await Task.WhenAny(Task.WhenAll(coming), Task.Delay(LongestHold, client.Time, stop));
-            await tell(told);
-            foreach (SecretName name in _followed.Keys.Except(needed).ToArray())
-                await Leave(name);
+            coming = changes ? [.. Needed().Distinct().Where(name => !_followed.ContainsKey(name)).ToArray().Select(name => Coming(Follow(name)))] : [];
+            if (!_holds || coming.Length == 0 || told is not ResourceEvent.Put { Object: GatewayObject })
+            {
+                await TellNow(told, changes);
+                return;
+            }
+
+            _holding = true;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+
+        await Hold(coming);
+        await _turn.WaitAsync(stop);
+        try
+        {
+            _holding = false;
+            await TellNow(told, changes: true);
         }
         finally
         {
@@ -84,6 +110,37 @@ internal sealed class SecretFollowers(ApiClient client, KubernetesSourceOptions 
         _turn.Dispose();
         _client.Dispose();
     }
+
+    private async ValueTask TellNow(ResourceEvent told, bool changes)
+    {
+        await tell(told);
+        if (!changes || _holding)
+            return;
+        foreach (SecretName name in _followed.Keys.Except(Needed()).ToArray())
+            await Leave(name);
+    }
+
+    /// <summary>
+    /// Waits for Secrets, so long at most as is left of the wait that all share who come one upon another: what cannot be had is not waited
+    /// for once for each.
+    /// </summary>
+    private async Task Hold(Task[] coming)
+    {
+        if (_told is not { } told || client.Time.GetElapsedTime(told) >= LongestHold)
+            _began = client.Time.GetTimestamp();
+        TimeSpan left = LongestHold - client.Time.GetElapsedTime(_began);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        if (left > TimeSpan.Zero)
+            await Task.WhenAny(Task.WhenAll(coming), Task.Delay(left, client.Time, over.Token));
+        await over.CancelAsync();
+        _told = client.Time.GetTimestamp();
+    }
+
+    /// <summary>
+    /// What a Gateway waits for. A gateway's right to a Secret follows a moment after the Gateway that names it; whoever has the right to
+    /// all, and is refused one, is refused it for good.
+    /// </summary>
+    private Task Coming(ObjectFollower follower) => options.Role == MeshRole.Gateway ? follower.Known : follower.Settled;
 
     private static ObjectKey? KeyOf(ResourceEvent told) => told switch
     {

@@ -52,6 +52,13 @@ public sealed class NamedSecretTests
         spec: {host: a.example.com, trafficPolicy: {tls: {mode: MUTUAL, credentialName: client}}}
         """;
 
+    private const string Grant = """
+        apiVersion: gateway.networking.k8s.io/v1beta1
+        kind: ReferenceGrant
+        metadata: {name: grant, namespace: other}
+        spec: {from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: web}], to: [{group: "", kind: Secret}]}
+        """;
+
     [Theory]
     [InlineData(MeshRole.Gateway, "Secret web/client Secret web/mine")]
     [InlineData(MeshRole.Controller, "Secret web/mine")]
@@ -133,6 +140,52 @@ public sealed class NamedSecretTests
         await Eventually.Holds(() => !run.Problems.Any());
     }
 
+    [Theory]
+    [InlineData(MeshRole.Controller, 403, false)]
+    [InlineData(MeshRole.Controller, 500, true)]
+    [InlineData(MeshRole.Gateway, 403, true)]
+    public async Task A_refusal_is_an_answer_for_who_may_not_expect_the_right_to_come(MeshRole role, int code, bool holds)
+    {
+        await using ApiServer server = await ApiServer.Start();
+        // Its clock stands still, so nothing is held only for a while.
+        await using var run = new SourceRun(server, new KubernetesSourceOptions { Role = role }, time: new ManualTime());
+        await run.IsSynced();
+        using IDisposable fault = server.Faults.Fail(code, request => request.Resource == "secrets");
+        server.Put(Gateway("gw", "mine"));
+        await Eventually.Holds(() => server.Counters.Requests(resource: "secrets") > 0);
+        if (!holds)
+        {
+            await Eventually.Holds(() => run.Names.Contains("Gateway web/gw", StringComparer.Ordinal));
+            return;
+        }
+
+        // Nothing else waits behind it: not what else needs a Secret, nor what is gone.
+        server.Put(Rule);
+        server.Put(Grant);
+        await Eventually.Holds(() => run.Names.Contains("ReferenceGrant other/grant", StringComparer.Ordinal) && run.Names.Contains("DestinationRule web/rule", StringComparer.Ordinal));
+        server.Objects.Delete("networking.istio.io/v1", "DestinationRule", "web", "rule");
+        await Eventually.Holds(() => !run.Names.Contains("DestinationRule web/rule", StringComparer.Ordinal));
+        Assert.DoesNotContain("Gateway web/gw", run.Names, StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task Those_that_come_one_upon_another_are_held_no_longer_than_one()
+    {
+        var time = new ManualTime();
+        await using ApiServer server = await ApiServer.Start();
+        await using var run = new SourceRun(server, new KubernetesSourceOptions { Role = MeshRole.Controller }, time: time);
+        await run.IsSynced();
+        using IDisposable fault = server.Faults.Fail(500, request => request.Resource == "secrets");
+        for (int each = 0; each < 20; each++)
+            server.Put(Gateway($"gw-{each}", $"secret-{each}"));
+        int Told() => run.Names.Count(name => name.StartsWith("Gateway web/", StringComparison.Ordinal));
+        DateTimeOffset began = time.GetUtcNow();
+        for (var limit = Task.Delay(Eventually.Deadline); Told() < 20 && !limit.IsCompleted; await Task.Delay(20))
+            time.Advance(TimeSpan.FromMilliseconds(500));
+        // Each by itself would take five seconds.
+        Assert.InRange(time.GetUtcNow() - began, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(40));
+    }
+
     [Fact]
     public async Task In_another_namespace_one_is_read_as_long_as_it_is_granted()
     {
@@ -142,12 +195,7 @@ public sealed class NamedSecretTests
         await using var run = new SourceRun(server, SourceRun.Gateway);
         await run.IsSynced();
         Assert.Equal("", Read(run));
-        server.Put("""
-            apiVersion: gateway.networking.k8s.io/v1beta1
-            kind: ReferenceGrant
-            metadata: {name: grant, namespace: other}
-            spec: {from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: web}], to: [{group: "", kind: Secret}]}
-            """);
+        server.Put(Grant);
         await Eventually.Holds(() => Read(run) == "Secret other/mine");
         server.Objects.Delete("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "other", "grant");
         await Eventually.Holds(() => Read(run).Length == 0);
