@@ -73,6 +73,35 @@ public sealed class RootSpreadingTests
     }
 
     [Fact]
+    public async Task A_day_there_is_too_where_an_earlier_version_began_the_exchange()
+    {
+        await using AuthorityCluster cluster = await AuthorityCluster.Start();
+        using TestCa old = new(cluster.Time.GetUtcNow()), @new = new(cluster.Time.GetUtcNow());
+        cluster.Server.Objects.Put(TestCa.Secret(old.Files()));
+        cluster.Server.Put(Left.Replace("NAMESPACE", "gateways", StringComparison.Ordinal));
+        cluster.Replica();
+        await cluster.Until(() => cluster.RootsIn("demo") == old.Pem);
+        cluster.Server.Objects.Put(TestCa.Secret(@new.Files()));
+        await cluster.Until(() => cluster.RootsIn("demo") == @new.Pem + old.Pem);
+
+        // That one did not write since when roots are told.
+        JsonObject secret = cluster.Server.Objects.Get("v1", "Secret", "istio-system", "ztunnel-ca")!;
+        JsonNode steps = JsonNode.Parse(cluster.Secret("rotation.json"))!;
+        foreach (JsonNode? root in steps["roots"]!.AsArray())
+            root!.AsObject().Remove("told");
+        secret["data"]!["rotation.json"] = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(steps.ToJsonString()));
+        secret["metadata"]!.AsObject().Remove("resourceVersion");
+        cluster.Server.Objects.Put(secret);
+        await Looked(cluster);
+        Assert.False(cluster.IsSpread);
+        await cluster.Pass(TimeSpan.FromHours(23));
+        await Looked(cluster);
+        Assert.False(cluster.IsSpread);
+        await cluster.Pass(TimeSpan.FromHours(1));
+        await cluster.Until(() => cluster.IsSpread);
+    }
+
+    [Fact]
     public async Task A_map_of_somebody_else_s_with_the_roots_that_are_of_use_will_do()
     {
         await using AuthorityCluster cluster = await AuthorityCluster.Start();

@@ -70,7 +70,7 @@ internal sealed partial class AuthorityKeeper(
         AuthorityRecord next = offer is not null && offered is null
             ? kept!
             : _plan.Next(kept, offered, secret is null ? null : AuthoritySecret.WishOf(secret), MakeRoot, now);
-        if (secret is null || !ReferenceEquals(next, kept))
+        if (secret is null || next.IsUnwritten || !ReferenceEquals(next, kept))
             secret = await Write(secret, next, cancellationToken);
         if (await spreader.Spread(next, now - next.Told < options.LongestHold, cancellationToken) && next.Confirmed(now) is var confirmed && !ReferenceEquals(confirmed, next))
             await Write(secret, confirmed, cancellationToken);

@@ -21,6 +21,9 @@ internal sealed record AuthorityRecord
     /// <summary>The last wish for a new root that was followed: the value of <see cref="AuthoritySecret.RotateAnnotation"/>.</summary>
     public string? Followed { get; init; }
 
+    /// <summary>Whether it was read with a time that is not written there yet, and that the next who reads it is to find.</summary>
+    public bool IsUnwritten { get; init; }
+
     /// <summary>The roots as every namespace is to have them.</summary>
     public string Bundle => string.Concat(Roots.Select(root => TrustedRoot.Pem(root.Certificate)));
 

@@ -56,7 +56,7 @@ internal static class AuthoritySecret
                     .Select(root => new TrustedRoot(root, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, null)),
             ],
         };
-        return files.TryGetValue(RotationName, out byte[]? rotation) ? ReadRotation(place, rotation, record) : record;
+        return files.TryGetValue(RotationName, out byte[]? rotation) ? ReadRotation(place, rotation, record, now) : record;
     }
 
     /// <summary>The wish on <c>ztunnel-ca</c>.</summary>
@@ -93,13 +93,21 @@ internal static class AuthoritySecret
         }
     }
 
-    private static AuthorityRecord ReadRotation(string place, byte[] text, AuthorityRecord record)
+    private static AuthorityRecord ReadRotation(string place, byte[] text, AuthorityRecord record, DateTimeOffset now)
     {
         try
         {
             JsonObject rotation = JsonNode.Parse(text) as JsonObject ?? throw new JsonException();
             JsonNode[] told = [.. (rotation["roots"] as JsonArray ?? throw new JsonException()).OfType<JsonNode>()];
-            return record with { Roots = [.. record.Roots.Select(root => ReadRoot(root, told))], Followed = (string?)rotation["followed"] };
+            TrustedRoot[] read = [.. record.Roots.Select(root => ReadRoot(root, told))];
+            // An earlier version did not write since when: one that is not known to be everywhere has its time from now on.
+            bool untold = read.Any(IsUntold);
+            return record with
+            {
+                Roots = [.. read.Select(root => IsUntold(root) ? root with { Told = now } : root)],
+                Followed = (string?)rotation["followed"],
+                IsUnwritten = untold,
+            };
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {
@@ -111,6 +119,8 @@ internal static class AuthoritySecret
         told.FirstOrDefault(entry => string.Equals((string?)entry["sha256"], root.Fingerprint, StringComparison.Ordinal)) is { } times
             ? root with { Told = Time(times["told"]) ?? root.Told, Since = Time(times["since"]), Until = Time(times["until"]) }
             : root;
+
+    private static bool IsUntold(TrustedRoot root) => root.Told == DateTimeOffset.UnixEpoch && root.Since is null;
 
     private static Dictionary<string, byte[]> Files(string place, JsonNode secret)
     {
