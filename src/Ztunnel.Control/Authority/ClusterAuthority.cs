@@ -52,9 +52,9 @@ public sealed partial class ClusterAuthority : IAsyncDisposable
         _namespaces.Changed += (_, _) => _changed.Set();
         // Anybody may cause reviews: they are to take nothing of the rate of what the replica writes, the Lease among it.
         _reviewing = new ApiClient(api.Access, options.Reviewing, logger: _logger);
-        var callers = new TokenAuthenticator(new TokenReviewer(_reviewing, options.Audience, _logger), options.Audience, _time);
+        var callers = new TokenAuthenticator(new TokenReviewer(_reviewing, options.Audience, _logger), options.Audience, _time, options.Reviews);
         var rules = new IdentityRules(options.TrustDomain, options.NodeAccounts.ToHashSet(StringComparer.Ordinal), _pods);
-        var gate = new ClientGate(_pods, new ClientLimits(), _time, _logger);
+        var gate = new ClientGate(_pods, options.Clients, _time, _logger);
         var service = new CertificateService(callers, gate, rules, _signing, options, _time, _logger);
         _certificate = new ServerCertificate(_signing, [.. options.Services.Select(name => $"{name}.{options.SystemNamespace}.svc")], _time);
         _server = new CertificateServer(

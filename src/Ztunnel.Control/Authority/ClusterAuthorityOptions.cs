@@ -59,6 +59,12 @@ public sealed record ClusterAuthorityOptions
     /// </summary>
     internal ApiClientOptions Reviewing { get; init; } = new() { RequestsPerSecond = 300, Burst = 1000, Tries = 2, Timeout = TokenAuthenticator.Longest };
 
+    /// <summary>What one address may have of the port.</summary>
+    internal ClientLimits Clients { get; init; } = new();
+
+    /// <summary>How many tokens are reviewed, of all and of one address.</summary>
+    internal ReviewLimits Reviews { get; init; } = new();
+
     /// <summary>How long the leader rests between two looks, whatever changes meanwhile.</summary>
     internal TimeSpan LeastInterval { get; init; } = TimeSpan.FromSeconds(1);
 

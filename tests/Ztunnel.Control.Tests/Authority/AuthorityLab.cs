@@ -24,14 +24,14 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
     private readonly ServerCertificate _certificate;
     private readonly CertificateServer _server;
 
-    private AuthorityLab(Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with, TimeProvider? time, ReviewLimits? limits, ClientLimits? clients)
+    private AuthorityLab(Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with, TimeProvider? time)
     {
         ClusterAuthorityOptions options = new() { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
         options = with?.Invoke(options) ?? options;
         Time = time ?? TimeProvider.System;
-        Gate = new ClientGate(Pods, clients ?? new ClientLimits(), Time, Log);
+        Gate = new ClientGate(Pods, options.Clients, Time, Log);
         var service = new CertificateService(
-            new TokenAuthenticator(this, options.Audience, Time, limits), Gate, new IdentityRules("cluster.local", options.NodeAccounts.ToHashSet(StringComparer.Ordinal), Pods), Signing, options, Time, Log);
+            new TokenAuthenticator(this, options.Audience, Time, options.Reviews), Gate, new IdentityRules("cluster.local", options.NodeAccounts.ToHashSet(StringComparer.Ordinal), Pods), Signing, options, Time, Log);
         _certificate = new ServerCertificate(Signing, ["ztunnel-controller.istio-system.svc", "istiod.istio-system.svc"], Time);
         _server = new CertificateServer(
             options.Listen, new UnaryEndpoint(CertificateService.Path, service.Answer, Gate, Time, Log), Gate, _certificate, new OneLog(Log));
@@ -62,10 +62,9 @@ internal sealed class AuthorityLab : IAsyncDisposable, ITokenReviewer
 
     /// <summary>A lab with a root, node-a's agent with token <c>node-a</c>, and a pod of demo/web there with token <c>web</c>.</summary>
     public static async Task<AuthorityLab> Start(
-        Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with = null, TimeProvider? time = null, ReviewLimits? limits = null,
-        ClientLimits? clients = null)
+        Func<ClusterAuthorityOptions, ClusterAuthorityOptions>? with = null, TimeProvider? time = null)
     {
-        var lab = new AuthorityLab(with, time, limits, clients);
+        var lab = new AuthorityLab(with, time);
         lab.SignWithNewRoot();
         lab.Agent("node-a");
         lab.Run("web-1", "node-a");

@@ -1,4 +1,8 @@
+using System.Buffers.Text;
 using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.Identity;
 using Ztunnel.Resources;
@@ -34,26 +38,104 @@ public sealed class ClientGateTests
     }
 
     [Fact]
-    public async Task A_client_has_so_many_connections_and_no_more()
+    public async Task Who_holds_connections_open_keeps_others_behind_its_address_out_for_moments_only()
     {
-        await using AuthorityLab lab = await AuthorityLab.Start(clients: new ClientLimits { Connections = 2 });
-        using RemoteCertificateAuthority first = lab.Client("node-a"), second = lab.Client("node-a"), third = lab.Client("node-a");
-        await CertificateServiceTests.Issue(first, AuthorityLab.Web);
-        await CertificateServiceTests.Issue(second, AuthorityLab.Web);
+        var time = new ManualTime(TimeProvider.System.GetUtcNow());
+        await using AuthorityLab lab = await AuthorityLab.Start(options => options with { Clients = new ClientLimits { Connections = 2 } }, time);
+        using RemoteCertificateAuthority known = lab.Client("node-a"), next = lab.Client("node-a");
+        await CertificateServiceTests.Issue(known, AuthorityLab.Web);
 
-        IssuanceException e = await Assert.ThrowsAsync<IssuanceException>(() => CertificateServiceTests.Issue(third, AuthorityLab.Web));
+        await using SslStream idle = await Connect(lab), another = await Connect(lab);
+        await Eventually.Holds(() => lab.Gate.Unproven("127.0.0.1") == 2);
+        IssuanceException e = await Assert.ThrowsAsync<IssuanceException>(() => CertificateServiceTests.Issue(next, AuthorityLab.Web));
         Assert.Equal(IssuanceFailure.Unavailable, e.Reason);
-        Assert.Single(lab.Log.Lines, line => line.Text.Contains("is refused: 127.0.0.1 has 2 connections open, which is its limit", StringComparison.Ordinal));
+        Assert.Single(lab.Log.Lines, line => line.Text.Contains("is refused: 127.0.0.1 has 2 connections open with no good token, which is its limit", StringComparison.Ordinal));
+        await CertificateServiceTests.Issue(known, AuthorityLab.Web);
 
-        first.Dispose();
-        await Served(third);
+        time.Advance(new ClientLimits().FirstCall);
+        await Eventually.Holds(() => lab.Gate.Unproven("127.0.0.1") == 0);
+        await CertificateServiceTests.Issue(next, AuthorityLab.Web);
+        // Not those on which there was a call.
+        time.Advance(TimeSpan.FromMinutes(1));
+        await CertificateServiceTests.Issue(known, AuthorityLab.Web);
+        Assert.DoesNotContain(lab.Log.Lines, line => line.Text.Contains("connects too often", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Connections_with_a_good_token_take_nothing_from_an_address_but_one_caller_has_only_so_many()
+    {
+        await using AuthorityLab lab = await AuthorityLab.Start(options => options with { Clients = new ClientLimits { Connections = 1, ProvenConnections = 3 } });
+        var authorities = new List<RemoteCertificateAuthority>();
+        try
+        {
+            foreach (string node in new[] { "node-a", "node-b" })
+            {
+                lab.Agent(node);
+                lab.Run($"web-{node}", node);
+                for (int each = 0; each < 3; each++)
+                {
+                    authorities.Add(lab.Client(node));
+                    await CertificateServiceTests.Issue(authorities[^1], AuthorityLab.Web);
+                    Assert.Equal(0, lab.Gate.Unproven("127.0.0.1"));
+                }
+            }
+
+            authorities.Add(lab.Client("node-a"));
+            await CertificateServiceTests.Issue(authorities[^1], AuthorityLab.Web);
+            Assert.Equal(1, lab.Gate.Unproven("127.0.0.1"));
+            authorities[0].Dispose();
+            authorities[^1].Dispose();
+            authorities.Add(lab.Client("node-a"));
+            await Served(authorities[^1]);
+            for (var limit = Task.Delay(Eventually.Deadline, Stop); lab.Gate.Unproven("127.0.0.1") > 0; await Task.Delay(20, Stop))
+            {
+                Assert.False(limit.IsCompleted);
+                await CertificateServiceTests.Issue(authorities[^1], AuthorityLab.Web);
+            }
+        }
+        finally
+        {
+            authorities.ForEach(authority => authority.Dispose());
+        }
+    }
+
+    [Fact]
+    public async Task A_thousand_agents_behind_one_address_are_known_within_a_minute()
+    {
+        var time = new ManualTime(new DateTimeOffset(2027, 1, 15, 8, 0, 0, TimeSpan.Zero));
+        var limits = new ReviewLimits();
+        var callers = new TokenAuthenticator(new GoodReviewer(), "istio-ca", time, limits);
+        string claims = Base64Url.EncodeToString(Encoding.UTF8.GetBytes($$"""{"aud": ["istio-ca"], "exp": {{time.GetUtcNow().AddHours(1).ToUnixTimeSeconds()}}}"""));
+        HashSet<int> unknown = [.. Enumerable.Range(0, 1000)];
+        int second = 0;
+        for (; second < 60 && unknown.Count > 0; second++)
+        {
+            // As often as an agent that is refused tries again, at the worst.
+            foreach (int node in unknown.ToArray())
+            {
+                try
+                {
+                    await callers.Authenticate($"Bearer e30.{claims}.{node}", "10.0.0.1", Stop);
+                    unknown.Remove(node);
+                }
+                catch (GrpcException e) when (e.Status == GrpcStatus.ResourceExhausted)
+                {
+                    // Later.
+                }
+            }
+
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Empty(unknown);
+        Assert.True(new ClientLimits() is { Connections: >= 1000, Connecting.Burst: >= 1000 });
     }
 
     [Fact]
     public async Task A_client_connects_so_often_and_no_more()
     {
         var time = new ManualTime(TimeProvider.System.GetUtcNow());
-        await using AuthorityLab lab = await AuthorityLab.Start(time: time, clients: new ClientLimits { Connecting = new CallRate(1, 1) });
+        await using AuthorityLab lab = await AuthorityLab.Start(time: time, with: options => options with { Clients = new ClientLimits { Connecting = new CallRate(1, 1) } });
         using RemoteCertificateAuthority first = lab.Client("node-a"), second = lab.Client("node-a");
         await CertificateServiceTests.Issue(first, AuthorityLab.Web);
         await Assert.ThrowsAsync<IssuanceException>(() => CertificateServiceTests.Issue(second, AuthorityLab.Web));
@@ -67,7 +149,7 @@ public sealed class ClientGateTests
     [Fact]
     public async Task A_client_has_so_many_calls_under_way_and_is_told_when_it_has_too_many()
     {
-        await using AuthorityLab lab = await AuthorityLab.Start(clients: new ClientLimits { Calls = 1 });
+        await using AuthorityLab lab = await AuthorityLab.Start(options => options with { Clients = new ClientLimits { Calls = 1 } });
         var answer = new TaskCompletionSource();
         lab.BeforeReview = answer.Task.WaitAsync;
         using RemoteCertificateAuthority node = lab.Client("node-a");
@@ -86,7 +168,7 @@ public sealed class ClientGateTests
     [Fact]
     public async Task Who_sends_made_up_tokens_is_told_why_it_is_refused_and_so_is_the_log()
     {
-        await using AuthorityLab lab = await AuthorityLab.Start(limits: new ReviewLimits { EachRate = new CallRate(0.0001, 2) });
+        await using AuthorityLab lab = await AuthorityLab.Start(options => options with { Reviews = new ReviewLimits { EachRate = new CallRate(0.0001, 2) } });
         using RemoteCertificateAuthority node = lab.Client("node-a");
         await Served(node);
         Assert.Equal("16", (string?)(await lab.Ask(new { token = "made-up" }))["status"]);
@@ -100,6 +182,23 @@ public sealed class ClientGateTests
 
         Assert.Single(lab.Log.Lines, line => line.Text.Contains("too many calls of 127.0.0.1", StringComparison.Ordinal));
         await CertificateServiceTests.Issue(node, AuthorityLab.Web);
+    }
+
+    /// <summary>A connection on which nothing is asked.</summary>
+    private static async Task<SslStream> Connect(AuthorityLab lab)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(lab.Address, Stop);
+        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true), leaveInnerStreamOpen: false, static (_, certificate, _, _) => certificate is not null);
+        var options = new SslClientAuthenticationOptions { TargetHost = "ztunnel-controller.istio-system.svc", ApplicationProtocols = [SslApplicationProtocol.Http2] };
+        await stream.AuthenticateAsClientAsync(options, Stop);
+        return stream;
+    }
+
+    private sealed class GoodReviewer : ITokenReviewer
+    {
+        public Task<Caller?> Review(string token, CancellationToken cancellationToken) =>
+            Task.FromResult<Caller?>(new Caller("istio-system", "ztunnel") { PodUid = token });
     }
 
     private static void Run(NodePods pods, string name, PodPhase phase, params string[] addresses) => pods.Apply(new ResourceEvent.Put(

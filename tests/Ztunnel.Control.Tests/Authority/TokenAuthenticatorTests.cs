@@ -213,7 +213,7 @@ public sealed class TokenAuthenticatorTests
     {
         private readonly TokenAuthenticator _callers;
 
-        public Callers(ReviewLimits? limits = null) => _callers = new TokenAuthenticator(this, "istio-ca", Time, limits);
+        public Callers(ReviewLimits? limits = null) => _callers = new TokenAuthenticator(this, "istio-ca", Time, limits ?? new ReviewLimits());
 
         public ManualTime Time { get; } = new(Now);
 

@@ -35,6 +35,13 @@ internal sealed class CallerRates(TimeProvider time, int mostKept = 20_000)
         }
     }
 
+    /// <summary>Gives a call back that has come to nothing.</summary>
+    public void GiveBack(string caller)
+    {
+        lock (_gate)
+            (_buckets.GetValueOrDefault(caller) ?? _buckets.GetValueOrDefault(Others))?.GiveBack();
+    }
+
     // A full bucket is as good as none. They are looked through now and then only: whoever comes under ever new names is to pay for it.
     private void Forget(long now)
     {
@@ -65,6 +72,8 @@ internal sealed class CallerRates(TimeProvider time, int mostKept = 20_000)
             _left = Math.Min(rate.Burst, _left + (passed.TotalSeconds * rate.PerSecond));
             At = now;
         }
+
+        public void GiveBack() => _left++;
 
         public bool TryTake()
         {

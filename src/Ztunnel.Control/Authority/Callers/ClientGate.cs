@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Identity;
 
@@ -14,7 +15,8 @@ internal sealed partial class ClientGate(NodePods pods, ClientLimits limits, Tim
 {
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
 
-    private readonly SharedPlaces _connections = new(limits.Connections);
+    private readonly SharedPlaces _unproven = new(limits.Connections);
+    private readonly SharedPlaces _proven = new(limits.ProvenConnections);
     private readonly SharedPlaces _calls = new(limits.Calls);
     private readonly CallerRates _connecting = new(time);
     private readonly Lock _gate = new();
@@ -45,35 +47,44 @@ internal sealed partial class ClientGate(NodePods pods, ClientLimits limits, Tim
     public async Task Connect(ConnectionContext connection, ConnectionDelegate serve)
     {
         string client = NameOf((connection.RemoteEndPoint as IPEndPoint)?.Address);
-        if (!_connections.TryTake(client))
+        if (!_unproven.TryTake(client))
         {
-            Refuse(connection, $"{client} has {limits.Connections} connections open, which is its limit");
+            Refuse(connection, $"{client} has {limits.Connections} connections open with no good token, which is its limit");
             return;
         }
 
-        try
+        using var open = new ClientConnection(connection, client, _unproven, _proven, limits.FirstCall, time);
+        if (!_connecting.TryTake(client, limits.Connecting))
         {
-            if (_connecting.TryTake(client, limits.Connecting))
-                await serve(connection);
-            else
-                Refuse(connection, $"{client} connects too often");
+            Refuse(connection, $"{client} connects too often");
+            return;
         }
-        finally
-        {
-            _connections.Leave(client);
-        }
+
+        connection.Features.Set(open);
+        await serve(connection);
     }
 
-    /// <summary>A call begins; it ends when the result is disposed of. Throws <see cref="GrpcException"/> where its client has enough under way.</summary>
-    public IDisposable Enter(IPAddress? address)
+    /// <summary>
+    /// A call begins; it ends when the result is disposed of. Throws <see cref="GrpcException"/> where its client has enough under way. On a
+    /// connection of a known caller it takes no place: that has so many at once, and what it asks for a rate.
+    /// </summary>
+    public IDisposable? Enter(HttpContext http)
     {
-        string client = NameOf(address);
+        if (http.Features.Get<ClientConnection>() is { IsProven: true })
+            return null;
+        string client = NameOf(http.Connection.RemoteIpAddress);
         if (_calls.TryTake(client))
             return new Call(_calls, client);
         string why = $"{client} has {limits.Calls} calls under way, which is its limit: try again";
         Tell(why);
         throw new GrpcException(GrpcStatus.ResourceExhausted, why);
     }
+
+    /// <summary>How many connections a client has on which no call has had a good token.</summary>
+    internal int Unproven(string client) => _unproven.Of(client);
+
+    /// <summary>A call has had a caller's good token: from now on its connection takes nothing from others behind its address.</summary>
+    public static void Prove(HttpContext http, Caller caller) => http.Features.Get<ClientConnection>()?.Prove(caller.RateKey);
 
     /// <summary>Has the log say why a client was refused, of many such only one now and then.</summary>
     public void Tell(string why)

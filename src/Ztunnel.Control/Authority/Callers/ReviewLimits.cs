@@ -10,10 +10,13 @@ internal sealed record ReviewLimits
     public int UnderWay { get; init; } = 2_000;
 
     /// <summary>How many of these one client may have caused, which is an address, or a pod whose token was good before.</summary>
-    public int EachUnderWay { get; init; } = 8;
+    public int EachUnderWay { get; init; } = 32;
 
-    /// <summary>How often a client may call with what is not known to be good just now.</summary>
-    public CallRate EachRate { get; init; } = new(PerSecond: 5, Burst: 50);
+    /// <summary>
+    /// How often a client may call with what is not known to be good just now. A thousand agents behind one address are known within a
+    /// minute, and one address has a sixth of the reviews there may be.
+    /// </summary>
+    public CallRate EachRate { get; init; } = new(PerSecond: 50, Burst: 500);
 
     /// <summary>How many answers are remembered.</summary>
     public int Kept { get; init; } = 20_000;

@@ -19,6 +19,13 @@ internal sealed class SharedPlaces(int each)
         }
     }
 
+    /// <summary>How many places <paramref name="who"/> holds.</summary>
+    public int Of(string who)
+    {
+        lock (_gate)
+            return _held.GetValueOrDefault(who);
+    }
+
     /// <summary>Gives a place back.</summary>
     public void Leave(string who)
     {

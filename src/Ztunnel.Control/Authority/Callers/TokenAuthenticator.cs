@@ -14,7 +14,7 @@ namespace Ztunnel.Control;
 /// <param name="audience">What tokens must have been made for.</param>
 /// <param name="time">The clock.</param>
 /// <param name="limits">How much at once.</param>
-internal sealed class TokenAuthenticator(ITokenReviewer reviewer, string audience, TimeProvider time, ReviewLimits? limits = null)
+internal sealed class TokenAuthenticator(ITokenReviewer reviewer, string audience, TimeProvider time, ReviewLimits limits)
 {
     /// <summary>How long a review counts: how long a token may be of use after its pod is gone or it has expired.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromSeconds(10);
@@ -28,9 +28,8 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, string audienc
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Review> _reviews = new(StringComparer.Ordinal);
     private readonly Queue<(string Key, Review Review)> _order = new();
-    private readonly ReviewLimits _limits = limits ?? new ReviewLimits();
-    private readonly FairTurns _turns = new((limits ?? new ReviewLimits()).AtOnce);
-    private readonly SharedPlaces _places = new((limits ?? new ReviewLimits()).EachUnderWay);
+    private readonly FairTurns _turns = new(limits.AtOnce);
+    private readonly SharedPlaces _places = new(limits.EachUnderWay);
     private readonly CallerRates _rates = new(time);
     private int _underWay;
 
@@ -59,8 +58,15 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, string audienc
 
     private void Charge(string client)
     {
-        if (!_rates.TryTake(client, _limits.EachRate))
+        if (!_rates.TryTake(client, limits.EachRate))
             throw new GrpcException(GrpcStatus.ResourceExhausted, $"too many calls of {client} with tokens that are not known to be good: try again");
+    }
+
+    /// <summary>A call that is to come again is charged when it does.</summary>
+    private GrpcException Later(string client, string why)
+    {
+        _rates.GiveBack(client);
+        return new GrpcException(GrpcStatus.ResourceExhausted, why);
     }
 
     private Task<Caller?> Find(string token, string client)
@@ -78,10 +84,10 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, string audienc
                 return known.Answer;
             if (TokenClaims.Fault(token, audience, now) is { } fault)
                 throw new GrpcException(GrpcStatus.Unauthenticated, fault);
-            if (_underWay >= _limits.UnderWay)
-                throw new GrpcException(GrpcStatus.ResourceExhausted, "too many tokens are being reviewed: try again");
+            if (_underWay >= limits.UnderWay)
+                throw Later(lane, "too many tokens are being reviewed: try again");
             if (!_places.TryTake(lane))
-                throw new GrpcException(GrpcStatus.ResourceExhausted, $"too many tokens of {lane} are being reviewed: try again");
+                throw Later(lane, $"too many tokens of {lane} are being reviewed: try again");
             Forget();
             _underWay++;
             // Not the call's own token of cancellation: others may wait for the same review.
@@ -134,7 +140,7 @@ internal sealed class TokenAuthenticator(ITokenReviewer reviewer, string audienc
     /// <summary>Makes room for one more: the oldest go.</summary>
     private void Forget()
     {
-        while (_order.Count >= _limits.Kept)
+        while (_order.Count >= limits.Kept)
         {
             (string key, Review review) = _order.Dequeue();
             // Another may have taken its place.

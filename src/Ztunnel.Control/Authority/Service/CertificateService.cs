@@ -59,8 +59,10 @@ internal sealed partial class CertificateService(
     {
         try
         {
-            return await callers.Authenticate(
+            Caller caller = await callers.Authenticate(
                 http.Request.Headers[HeaderNames.Authorization], gate.NameOf(http.Connection.RemoteIpAddress), cancellationToken);
+            ClientGate.Prove(http, caller);
+            return caller;
         }
         catch (GrpcException e) when (e.Status == GrpcStatus.ResourceExhausted)
         {

@@ -52,7 +52,7 @@ internal sealed partial class UnaryEndpoint
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
         try
         {
-            using IDisposable call = _gate.Enter(http.Connection.RemoteIpAddress);
+            using IDisposable? call = _gate.Enter(http);
             using ITimer? timer = Arm(http, deadline);
             IMessage answer = await Answer(http, either.Token);
             await http.Response.Body.WriteAsync(GrpcWire.Frame(answer), either.Token);
