@@ -62,6 +62,26 @@ public sealed class SecretNeedsTests
         Assert.True(_needs.Remove(Rule("x").Key));
     }
 
+    [Fact]
+    public void However_many_rules_of_others_name_its_certificates_and_own_rules_are_not_pushed_out()
+    {
+        GatewayObject gateway = Gateway(false, new CertificateReference("", "Secret", null, "zz-certificate"));
+        for (int each = 0; each < 3; each++)
+        {
+            _needs.Put(Rule($"a{each}") with
+            {
+                Subsets = [.. Enumerable.Range(0, 200).Select(number => new Subset($"v{number}", StringMap.Empty, Policy($"aa-{each}-{number}")))],
+            });
+        }
+
+        DestinationRuleObject own = Rule("z", "zz-own");
+        _needs.Put(own with { Metadata = own.Metadata with { Namespace = "shop" } });
+        IReadOnlyList<SecretName> needed = _needs.Of(gateway);
+        Assert.Equal(SecretNeeds.MostCredentials + 1, needed.Count);
+        Assert.Contains(new SecretName("shop", "zz-certificate"), needed);
+        Assert.Contains(new SecretName("shop", "zz-own"), needed);
+    }
+
     private static TrafficPolicy Policy(string secret) => new() { Tls = new TlsOrigination { Mode = TlsOriginationMode.Mutual, CredentialName = secret } };
 
     private static DestinationRuleObject Rule(string name, string? secret = null, string? ofPort = null) => new()

@@ -7,6 +7,12 @@ namespace Ztunnel.Resources;
 /// </summary>
 public sealed class SecretNeeds
 {
+    /// <summary>
+    /// How many Secrets DestinationRules can have one Gateway need. Rules of any namespace count where they are exported, so that without
+    /// a bound whoever may write one could have all gateways follow as many as they like, and make their Roles larger than a server takes.
+    /// </summary>
+    public const int MostCredentials = 256;
+
     private readonly Lock _lock = new();
     private readonly ReferenceGrants _grants = new();
 
@@ -48,7 +54,10 @@ public sealed class SecretNeeds
         }
     }
 
-    /// <summary>What a Gateway's pods need, in order, each once; of names that are none nothing.</summary>
+    /// <summary>
+    /// What a Gateway's pods need, in order, each once; of names that are none nothing. Of what rules name no more than
+    /// <see cref="MostCredentials"/>, first what those of the Gateway's own namespace do.
+    /// </summary>
     public IReadOnlyList<SecretName> Of(GatewayObject gateway)
     {
         ArgumentNullException.ThrowIfNull(gateway);
@@ -59,15 +68,22 @@ public sealed class SecretNeeds
                 .Where(name => _grants.Permit(gateway.Key, ObjectKind.Secret.Name, name.Namespace, name.Name));
             IEnumerable<SecretName> credentials = _rules.Values
                 .Where(rule => rule.ExportTo.Count == 0 || rule.ExportTo.Any(to => to is "*" || to == own || (to is "." && rule.Metadata.Namespace == own)))
+                .OrderBy(rule => rule.Metadata.Namespace != own)
+                .ThenBy(rule => rule.Metadata.Namespace, StringComparer.Ordinal).ThenBy(rule => rule.Metadata.Name, StringComparer.Ordinal)
                 .SelectMany(rule => rule.SecretNames)
-                .Select(name => new SecretName(own, name));
+                .Where(IsName)
+                .Select(name => new SecretName(own, name))
+                .Distinct()
+                .Take(MostCredentials);
             return
             [
-                .. certificates.Concat(credentials).Where(name => KubernetesSyntax.SubdomainFault(name.Name) is null).Distinct()
+                .. certificates.Where(name => IsName(name.Name)).Concat(credentials).Distinct()
                     .OrderBy(name => name.Namespace, StringComparer.Ordinal).ThenBy(name => name.Name, StringComparer.Ordinal),
             ];
         }
     }
+
+    private static bool IsName(string name) => KubernetesSyntax.SubdomainFault(name) is null;
 
     /// <summary>The Secrets that a Gateway's listeners name, whether or not they may.</summary>
     public static IEnumerable<SecretName> CertificatesOf(GatewayObject gateway)
