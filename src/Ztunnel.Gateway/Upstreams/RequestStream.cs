@@ -12,7 +12,7 @@ namespace Ztunnel.Gateway;
 /// <remarks>
 /// The client begins to read, and so to watch, before it writes a request on a connection that it takes up again; on a new one it writes first.
 /// </remarks>
-internal sealed class RequestStream : Stream, IValueTaskSource<int>
+internal sealed class RequestStream : AsyncStream, IValueTaskSource<int>
 {
     private readonly Stream _connection;
     private readonly Action _finishRead;
@@ -35,23 +35,7 @@ internal sealed class RequestStream : Stream, IValueTaskSource<int>
     }
 
     /// <inheritdoc/>
-    public override bool CanRead => true;
-
-    /// <inheritdoc/>
     public override bool CanWrite => true;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     private static ReadOnlySpan<byte> Switching => "HTTP/1.1 101"u8;
 
@@ -87,10 +71,6 @@ internal sealed class RequestStream : Stream, IValueTaskSource<int>
     }
 
     /// <inheritdoc/>
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <inheritdoc/>
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         _asked = true;
@@ -112,28 +92,7 @@ internal sealed class RequestStream : Stream, IValueTaskSource<int>
     }
 
     /// <inheritdoc/>
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
-    }
-
-    /// <inheritdoc/>
     public override Task FlushAsync(CancellationToken cancellationToken) => _connection.FlushAsync(cancellationToken);
-
-    /// <summary>Not possible: nothing may wait for an event loop.</summary>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    /// <summary>Not possible: nothing may wait for an event loop.</summary>
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     int IValueTaskSource<int>.GetResult(short token) => _core.GetResult(token);
 

@@ -4,7 +4,7 @@ namespace Ztunnel.Gateway;
 /// A request's body on its way to backends. What is read of it is kept, up to a bound, so that it can be sent again, and handed to
 /// those who get a copy. One reads at a time.
 /// </summary>
-internal sealed class RequestBody(Stream source, long? length, int most) : Stream
+internal sealed class RequestBody(Stream source, long? length, int most) : AsyncStream
 {
     private readonly List<BodyCopy> _copies = [];
     private byte[] _kept = [];
@@ -16,25 +16,6 @@ internal sealed class RequestBody(Stream source, long? length, int most) : Strea
 
     /// <summary>Whether it can be sent from its beginning: nothing has been read, or all of it is kept.</summary>
     public bool CanSendAgain => !_begun || (_ended && !_lost);
-
-    /// <inheritdoc/>
-    public override bool CanRead => true;
-
-    /// <inheritdoc/>
-    public override bool CanWrite => false;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>Another who gets all of it. To be called before anything is read.</summary>
     public void CopyTo(BodyCopy copy) => _copies.Add(copy);
@@ -69,27 +50,6 @@ internal sealed class RequestBody(Stream source, long? length, int most) : Strea
         else if (!buffer.IsEmpty)
             End();
         return count;
-    }
-
-    /// <inheritdoc/>
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <summary>Not possible: nothing may wait for an event loop.</summary>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
     }
 
     private void End()
